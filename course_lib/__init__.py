@@ -1,0 +1,48 @@
+"""The companion package of a course on conditional generative models.
+
+Sub-packages are imported on first use, so that ``import course_lib`` costs next to nothing.
+
+    data       what is learned from: bundled sets, splits, batches, opt-in downloads
+    models     networks and nothing else, one file a paper family
+    losses     pure functions from tensors to a scalar
+    systems    which models, which losses, which optimisers, and one training step
+    training   the loop, checkpoints and resume, averaged weights, image pool, seeding
+    metrics    figures on held-out data
+    plotting   figures with alt text
+    widgets    interactive figures, each with a static fallback
+    exercises  checks, hints and solutions
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+_SUBPACKAGES = (
+    "cli",
+    "data",
+    "doctor",
+    "errors",
+    "exercises",
+    "losses",
+    "metrics",
+    "models",
+    "paths",
+    "plotting",
+    "presets",
+    "systems",
+    "training",
+    "widgets",
+)
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_SUBPACKAGES])
