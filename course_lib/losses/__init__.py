@@ -1,0 +1,1 @@
+"""Losses as pure functions: tensors in, a scalar (or one number an image) out."""

@@ -1,0 +1,38 @@
+"""Adversarial losses, all from logits: D's output before the sigmoid, on any shape."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+class AdversarialLoss(Protocol):
+    """What a pair of adversarial losses offers: one scalar for D, one for G."""
+
+    def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Return what the discriminator minimises."""
+        ...
+
+    def g_loss(self, fake_logits: Tensor) -> Tensor:
+        """Return what the generator minimises."""
+        ...
+
+
+class NonSaturating:
+    """The GAN loss with the generator's non-saturating form.
+
+    With l the logit and D = sigmoid(l), -log D = softplus(-l) and -log(1 - D) = softplus(l). Written so, no
+    sigmoid is rounded to 0 or 1, and no logarithm meets a zero.
+
+    Source: Goodfellow et al. 2014, equation 1 and the remark at the end of section 3.
+    """
+
+    def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Return ``-E[log D(real)] - E[log(1 - D(fake))]``: log 4 when D cannot tell them apart."""
+        return softplus(-real_logits).mean() + softplus(fake_logits).mean()
+
+    def g_loss(self, fake_logits: Tensor) -> Tensor:
+        """Return ``-E[log D(fake)]``."""
+        return softplus(-fake_logits).mean()

@@ -1,0 +1,71 @@
+"""SRResNet: super-resolution by residual blocks at low resolution and pixel shuffling at the end."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from course_lib.errors import ShapeError
+
+
+class ResidualBlock(nn.Module):
+    """Add to the input what two 3x3 convolutions with batch norm make of it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.PReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` to the same shape."""
+        return x + self.body(x)
+
+
+class SRResNet(nn.Module):
+    """Enlarge a picture by 4 (or 2): the network of SRGAN, here trained by a pixel loss.
+
+    With the default arguments this is the paper's network: 16 residual blocks of 64 channels, then
+    sub-pixel convolutions, each of which doubles the size.
+    Departure, declared: the output goes through no tanh, as in the paper's text; it is clamped to [-1, 1] only when
+    a picture is made from it.
+
+    Args:
+        channels: channels of the body.
+        blocks: number of residual blocks.
+        factor: 2 or 4.
+
+    Source: Ledig et al. 2017, "Photo-Realistic Single Image Super-Resolution Using a GAN", figure 4.
+    """
+
+    def __init__(self, *, channels: int = 64, blocks: int = 16, factor: int = 4) -> None:
+        super().__init__()
+        if factor not in (2, 4):
+            raise ShapeError(f"SRResNet enlarges by 2 or by 4, not by {factor}.")
+        self.factor = factor
+        self.head = nn.Sequential(nn.Conv2d(3, channels, 9, padding=4), nn.PReLU())
+        self.body = nn.Sequential(
+            *(ResidualBlock(channels) for _ in range(blocks)),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+        doubling = [
+            layer
+            for _ in range(factor // 2)
+            for layer in (nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())
+        ]
+        self.tail = nn.Sequential(*doubling, nn.Conv2d(channels, 3, 9, padding=4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Enlarge ``(N, 3, H, W)`` in [-1, 1] to ``(N, 3, factor * H, factor * W)``, about [-1, 1] (not clamped).
+
+        Raises:
+            ShapeError: if ``x`` has not three channels.
+        """
+        if x.dim() != 4 or x.shape[1] != 3:
+            raise ShapeError(f"SRResNet takes (N, 3, H, W), not {tuple(x.shape)}.")
+        features = self.head(x)
+        return self.tail(features + self.body(features))

@@ -1,0 +1,136 @@
+"""The U-Net generator of pix2pix: an encoder, a decoder, and a skip connection at every size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import ShapeError
+
+
+class DownBlock(nn.Module):
+    """Halve height and width: convolution 4x4 stride 2, batch norm, leaky ReLU 0.2.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        norm: whether to normalise; the paper leaves it out in the first block, and here also in the last.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, norm: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C_in, H, W)`` to ``(N, C_out, H/2, W/2)``."""
+        return nn.functional.leaky_relu(self.norm(self.conv(x)), 0.2)
+
+
+class UpBlock(nn.Module):
+    """Double height and width: transposed convolution 4x4 stride 2, batch norm, dropout, ReLU.
+
+    Args:
+        in_channels: channels of the input, those of the skip connection included.
+        out_channels: channels of the output.
+        dropout: chance that a value is set to zero; dropout is the noise z of pix2pix.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C_in, H, W)`` to ``(N, C_out, 2H, 2W)``."""
+        return nn.functional.relu(self.dropout(self.norm(self.conv(x))))
+
+
+class UNet(nn.Module):
+    """The generator G of pix2pix: ``levels`` halvings, as many doublings, and skip connections.
+
+    With the default arguments this is the paper's network for 256 x 256 pictures: 54,413,955 parameters.
+    Departure, declared: the innermost encoder block has no batch norm. At 256 pixels it holds a single
+    position, where normalising a batch of one gives zero whatever the input; the authors' own code does the same.
+    Dropout is in the first three decoder blocks, as in the paper (the authors' code leaves out the first).
+
+    Args:
+        in_channels: channels of the condition x.
+        out_channels: channels of the output.
+        base_channels: channels after the first convolution; they double at each level.
+        levels: how often the size is halved; height and width must be divisible by ``2**levels``.
+        max_channels: where the doubling stops; ``None`` means ``8 * base_channels``, as in the paper.
+        dropout: chance of dropout in the first three decoder blocks.
+
+    Source: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", section 6.1.1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        *,
+        base_channels: int = 64,
+        levels: int = 8,
+        max_channels: int | None = None,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if levels < 2:
+            raise ShapeError(f"A U-Net needs at least 2 levels, not {levels}.")
+        top = max_channels or 8 * base_channels
+        widths = [min(base_channels * 2**level, top) for level in range(levels)]
+        self.in_channels = in_channels
+        self.levels = levels
+        self.down = nn.ModuleList(
+            DownBlock(before, after, norm=0 < level < levels - 1)
+            for level, (before, after) in enumerate(zip([in_channels, *widths[:-1]], widths, strict=True))
+        )
+        self.up = nn.ModuleList()
+        for step, level in enumerate(range(levels - 1, 0, -1)):
+            # every block but the innermost also takes the encoder's output of its own size
+            before = widths[level] if step == 0 else 2 * widths[level]
+            self.up.append(UpBlock(before, widths[level - 1], dropout=dropout if step < 3 else 0.0))
+        self.last = nn.ConvTranspose2d(2 * widths[0], out_channels, 4, stride=2, padding=1)
+        self.apply(init_pix2pix)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Translate a batch.
+
+        Args:
+            x: condition, ``(N, in_channels, H, W)`` in [-1, 1].
+
+        Returns:
+            ``(N, out_channels, H, W)`` in (-1, 1), through tanh.
+
+        Raises:
+            ShapeError: if the channels or the size do not fit.
+        """
+        size = 2**self.levels
+        if x.dim() != 4 or x.shape[1] != self.in_channels or x.shape[2] % size or x.shape[3] % size:
+            raise ShapeError(
+                f"This U-Net takes (N, {self.in_channels}, H, W) with H and W divisible by {size}, not {tuple(x.shape)}."
+            )
+        skips = []
+        for block in self.down:
+            x = block(x)
+            skips.append(x)
+        skips.pop()  # the innermost output goes straight on
+        for block in self.up:
+            x = torch.cat([block(x), skips.pop()], dim=1)
+        return torch.tanh(self.last(x))
+
+
+def init_pix2pix(module: nn.Module) -> None:
+    """Draw weights as the paper does: convolutions from N(0, 0.02), batch norm scales from N(1, 0.02).
+
+    Source: Isola et al. 2017, section 6.2; the scale of batch norm follows the authors' code.
+    """
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
