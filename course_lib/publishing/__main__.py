@@ -1,0 +1,70 @@
+"""``python -m course_lib.publishing``: derive, execute and check what comes from ``notebooks/source``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from course_lib.errors import CourseError
+from course_lib.publishing.settings import House, this_house
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m course_lib.publishing", description=__doc__)
+    parser.add_argument("--root", type=Path, default=None, help="root folder of the course (default: this one)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    notebooks = commands.add_parser("notebooks", help="derive the notebooks of all or the named lessons")
+    notebooks.add_argument("--execute", action="store_true", help="run them too")
+    notebooks.add_argument("--stale", action="store_true", help="run only those whose outputs come from other code")
+    notebooks.add_argument("names", nargs="*", help="lessons, for example 01 or 01_regression_blur")
+    slides = commands.add_parser("slides", help="export decks to slides/build")
+    slides.add_argument("names", nargs="*")
+    commands.add_parser("readme", help="write the table of lessons into README.md")
+    commands.add_parser("check", help="say how the notebooks disagree with their sources")
+    options = parser.parse_args(arguments)
+    house = House(options.root.resolve()) if options.root else this_house()
+    try:
+        return _run(house, options)
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run(house: House, options: argparse.Namespace) -> int:
+    if options.command == "notebooks":
+        _notebooks(house, options)
+    elif options.command == "slides":
+        from course_lib.publishing.slides import export
+
+        for lesson in house.find(options.names):
+            print(f"slides    {export(house, lesson).relative_to(house.root)}")
+    elif options.command == "readme":
+        from course_lib.publishing.readme import update
+
+        print("README.md " + ("updated" if update(house) else "is up to date"))
+    else:
+        from course_lib.publishing.derive import differences
+
+        problems = [problem for lesson in house.lessons() for problem in differences(house, lesson)]
+        print("\n".join(problems) or "All notebooks agree with their sources.")
+        return int(bool(problems))
+    return 0
+
+
+def _notebooks(house: House, options: argparse.Namespace) -> None:
+    from course_lib.publishing.derive import EDITIONS, write
+    from course_lib.publishing.execute import run_lesson, stale
+
+    for lesson in house.find(options.names):
+        changed = write(house, lesson)
+        print(f"derived   {lesson}: {len(changed)} file(s) changed", flush=True)
+        editions = stale(house, lesson) if options.stale else EDITIONS if options.execute else ()
+        for edition in editions:
+            print(f"executing {lesson}, {edition} edition ...", flush=True)
+            print(f"          {run_lesson(house, lesson, edition):.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
