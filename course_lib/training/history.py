@@ -1,0 +1,81 @@
+"""What a training run wrote down at every step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    """Named lists with one number a training step.
+
+    A name that a step did not report (a penalty done at every 16th step, say) holds NaN there, so that all lists have
+    the same length. ``history["G"][i]`` belongs to step ``i + 1``.
+
+    Attributes:
+        values: the lists by name.
+        epoch: the epoch of each step, counted from 0.
+        seconds: seconds of training up to the end of each step, earlier parts of a resumed run included.
+        stopped: why the run ended early ("interrupt" or "time limit"), else None.
+    """
+
+    values: dict[str, list[float]] = field(default_factory=dict)
+    epoch: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    stopped: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.epoch)
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self.values:
+            raise KeyError(f"{name!r} is not in this history, which has {', '.join(self.values) or 'nothing yet'}")
+        return self.values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.values
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {self.last(name):.4g}" for name in self.values)
+        return f"History({len(self)} steps{': ' + last if last else ''})"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the lists, in the order of their first use."""
+        return list(self.values)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C (or the stop button of the notebook) ended the run."""
+        return self.stopped == "interrupt"
+
+    def append(self, scalars: dict[str, float], *, epoch: int, seconds: float) -> None:
+        """Add the numbers of one step."""
+        for name in scalars:
+            if name not in self.values:
+                self.values[name] = [math.nan] * len(self)
+        self.epoch.append(epoch)
+        self.seconds.append(seconds)
+        for name, values in self.values.items():
+            values.append(float(scalars.get(name, math.nan)))
+
+    def last(self, name: str) -> float:
+        """Return the newest number of ``name``."""
+        return next((v for v in reversed(self[name]) if not math.isnan(v)), math.nan)
+
+    def mean(self, name: str, n: int = 100) -> float:
+        """Return the mean of ``name`` over the last ``n`` steps."""
+        values = [v for v in self[name][-n:] if not math.isnan(v)]
+        return sum(values) / len(values) if values else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, ready for json."""
+        return {"values": self.values, "epoch": self.epoch, "seconds": self.seconds, "stopped": self.stopped}
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> History:
+        """Build a history from what ``to_dict`` returned."""
+        values = {name: list(numbers) for name, numbers in state["values"].items()}
+        return cls(values, list(state["epoch"]), list(state["seconds"]), state["stopped"])

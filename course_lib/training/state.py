@@ -1,0 +1,171 @@
+"""All that a training step changes, in one place, so that a checkpoint can hold it and a resumed run go on from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from course_lib.errors import TrainingError
+from course_lib.systems.base import System
+from course_lib.training.ema import EMA
+from course_lib.training.history import History
+from course_lib.training.seeding import rng_state, set_rng_state
+
+
+@dataclass
+class Position:
+    """Where a run is in its data.
+
+    All random numbers of an epoch are drawn from ``generator`` when the epoch starts. The state it had just before,
+    with the number of batches already seen, is enough to go on in the middle of the epoch.
+    """
+
+    generator: torch.Generator
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    epoch_start: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def __post_init__(self) -> None:
+        self.epoch_start = self.generator.get_state()
+
+    def advance(self, batches_per_epoch: int) -> None:
+        """Count one batch, and begin the next epoch after the last one."""
+        self.step += 1
+        self.batch += 1
+        if self.batch == batches_per_epoch:
+            self.epoch, self.batch, self.epoch_start = self.epoch + 1, 0, self.generator.get_state()
+
+
+class TrainingState:
+    """Everything that a training step reads and changes.
+
+    Args:
+        system: already on its device.
+        total_steps: length of the whole run.
+        seed: seed of the order of the data.
+        ema_decay: decay of the averaged networks, 0 for none.
+        precision: Fabric's precision plug-in (it holds the loss scale of 16-bit training).
+    """
+
+    def __init__(self, system: System, total_steps: int, seed: int, ema_decay: float, precision: Any) -> None:
+        if ema_decay and not system.ema_networks:
+            raise TrainingError(f"{type(system).__name__} names no ema_networks: pass ema_decay=0.")
+        self.system = system
+        self.precision = precision
+        system.step, system.total_steps = 0, total_steps
+        system._optimizers = None
+        self.optimizers: dict[str, Optimizer] = system.optimizers
+        self.schedules: dict[str, LRScheduler] = system.configure_schedules(self.optimizers, total_steps)
+        names = system.ema_networks if ema_decay else ()
+        self.averages = {name: EMA(getattr(system, name), ema_decay) for name in names}
+        system.averages = {name: ema.module for name, ema in self.averages.items()}
+        self.history = History()
+        # Another stream than the global generator's, which starts from the same seed.
+        self.position = Position(torch.Generator().manual_seed(seed + 0x0DA7A))
+
+    def after_step(self, batches_per_epoch: int) -> None:
+        """Do what follows every training step: schedules, averages, counting."""
+        for scheduler in self.schedules.values():
+            scheduler.step()
+        for ema in self.averages.values():
+            ema.update()
+        self.position.advance(batches_per_epoch)
+        self.system.step = self.position.step
+
+    def shared(self) -> dict[str, Any]:
+        """Return the state that is the same in every process."""
+        position = self.position
+        history = self.history.to_dict()
+        history["values"] = {k: torch.tensor(v, dtype=torch.float64) for k, v in history["values"].items()}
+        history["seconds"] = torch.tensor(history["seconds"], dtype=torch.float64)
+        history["epoch"] = torch.tensor(history["epoch"], dtype=torch.int64)
+        return {
+            "system": dict(self.system.state_dict()),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "schedules": {name: scheduler.state_dict() for name, scheduler in self.schedules.items()},
+            "averages": {name: dict(ema.module.state_dict()) for name, ema in self.averages.items()},
+            "precision": self.precision.state_dict(),
+            "position": {"step": position.step, "epoch": position.epoch, "batch": position.batch},
+            "epoch_start": position.epoch_start,
+            "history": history,
+        }
+
+    def personal(self) -> dict[str, Any]:
+        """Return the state that each process has for itself."""
+        pools = {name: pool.state_dict() for name, pool in self.system.get_pools().items()}
+        return {"rng": rng_state(), "pools": pools}
+
+    def restore(self, shared: dict[str, Any], personal: dict[str, Any]) -> None:
+        """Take up the state of a checkpoint.
+
+        Raises:
+            TrainingError: if it belongs to another architecture.
+        """
+        try:
+            self.system.load_state_dict(shared["system"])
+            for name, ema in self.averages.items():
+                ema.module.load_state_dict(shared["averages"][name])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(shared["optimizers"][name])
+                _keep_layout(optimizer)
+            for name, scheduler in self.schedules.items():
+                scheduler.load_state_dict(shared["schedules"][name])
+            for name, pool in self.system.get_pools().items():
+                pool.load_state_dict(personal["pools"][name], self.system.device)
+        except (RuntimeError, KeyError, ValueError) as error:
+            fault = " ".join(str(error).split())
+            raise TrainingError(
+                f"The checkpoint does not fit these networks ({fault[:200]}): "
+                "build the system as it was, name another folder, or pass resume=False to start again."
+            ) from error
+        self.precision.load_state_dict(shared["precision"])
+        history = {k: v.tolist() if isinstance(v, Tensor) else v for k, v in shared["history"].items()}
+        history["values"] = {name: numbers.tolist() for name, numbers in history["values"].items()}
+        self.history = History.from_dict(history)
+        self.history.stopped = None
+        self.position.step = self.system.step = shared["position"]["step"]
+        self.position.epoch = shared["position"]["epoch"]
+        self.position.batch = shared["position"]["batch"]
+        self.position.epoch_start = shared["epoch_start"]
+        set_rng_state(personal["rng"])
+
+
+def _keep_layout(optimizer: Optimizer) -> None:
+    """Give the state of an optimiser the memory layout of its parameters.
+
+    A file holds tensors row by row. Fused kernels walk through the memory of a parameter and of its moments side by
+    side, so with channels_last parameters they would pair the wrong numbers.
+    """
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.dim() > 0:
+                state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def describe(system: System, **settings: Any) -> dict[str, Any]:
+    """Return the settings of a run as plain json values by name, the fields of the system's config among them."""
+    config = system.config
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        config = dataclasses.asdict(config)
+    plain = {"system": type(system).__name__, **settings}
+    plain |= {f"config.{k}": v for k, v in config.items()} if isinstance(config, dict) else {"config": config}
+    return json.loads(json.dumps(plain, default=str))
+
+
+def must_agree(folder: Any, stored: dict[str, Any], present: dict[str, Any]) -> None:
+    """Raise a TrainingError that names the first setting in which a checkpoint and this run differ."""
+    for name in sorted({*stored, *present}):
+        old, new = stored.get(name), present.get(name)
+        if old != new:
+            raise TrainingError(
+                f"The checkpoint in {folder} was made with {name} = {old!r} and this run has {new!r}: "
+                "use the same, name another folder, or pass resume=False to start again."
+            )
