@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -153,7 +154,7 @@ class UnpairedSet:
 
         def make(number: int) -> Batch:
             here = slice(number * batch_size, (number + 1) * batch_size)
-            images = {}
+            images: dict[str, Any] = {}
             for key, side in (("x", self.x), ("y", self.y)):
                 coins = flips[key]
                 images[key] = finish(
@@ -223,10 +224,9 @@ class PhotoSet:
     def __getitem__(self, rows: int | slice | Sequence[int] | Tensor) -> PhotoSet:
         """Return the chosen photographs as a ``PhotoSet``; a whole number gives a set of one."""
         index = as_rows(rows, len(self))
-        return replace(
-            self,
-            **{field: take_list(getattr(self, field), index) for field in ("images", "names", "metadata", "licences")},
-        )
+        lists = ("images", "names", "metadata", "licences")
+        changes: dict[str, Any] = {field: take_list(getattr(self, field), index) for field in lists}
+        return replace(self, **changes)
 
     def _check_window(self, size: int, what: str) -> None:
         smallest = min(min(photo.shape[1:]) for photo in self.images)
