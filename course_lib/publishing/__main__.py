@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     notebooks.add_argument("--stale", action="store_true", help="run only those whose outputs come from other code")
     notebooks.add_argument("names", nargs="*", help="lessons, for example 01 or 01_regression_blur")
     slides = commands.add_parser("slides", help="export decks to slides/build")
+    slides.add_argument("--pdf", action="store_true", help="print each deck too (needs Chromium or Chrome)")
     slides.add_argument("names", nargs="*")
     commands.add_parser("readme", help="write the table of lessons into README.md")
     commands.add_parser("check", help="say how the notebooks disagree with their sources")
@@ -36,10 +37,13 @@ def _run(house: House, options: argparse.Namespace) -> int:
     if options.command == "notebooks":
         _notebooks(house, options)
     elif options.command == "slides":
-        from course_lib.publishing.slides import export
+        from course_lib.publishing.slides import export, print_pdf
 
         for lesson in house.find(options.names):
-            print(f"slides    {export(house, lesson).relative_to(house.root)}")
+            deck = export(house, lesson)
+            print(f"slides    {deck.relative_to(house.root)}", flush=True)
+            if options.pdf:
+                print(f"pdf       {print_pdf(deck).relative_to(house.root)}", flush=True)
     elif options.command == "readme":
         from course_lib.publishing.readme import update
 
