@@ -112,7 +112,7 @@ def _files(remote: RemoteSet, base_url: str | None, progress: bool) -> Path:
         addresses(remote, remote.archive, base_url),
         home(remote) / remote.archive,
         expected=Expected(remote.size, remote.checksum),
-        instead=f"{remote.note}; {remote.instead}" if remote.note else remote.instead,
+        instead=f"{remote.instead} ({remote.note})" if remote.note else remote.instead,
         progress=progress,
     )
     _remember(remote, archive)

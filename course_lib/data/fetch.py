@@ -17,7 +17,7 @@ from typing import Any
 
 from course_lib.errors import DataError
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 PAUSE = 0.5  # seconds before the first retry; doubled at each further one
 TIMEOUT = (10, 60)  # seconds to connect, and without a byte
 TRIES_WITHOUT_PROGRESS = 3
@@ -197,6 +197,7 @@ def _bring(url: str, part: Path, needs: _Needs) -> bool:
 def _stream(url: str, part: Path, needs: _Needs) -> None:
     """Make one request and append what comes."""
     import requests
+    import urllib3
 
     offset = _size(part)
     headers = {"Accept-Encoding": "identity"}
@@ -210,9 +211,10 @@ def _stream(url: str, part: Path, needs: _Needs) -> None:
             if total is not None:
                 more = int(total * (1 + needs.unpacked)) - offset
                 check_space(part.parent, more, needs.title, needs.instead)
-            chunks = response.iter_content(CHUNK)
+            # requests' own iter_content throws away what it holds when the connection is cut; this keeps it.
+            response.raw.enforce_content_length = False
             with _bar(needs.progress, needs.title, total, offset) as bar, part.open("ab" if offset else "wb") as file:
-                for chunk in chunks:
+                while chunk := response.raw.read(CHUNK, decode_content=False):
                     if file.tell() == 0:
                         _check_start(needs.title, chunk)
                     file.write(chunk)
@@ -221,13 +223,11 @@ def _stream(url: str, part: Path, needs: _Needs) -> None:
         raise _Refused("no connection") from error
     except requests.exceptions.Timeout as error:
         raise _Retry("the server does not answer in time") from error
-    except requests.exceptions.ChunkedEncodingError as error:
+    except urllib3.exceptions.HTTPError as error:
         raise _Retry("the connection was cut") from error
     except requests.exceptions.SSLError as error:
         raise _Refused("its certificate is not valid") from error
     except requests.exceptions.ConnectionError as error:
-        if _size(part) > offset:
-            raise _Retry("the connection was cut") from error
         raise _Refused("no connection") from error
     except requests.exceptions.RequestException as error:
         raise _Refused(f"the request failed ({type(error).__name__})") from error

@@ -31,7 +31,7 @@ def from_torchvision(
 
 
 def _get(remote: RemoteSet, urls: list[str], target: Path, md5: str, progress: bool) -> Path:
-    note = f"{remote.note}; {remote.instead}" if remote.note else remote.instead
+    note = f"{remote.instead} ({remote.note})" if remote.note else remote.instead
     return fetch(urls, target, expected=Expected(checksum=f"md5:{md5}"), instead=note, progress=progress)
 
 

@@ -1,0 +1,380 @@
+"""Downloads against a server on this machine that cuts, lies and refuses. A fault must lose nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import gzip
+import hashlib
+import http.server
+import io
+import re
+import shutil
+import struct
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_lib import data
+from course_lib.data import PairedSet, UnpairedSet, downloads, fetch
+from course_lib.data.remote import DOWNLOADS
+from course_lib.errors import DataError
+
+NOTHING_LISTENS = "http://127.0.0.1:9/"
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves ``files``; the other attributes are faults, by file name."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.cut_after: dict[str, list[int]] = {}  # bytes to send before each cut, one entry a request
+        self.status: dict[str, list[int]] = {}  # one entry a request, then all is well
+        self.page: set[str] = set()  # send an error page with status 200
+        self.page_type = "text/html"
+        self.no_ranges = False
+        self.requests: list[tuple[str, int]] = []  # (file, first byte asked for)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/"
+
+    def handle_error(self, *details: object) -> None:
+        """A client that goes away is part of the tests."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *details: object) -> None:
+        """Stay silent."""
+
+    def do_GET(self) -> None:
+        name = self.path.lstrip("/")
+        body = self.server.files.get(name)
+        span = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(span[1]) if span and not self.server.no_ranges else 0
+        self.server.requests.append((name, int(span[1]) if span else 0))
+        status = self.server.status[name].pop(0) if self.server.status.get(name) else 200
+        if name in self.server.page:
+            return self._send(200, b"<!DOCTYPE html><title>Moved</title>", {"Content-Type": self.server.page_type})
+        if body is None or status != 200:
+            return self._send(status if status != 200 else 404, b"no", {})
+        if start >= len(body) > 0 and start > 0:
+            return self._send(416, b"", {"Content-Range": f"bytes */{len(body)}"})
+        headers = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if start else {}
+        cuts = self.server.cut_after.get(name, [])
+        self._send(206 if start else 200, body[start:], headers, cuts.pop(0) if cuts else None)
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:
+        self.send_response(status)
+        for key, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(body if cut is None else body[:cut])
+        self.close_connection = True
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("COURSE_DOWNLOADS", raising=False)
+    monkeypatch.setattr(fetch, "PAUSE", 0.0)
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def picture(colour: tuple[int, int, int], size: tuple[int, int] = (32, 32)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def pair(left: tuple[int, int, int], right: tuple[int, int, int]) -> bytes:
+    image = Image.new("RGB", (64, 32), right)
+    image.paste(left, (0, 0, 32, 32))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def tar(content: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as packed:
+        for name, body in content.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            packed.addfile(info, io.BytesIO(body))
+    return file.getvalue()
+
+
+def zipped(content: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        for name, body in content.items():
+            packed.writestr(name, body)
+    return file.getvalue()
+
+
+def facades(train: int = 12) -> bytes:
+    red, blue = (200, 10, 10), (10, 10, 200)
+    content = {f"facades/train/{row}.png": pair((row, row, row), red) for row in range(1, train + 1)}
+    content |= {"facades/val/1.png": pair(red, blue), "facades/test/1.png": pair(red, blue)}
+    return tar({**content, "facades/train/._1.png": b"rubbish of a Mac"})
+
+
+def horses() -> bytes:
+    content = {f"horse2zebra/trainA/{row}.png": picture((row, 0, 0), (32, 48)) for row in range(7)}
+    content |= {f"horse2zebra/trainB/{row}.png": picture((0, row, 0)) for row in range(4)}
+    return zipped(
+        {**content, "horse2zebra/testA/1.png": picture((1, 2, 3)), "horse2zebra/testB/1.png": picture((9,) * 3)}
+    )
+
+
+def announce(monkeypatch: pytest.MonkeyPatch, name: str, body: bytes, hashed: bool = True, **changes: object) -> None:
+    """Make the catalogue expect ``body`` under the name of a real set."""
+    real = next(remote for remote in DOWNLOADS if remote.name == name)
+    checksum = f"sha256:{hashlib.sha256(body).hexdigest()}" if hashed else None
+    known = {"size": len(body), "checksum": checksum, "counts": {"train": 12}}
+    mine = dataclasses.replace(real, **{**known, **changes})
+    others = tuple(remote for remote in DOWNLOADS if remote.name != name)
+    monkeypatch.setattr(downloads, "DOWNLOADS", (mine, *others))
+
+
+@pytest.fixture
+def served(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    server.files = {"facades.tar.gz": facades(), "horse2zebra.zip": horses()}
+    announce(monkeypatch, "facades", server.files["facades.tar.gz"])
+    return server
+
+
+def get(server: Server, name: str = "facades", **options: object) -> object:
+    return data.download(name, base_url=server.url, progress=False, **{"size": 16, **options})
+
+
+def left_over(tmp_path: Path) -> list[str]:
+    root = tmp_path / "cache" / "downloads"
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+def test_pairs_are_cut_in_the_middle_and_turned_as_in_the_paper(served: Server) -> None:
+    pairs = get(served)
+    assert isinstance(pairs, PairedSet)
+    assert pairs.x.shape == pairs.y.shape == (12, 3, 16, 16)
+    assert pairs.names == [str(row) for row in range(1, 13)]  # natural order, and no hidden file
+    assert pairs.x[0, :, 0, 0].tolist() == [200, 10, 10]  # facades: from B, the labels, to A
+    assert pairs.y[:, 0, 8, 8].tolist() == list(range(1, 13))
+    turned = get(served, direction="AtoB")
+    assert torch.equal(turned.x, pairs.y)
+    assert torch.equal(turned.y, pairs.x)
+    assert len(get(served, split="test")) == 1
+    assert len(served.requests) == 1
+
+
+def test_limit_spreads_over_the_split_and_the_decoded_images_are_kept(served: Server, tmp_path: Path) -> None:
+    assert get(served, limit=3).names == ["3", "7", "11"]
+    for path in (tmp_path / "cache").rglob("*.png"):
+        path.write_bytes(b"now unreadable")
+    assert get(served, limit=3).names == ["3", "7", "11"]
+    with pytest.raises(DataError, match=r"\.png cannot be read: delete"):
+        get(served, limit=4)
+
+
+def test_unpaired_sets_crop_the_middle_square(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    announce(monkeypatch, "horse2zebra", served.files["horse2zebra.zip"])
+    both = get(served, "horse2zebra")
+    assert isinstance(both, UnpairedSet)
+    assert both.x.images.shape == (7, 3, 16, 16)
+    assert both.y.images[:, 1, 0, 0].tolist() == [0, 1, 2, 3]
+    batch = next(both.batches(5, generator=torch.Generator().manual_seed(0)))
+    assert batch.x.shape == batch.y.shape == (5, 3, 16, 16)
+
+
+def test_a_cut_connection_is_gone_on_from_within_one_call(served: Server) -> None:
+    assert len(served.files["facades.tar.gz"]) > 800
+    served.cut_after["facades.tar.gz"] = [400, 300]
+    assert len(get(served)) == 12
+    assert served.requests == [("facades.tar.gz", 0), ("facades.tar.gz", 400), ("facades.tar.gz", 700)]
+
+
+def test_a_server_that_dies_loses_nothing_and_the_next_call_goes_on(served: Server, tmp_path: Path) -> None:
+    served.cut_after["facades.tar.gz"] = [400]
+    served.status["facades.tar.gz"] = [200, 503, 503, 503]
+    with pytest.raises(DataError, match=r"what has come is kept.*503.*emoji_pairs") as caught:
+        get(served)
+    assert left_over(tmp_path) == ["facades/facades.tar.gz.part"]
+    assert len(str(caught.value).splitlines()) == 1
+    served.requests.clear()
+    assert len(get(served)) == 12
+    assert served.requests == [("facades.tar.gz", 400)]
+    assert not [path for path in left_over(tmp_path) if path.endswith((".part", ".gz", ".tmp"))]
+
+
+def test_a_server_without_ranges_sends_all_again(served: Server) -> None:
+    served.no_ranges = True
+    served.cut_after["facades.tar.gz"] = [400]
+    assert len(get(served)) == 12
+
+
+@pytest.mark.parametrize("stale", [b"\x1f\x8b of another version" * 9, b"x" * 10**6])
+def test_a_part_of_another_version_is_thrown_away(stale: bytes, served: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "downloads" / "facades"
+    folder.mkdir(parents=True)
+    (folder / "facades.tar.gz.part").write_bytes(stale)
+    assert len(get(served)) == 12
+
+
+def test_a_whole_part_needs_no_request(served: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "downloads" / "facades"
+    folder.mkdir(parents=True)
+    (folder / "facades.tar.gz.part").write_bytes(served.files["facades.tar.gz"])
+    assert len(get(served)) == 12
+    assert served.requests == []
+
+
+def test_a_wrong_hash_leaves_nothing(served: Server, tmp_path: Path) -> None:
+    body = bytearray(served.files["facades.tar.gz"])
+    body[-1] ^= 1
+    served.files["facades.tar.gz"] = bytes(body)
+    with pytest.raises(DataError, match=r"checksum does not match.*emoji_pairs"):
+        get(served)
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("page_type", ["text/html; charset=utf-8", "application/x-gzip"])
+def test_an_error_page_is_not_taken_for_an_archive(page_type: str, served: Server, tmp_path: Path) -> None:
+    served.page, served.page_type = {"facades.tar.gz"}, page_type
+    with pytest.raises(DataError, match=r"web page|has 35 bytes"):
+        get(served)
+    assert left_over(tmp_path) == []
+
+
+def test_an_error_page_of_unknown_size_is_seen_by_its_first_byte(
+    served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(monkeypatch, "facades", served.files["facades.tar.gz"], hashed=False, size=None)
+    served.page, served.page_type = {"facades.tar.gz"}, "application/zip"
+    with pytest.raises(DataError, match="web page"):
+        get(served)
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_missing_file_names_the_server_and_the_alternative(status: int, served: Server, tmp_path: Path) -> None:
+    served.status["facades.tar.gz"] = [status]
+    with pytest.raises(DataError, match=rf"127\.0\.0\.1.* answers {status}.*emoji_pairs"):
+        get(served)
+    assert left_over(tmp_path) == []
+    assert len(served.requests) == 1  # it was told: no second try
+
+
+def test_the_next_mirror_is_asked(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = served.files["facades.tar.gz"]
+    announce(monkeypatch, "facades", body, mirrors=(NOTHING_LISTENS, served.url + "moved/", served.url))
+    assert len(data.download("facades", size=8, progress=False)) == 12
+    assert [name for name, _ in served.requests] == ["moved/facades.tar.gz", "facades.tar.gz"]
+
+
+def test_no_network(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_DOWNLOADS", NOTHING_LISTENS)
+    for name in ("facades", "horse2zebra", "monet2photo"):
+        with pytest.raises(DataError, match=r"no connection.*ships? with the course\.$"):
+            data.download(name, progress=False)
+    assert left_over(tmp_path) == []
+
+
+def test_no_space_beforehand(served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil._ntuple_diskusage
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda folder: usage(10**9, 10**9 - 70 * 2**20, 64 * 2**20 + 10))
+    with pytest.raises(DataError, match=r"are free in .*COURSE_CACHE.*emoji_pairs"):
+        get(served)
+    assert left_over(tmp_path) == []
+
+
+def test_the_disk_fills_while_writing(served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*details: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(fetch, "_stream", full)
+    with pytest.raises(DataError, match="COURSE_CACHE"):
+        get(served)
+    monkeypatch.undo()
+
+
+def test_a_hostile_archive_is_not_unpacked(served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = tar({"facades/train/1.png": picture((1, 1, 1)), "../../../evil.png": picture((2, 2, 2))})
+    served.files["facades.tar.gz"] = body
+    announce(monkeypatch, "facades", body)
+    with pytest.raises(DataError, match=r"leads outside.*emoji_pairs"):
+        get(served)
+    assert left_over(tmp_path) == ["facades/record.json"]
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_without_a_published_hash_the_count_is_checked(
+    served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = facades(train=11)
+    served.files["facades.tar.gz"] = body
+    announce(monkeypatch, "facades", body, hashed=False)
+    with pytest.raises(DataError, match=r"'train' holds 11 images and not 12"):
+        get(served)
+    assert not [path for path in left_over(tmp_path) if "record" not in path]
+
+
+def test_a_later_download_is_held_against_the_first(
+    served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(monkeypatch, "facades", served.files["facades.tar.gz"], hashed=False, size=None)
+    get(served)
+    shutil.rmtree(tmp_path / "cache" / "downloads" / "facades" / "files")
+    served.files["facades.tar.gz"] = facades(train=12) + b"\0"
+    with pytest.raises(DataError, match=r"not the file that was downloaded here before"):
+        get(served)
+
+
+def test_too_little_memory_says_what_to_lower(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=100_000))
+    assert get(served, size=16).x.shape[-1] == 16
+    with pytest.raises(DataError, match="lower size, or give limit="):
+        get(served, size=64)
+
+
+def test_torchvision_sets_come_the_same_way(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.datasets import MNIST
+
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (20, 28, 28), dtype=np.uint8), np.arange(20, dtype=np.uint8) % 10
+    files = {}
+    for prefix in ("train", "t10k"):
+        files[f"{prefix}-images-idx3-ubyte.gz"] = gzip.compress(
+            struct.pack(">IIII", 2051, 20, 28, 28) + images.tobytes()
+        )
+        files[f"{prefix}-labels-idx1-ubyte.gz"] = gzip.compress(struct.pack(">II", 2049, 20) + labels.tobytes())
+    monkeypatch.setattr(MNIST, "resources", [(name, hashlib.md5(body).hexdigest()) for name, body in files.items()])
+    server.files = files
+    server.cut_after["train-images-idx3-ubyte.gz"] = [900]
+    digits = data.download("mnist", base_url=server.url, progress=False)
+    assert torch.equal(digits.images[:, 0], torch.from_numpy(images))
+    assert digits.labels.tolist() == labels.tolist()
+    assert ("train-images-idx3-ubyte.gz", 900) in server.requests
+    assert data.download("mnist", "test", size=32, limit=5, progress=False).images.shape == (5, 1, 32, 32)
