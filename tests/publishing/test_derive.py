@@ -1,0 +1,147 @@
+"""The text of both editions, their ids, and what is kept and refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import nbformat
+import pytest
+
+from course_lib.errors import CourseError
+from course_lib.publishing.derive import CHECK, code_digest, derive, differences, keep_outputs, save, write
+from course_lib.publishing.settings import House
+
+Edit = Callable[[str, str], None]
+LESSON = "90_middle"
+
+
+def texts(house: House, edition: str, repository: str = "") -> list[str]:
+    return [cell.source for cell in derive(house.source(LESSON), edition, repository).cells]
+
+
+def test_learner_gets_stub_and_instructor_the_solution(house: House) -> None:
+    learner, solution = "\n".join(texts(house, "learner")), "\n".join(texts(house, "solution"))
+    assert "    # YOUR CODE HERE\n    raise NotImplementedError()\n\n\ncheck(" in learner
+    assert "median()" not in learner
+    assert "SOLUTION" not in learner
+    assert "as many answers lie below" not in learner
+    assert "return answers.median()" in solution
+    assert "as many answers lie below" in solution
+    assert "NotImplementedError()" not in solution
+
+
+def test_hidden_tests_are_cleared(house: House, edit: Edit) -> None:
+    edit('check("90.1", best_for_mae)', "### BEGIN HIDDEN TESTS\nassert 1 == 1\n### END HIDDEN TESTS")
+    assert "assert" not in "\n".join(texts(house, "learner"))
+    assert "assert 1 == 1" in "\n".join(texts(house, "solution"))
+
+
+def test_ids_are_stable_unique_and_shared_by_editions(house: House, edit: Edit) -> None:
+    before = [cell.id for cell in derive(house.source(LESSON), "learner", "").cells]
+    assert before == [cell.id for cell in derive(house.source(LESSON), "learner", "").cells]
+    assert len(set(before)) == len(before)
+    assert all(re.fullmatch(r"[0-9a-f]{8}|setup", name) for name in before)
+    solution = [cell.id for cell in derive(house.source(LESSON), "solution", "").cells]
+    assert [name for name in solution if name in before] == before
+    edit("Under a minute", "Half a minute")
+    after = [cell.id for cell in derive(house.source(LESSON), "learner", "").cells]
+    assert [a == b for a, b in zip(after, before, strict=True)].count(False) == 1
+
+
+def test_metadata_is_minimal(house: House) -> None:
+    notebook = derive(house.source(LESSON), "learner", "")
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert set().union(*(cell.metadata for cell in notebook.cells)) == {"tags", "slideshow", "syllabus"}
+    assert notebook.cells[2].metadata["syllabus"] == ["N0.9", "E1"]
+    nbformat.validate(notebook)
+
+
+def test_checked_cells(house: House) -> None:
+    def checked(edition: str) -> list[str]:
+        cells = derive(house.source(LESSON), edition, "").cells
+        return [cell.source[:15] for cell in cells if CHECK in cell.metadata.get("tags", [])]
+
+    assert checked("learner") == ['print(f"lowest ']
+    assert checked("solution") == ['print(f"lowest ', 'print(f"{7 * le']
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: python3", "name: julia", "header"),
+        ("# # 90", "# 90", "title"),
+        ("# <!-- links -->", "#", "links"),
+        ('# %% tags=["setup"]', "# %%", "set-up|setup"),
+        ('# %% tags=["setup"]\n', '# %% tags=["setup"]\nimport torch\n', "stamped"),
+        ("    ### BEGIN SOLUTION\n    return answers.median()\n    ### END SOLUTION", "    return 0", ""),
+        ('check("90.1", best_for_mae)', "### BEGIN SOLUTION\na = 1\n### END SOLUTION", "outside a function"),
+        ("    ### END SOLUTION\n", "", "no end solution"),
+    ],
+)
+def test_broken_sources_are_refused(house: House, edit: Edit, old: str, new: str, message: str) -> None:
+    edit(old, new)
+    if not message:  # a lesson without a solution region is fine
+        derive(house.source(LESSON), "learner", "")
+        return
+    with pytest.raises(CourseError, match=message):
+        derive(house.source(LESSON), "learner", "")
+
+
+def test_unknown_lesson_and_edition(house: House) -> None:
+    with pytest.raises(CourseError, match="no source"):
+        derive(house.source("91_none"), "learner", "")
+    with pytest.raises(CourseError, match="learner or solution"):
+        derive(house.source(LESSON), "teacher", "")
+    with pytest.raises(CourseError, match="90_middle"):
+        house.find(["07"])
+    assert house.find(["90"]) == house.find([]) == house.find(["notebooks/source/90_middle.py"]) == [LESSON]
+
+
+def test_outputs_stay_where_the_text_stays(house: House, edit: Edit) -> None:
+    write(house, LESSON)
+    path = house.notebook(LESSON, "learner")
+    notebook = nbformat.read(path, as_version=4)
+    for number, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
+        cell.execution_count = number
+        cell.outputs = [nbformat.v4.new_output("stream", text=f"{number}\n")]
+    notebook.metadata["course"] = {"code": code_digest(notebook), "preset": "cpu", "seconds": 1}
+    save(notebook, path)
+    assert write(house, LESSON) == []  # nothing changed, so nothing is written
+    edit('print(f"lowest at', 'print(f"least at')
+    assert house.notebook(LESSON, "learner") in write(house, LESSON)
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    lost = [cell.source[:14] for cell in cells if not cell.outputs]
+    assert lost == ['print(f"least ']
+    assert any("other code" in problem for problem in differences(house, LESSON))
+
+
+def test_keep_outputs_tells_equal_cells_apart(house: House) -> None:
+    old, new = (derive(house.source(LESSON), "learner", "") for _ in range(2))
+    for number, cell in enumerate(cell for cell in old.cells if cell.cell_type == "code"):
+        cell.outputs = [nbformat.v4.new_output("stream", text=str(number))]
+    keep_outputs(new, old)
+    assert [cell.get("outputs") for cell in new.cells] == [cell.get("outputs") for cell in old.cells]
+
+
+def test_differences_name_each_fault(house: House) -> None:
+    assert len([p for p in differences(house, LESSON) if "is missing" in p]) == 2
+    write(house, LESSON)
+    for edition in ("learner", "solution"):
+        path = house.notebook(LESSON, edition)
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata["course"] = {"code": code_digest(notebook), "preset": "cpu", "seconds": 1}
+        save(notebook, path)
+    assert differences(house, LESSON) == []
+    path = house.notebook(LESSON, "solution")
+    whole = path.read_text()
+    path.write_text(whole.replace("squared error", "cubed error"))
+    assert any(
+        "solutions/90_middle.ipynb differs from its source from cell 2 on" in p for p in differences(house, LESSON)
+    )
+    path.write_text(whole.replace('"preset": "cpu"', '"preset": "smoke"'))
+    assert any("preset smoke" in p for p in differences(house, LESSON))
+    path.write_text(whole.replace('"tags": [\n     "hide-input"', '"tags": [\n     "hidden"'))
+    assert any("differs from its source" in p for p in differences(house, LESSON))
+    path.write_text(whole.replace('"language_info"', '"colab": {}, "language_info"'))
+    assert any("colab" in p for p in differences(house, LESSON))
