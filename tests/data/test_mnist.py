@@ -1,0 +1,102 @@
+"""The sample of MNIST: balance, a split that never changes, and what happens when the file is broken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from course_lib.data import load
+from course_lib.data.mnist import mnist
+from course_lib.errors import DataError
+from course_lib.paths import data_dir
+
+FILE = "mnist/mnist_5k.npz"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Small tensors: several threads would only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the bundled file, which a test may spoil."""
+    (tmp_path / "mnist").mkdir()
+    shutil.copy(data_dir() / "manifest.json", tmp_path)
+    shutil.copy(data_dir() / FILE, tmp_path / FILE)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    return tmp_path / FILE
+
+
+def one_sentence(error: BaseException) -> str:
+    text = str(error)
+    assert re.fullmatch(r"[^\n]+\.", text), text
+    assert ". " not in text, text
+    return text
+
+
+@pytest.mark.parametrize(("split", "each"), [("train", 400), ("test", 100)])
+def test_classes_are_balanced_and_take_turns(split: str, each: int) -> None:
+    digits = load("mnist", split)
+    assert digits.images.shape == (10 * each, 1, 28, 28)
+    assert digits.images.dtype == torch.uint8
+    assert digits.labels is not None
+    assert digits.labels.dtype == torch.int64
+    assert torch.equal(digits.labels, torch.arange(10).repeat(each))
+    assert digits.label_names == list("0123456789")
+    assert digits.licence
+    assert digits.source
+
+
+def test_splits_are_disjoint_and_hold_all_digits() -> None:
+    rows = [{image.numpy().tobytes() for image in mnist(split).images} for split in ("train", "test")]
+    assert (len(rows[0]), len(rows[1]), len(rows[0] | rows[1])) == (4000, 1000, 5000)
+
+
+def test_the_split_never_changes() -> None:
+    digest = hashlib.sha256(mnist("test").images.numpy().tobytes()).hexdigest()
+    assert digest == "0520032d8d4f77e7df7cea28253e0344ce4c1c96b11f97e7732c1953d36e2670"
+
+
+def test_images_belong_to_their_labels() -> None:
+    """The nearest class mean, learned on the training rows, is right for about four in five test digits."""
+    train, test = mnist("train"), mnist("test")
+    assert train.labels is not None
+    assert test.labels is not None
+    means = torch.stack([train.images[train.labels == digit].float().mean(0).flatten() for digit in range(10)])
+    nearest = torch.cdist(test.images.float().flatten(1), means).argmin(1)
+    assert 0.76 < (nearest == test.labels).float().mean().item() < 0.90
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "altered", "listed but not an npz"])
+def test_a_damaged_file_is_one_sentence(copied: Path, damage: str) -> None:
+    content = bytearray(copied.read_bytes())
+    if damage == "missing":
+        copied.unlink()
+    elif damage == "listed but not an npz":
+        copied.write_bytes(b"<html>")
+        listing = {"sha256": hashlib.sha256(b"<html>").hexdigest(), "bytes": 6}
+        (copied.parent.parent / "manifest.json").write_text(json.dumps({"format": 1, "files": {FILE: listing}}))
+    else:
+        content[5000] ^= 1
+        copied.write_bytes(content[:-100] if damage == "cut" else content)
+    with pytest.raises(DataError) as caught:
+        mnist()
+    assert f"git checkout -- data/{FILE}" in one_sentence(caught.value)
+
+
+def test_an_unknown_split_names_the_known_ones() -> None:
+    with pytest.raises(DataError, match="train, test") as caught:
+        mnist("validation")
+    one_sentence(caught.value)
