@@ -1,0 +1,193 @@
+"""Check an answer: run it beside the reference and beside the known wrong variants, and say what was found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.errors import ExerciseError
+from course_lib.exercises.comparing import Difference, describe, differences, same_value
+from course_lib.exercises.exercise import Case, Exercise
+from course_lib.exercises.registry import find
+from course_lib.exercises.running import NotAttempted, Stopped, arguments, given, is_placeholder, observe, one_thread
+
+
+def check(exercise_id: str, answer: Any) -> None:
+    """Check an answer to an exercise, and print one line if it is right or not attempted yet.
+
+    The check runs the answer on fixed random and edge inputs and compares it with the reference within the tolerance
+    of floats. A wrong answer that agrees with a known mistake gets the message of that mistake.
+
+    Args:
+        exercise_id: lesson and number, ``"01.2"``.
+        answer: the function itself (not its result), or the value, as the task says.
+
+    Raises:
+        ExerciseError: if the answer is wrong; the message names the likely mistake. An answer that is not attempted
+            is an error only where the environment variable ``COURSE_GRADING`` is set, as an instructor does.
+    """
+    exercise = find(exercise_id)
+    try:
+        with one_thread():
+            message = judge(exercise, answer)
+    except NotAttempted as error:
+        if os.environ.get("COURSE_GRADING"):
+            raise ExerciseError(f"Exercise {exercise.id} is not attempted.") from error
+        print(f'Exercise {exercise.id} is not attempted yet; hint("{exercise.id}") gives a first hint.')
+        return
+    except Stopped as error:
+        raise ExerciseError(f"Exercise {exercise.id}: {error}") from error.__cause__
+    if message:
+        raise ExerciseError(f"Exercise {exercise.id}: {message}")
+    print(f"Exercise {exercise.id} is right: {exercise.why}")
+
+
+def judge(exercise: Exercise, answer: Any) -> str:
+    """Return what is wrong with an answer, in one or two sentences; an empty text if it is right.
+
+    Raises:
+        NotAttempted: if the answer is the placeholder.
+        Stopped: if the answer raises an error of its own.
+    """
+    if is_placeholder(answer):
+        raise NotAttempted
+    if not exercise.is_function:
+        return _judge_value(exercise, answer)
+    if not callable(answer):
+        return f'Hand over the function itself, check("{exercise.id}", {exercise.name}): this is {describe(answer)}.'
+    wrong_arguments = arguments(answer, exercise.reference)
+    if wrong_arguments:
+        return wrong_arguments
+    cases = _cases(exercise)
+    expected = [observe(exercise, exercise.reference, case)[0] for case in cases]
+    results: list[Any] = []
+    changed = ""
+    for case in cases:
+        try:
+            result, changed_here = observe(exercise, answer, case)
+        except ExerciseError as error:
+            return str(error)
+        except Stopped as error:
+            raise Stopped(f"On {given(exercise, case)} your function stopped with {error}.") from error.__cause__
+        except NotAttempted:
+            if results:
+                return f"On {given(exercise, case)} your function still raises NotImplementedError."
+            raise
+        results.append(result)
+        changed = changed or changed_here
+    return _verdict(exercise, cases, results, expected) or _changed(changed)
+
+
+def wrong_parts(exercise: Exercise, result: Any, expected: Any, case: Case) -> dict[str, Difference]:
+    """Return the differences that count, by the part of the result (a key of the dict; "" for the whole)."""
+    if exercise.compare is not None:
+        found = exercise.compare(result, expected, *case.inputs)
+    else:
+        found = differences(result, expected, exercise.rtol, exercise.atol)
+    return {difference.part: difference for difference in reversed(found)}
+
+
+def recognise(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any]) -> str:
+    """Return the message of the first mistake that explains the results on all cases; an empty text if none does.
+
+    A wrong variant explains the results if, wherever the variant is wrong, the answer agrees with it, and wherever
+    the variant is right, the answer is right too. Of a dict only the parts count in which the variant is ever wrong,
+    so that a second mistake elsewhere does not hide the first.
+    """
+    answers_wrong = [wrong_parts(exercise, *triple) for triple in zip(results, expected, cases, strict=True)]
+    for mistake in exercise.mistakes:
+        for variant in mistake.answers:
+            observed = [observe(exercise, variant, case)[0] for case in cases] if exercise.is_function else [variant]
+            variants_wrong = [wrong_parts(exercise, *triple) for triple in zip(observed, expected, cases, strict=True)]
+            parts = {part for wrong in variants_wrong for part in wrong}
+            agrees = all(
+                _agrees(exercise, result, other, wrong[part]) if part in wrong else part not in mine
+                for result, other, mine, wrong in zip(results, observed, answers_wrong, variants_wrong, strict=True)
+                for part in parts
+            )
+            if parts and agrees:
+                return mistake.message
+    return ""
+
+
+def _cases(exercise: Exercise) -> Sequence[Case]:
+    assert exercise.cases is not None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return exercise.cases()
+
+
+def _judge_value(exercise: Exercise, answer: Any) -> str:
+    if callable(answer):
+        return f'Hand over the value, check("{exercise.id}", {exercise.name}): this is a function.'
+    return _verdict(exercise, [Case("")], [answer], [exercise.reference])
+
+
+def _verdict(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any]) -> str:
+    wrong = [wrong_parts(exercise, *triple) for triple in zip(results, expected, cases, strict=True)]
+    first = next((i for i, found in enumerate(wrong) if found), None)
+    if first is None:
+        return ""
+    message = recognise(exercise, cases, results, expected)
+    if message:
+        return message
+    part, difference = next(iter(wrong[first].items()))
+    where = f"{part}: " if part else ""
+    if not exercise.is_function:
+        # A prediction is not given away: only what is wrong with its form is said in full.
+        told = f"{where}{difference.text}." if difference.kind != "value" else f"{part or 'the value'} is not right."
+        return told[0].upper() + told[1:]
+    text = f"On {given(exercise, cases[first])}, {where}{difference.text}."
+    mine = [_part(result, part) for result in results]
+    right = [_part(value, part) for value in expected]
+    return text + _pattern(exercise, mine, right, difference.kind)
+
+
+def _pattern(exercise: Exercise, results: Sequence[Any], expected: Sequence[Any], kind: str) -> str:
+    """Say more where the results follow a pattern: always the same, or always a factor too large."""
+    if len(results) < 2 or kind != "value":
+        return ""
+    if all(same_value(result, results[0], exercise.rtol, exercise.atol) for result in results[1:]):
+        return " Your function returns this whatever the input is."
+    try:
+        mine = torch.cat([_flat(result) for result in results])
+        right = torch.cat([_flat(value) for value in expected])
+    except (TypeError, ValueError, RuntimeError):
+        return ""
+    if mine.shape != right.shape or not mine.isfinite().all() or not right.any():
+        return ""
+    factor = float((mine * right).sum() / (right * right).sum())
+    if factor and torch.allclose(mine, factor * right, exercise.rtol, exercise.atol):
+        return f" On every input your result is {factor:.4g} times the right one."
+    return ""
+
+
+def _changed(name: str) -> str:
+    if not name:
+        return ""
+    return f"Your function changes its input {name}: work on a copy, without in-place operations such as `x -= 1`."
+
+
+def _agrees(exercise: Exercise, result: Any, other: Any, wrong: Difference) -> bool:
+    """Return whether an answer has the value of a wrong variant in a part in which the variant is wrong."""
+    found = differences(_part(result, wrong.part), _part(other, wrong.part), exercise.rtol, exercise.atol)
+    return all(difference.kind == "dtype" and wrong.kind != "dtype" for difference in found)
+
+
+def _part(result: Any, part: str) -> Any:
+    if not part:
+        return result
+    if isinstance(result, dict):
+        return result.get(part)
+    if isinstance(result, (tuple, list)):
+        position = int(part.removeprefix("result ")) - 1
+        return result[position] if position < len(result) else None
+    return None
+
+
+def _flat(value: Any) -> Tensor:
+    return torch.as_tensor(value).detach().cpu().double().flatten()
