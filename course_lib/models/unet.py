@@ -61,7 +61,8 @@ class UNet(nn.Module):
         base_channels: channels after the first convolution; they double at each level.
         levels: how often the size is halved; height and width must be divisible by ``2**levels``.
         max_channels: where the doubling stops; ``None`` means ``8 * base_channels``, as in the paper.
-        dropout: chance of dropout in the first three decoder blocks.
+        dropout: chance of dropout in the first decoder blocks.
+        dropout_blocks: in how many of them; three in the paper.
 
     Source: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", section 6.1.1.
     """
@@ -75,6 +76,7 @@ class UNet(nn.Module):
         levels: int = 8,
         max_channels: int | None = None,
         dropout: float = 0.5,
+        dropout_blocks: int = 3,
     ) -> None:
         super().__init__()
         if levels < 2:
@@ -91,7 +93,7 @@ class UNet(nn.Module):
         for step, level in enumerate(range(levels - 1, 0, -1)):
             # every block but the innermost also takes the encoder's output of its own size
             before = widths[level] if step == 0 else 2 * widths[level]
-            self.up.append(UpBlock(before, widths[level - 1], dropout=dropout if step < 3 else 0.0))
+            self.up.append(UpBlock(before, widths[level - 1], dropout=dropout if step < dropout_blocks else 0.0))
         self.last = nn.ConvTranspose2d(2 * widths[0], out_channels, 4, stride=2, padding=1)
         self.apply(init_pix2pix)
 

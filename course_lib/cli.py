@@ -1,0 +1,129 @@
+"""The command line: ``course train``, ``evaluate``, ``bench``, ``doctor`` and ``slides``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from course_lib.errors import CourseError
+
+# Imports of torch are inside the commands: `course --help` answers at once.
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train one of the course's runs, or go on from its checkpoint; Ctrl-C keeps what was trained."""
+
+    run: Annotated[str, tyro.conf.Positional]
+    """Name, for example lesson_01/mae. `course evaluate` lists them."""
+    seed: int = 0
+    """Seed of the weights, the order of the data and the noise."""
+    folder: Path = Path("runs")
+    """Where checkpoints are kept, in a sub-folder for each run and seed."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    publish: bool = False
+    """Write the result into data/checkpoints, for maintainers."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Print the held-out figures of a bundled run, or list the runs if no name is given."""
+
+    run: Annotated[str, tyro.conf.Positional] = ""
+    """Name, for example lesson_01/mae."""
+    seed: int = 0
+    """Which bundled seed."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Time the training step of every system: images a second, GFLOP, share of this machine's peak, memory."""
+
+    seconds: float = 5.0
+    """How long each system is timed."""
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Check the machine and the course: versions, device, memory, and the hash of every bundled file."""
+
+
+@dataclass(frozen=True)
+class Slides:
+    """Export the decks of the lessons to slides/build/."""
+
+    lessons: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Numbers, for example 01; all if none is given."""
+
+
+Command = (
+    Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Slides, tyro.conf.subcommand("slides")]
+)
+
+
+def _train(command: Train) -> None:
+    from course_lib import runs
+
+    started = time.perf_counter()
+    folder = command.folder / command.run / f"seed{command.seed}"
+    system, history = runs.train(command.run, command.seed, folder=folder, device=command.device)
+    minutes = (time.perf_counter() - started) / 60
+    print(f"{command.run}, seed {command.seed}: {len(history)} steps, {history.seconds[-1] / 60:.1f} minutes.")
+    if command.publish and not history.stopped:
+        path = runs.publish(command.run, command.seed, system.cpu(), history, max(minutes, history.seconds[-1] / 60))
+        print(f"Wrote {path.name}; now run `python data/build/manifest.py`.")
+
+
+def _evaluate(command: Evaluate) -> None:
+    from course_lib import runs
+
+    if not command.run:
+        for name in runs.names():
+            print(f"{name:26} {runs.run(name).about}")
+        return
+    for name, value in runs.evaluate(command.run, command.seed).items():
+        print(f"{name:24} {value:.4f}")
+
+
+def _bench(command: Bench) -> None:
+    from course_lib.bench import bench
+
+    bench(command.seconds)
+
+
+def _doctor(_: Doctor) -> None:
+    from course_lib.doctor import doctor
+
+    if not doctor():
+        raise SystemExit(1)
+
+
+def _slides(command: Slides) -> None:
+    from course_lib.publishing.__main__ import main as publish
+
+    publish(["slides", *command.lessons])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's error ends with one sentence and status 2."""
+    command = tyro.cli(Command, prog="course", description=__doc__, args=arguments)  # type: ignore[arg-type]
+    actions = {Train: _train, Evaluate: _evaluate, Bench: _bench, Doctor: _doctor, Slides: _slides}
+    try:
+        actions[type(command)](command)  # type: ignore[operator]
+    except CourseError as error:
+        print(f"course: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

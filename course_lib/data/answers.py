@@ -1,0 +1,80 @@
+"""Inputs whose right answers are all known: person emoji that share one outline in six skin tones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from course_lib.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerSet:
+    """Outlines, and for each the six pictures that are equally right.
+
+    Args:
+        split: the split that the rows come from.
+        x: (G, 1, H, W) uint8, one outline a base emoji.
+        answers: (G, 6, 3, H, W) uint8, in the order of ``tones``.
+        names: G names of the base emoji.
+        tones: the six skin tones.
+        licence: of the pictures.
+    """
+
+    split: str
+    x: Tensor
+    answers: Tensor
+    names: list[str]
+    tones: list[str]
+    licence: str
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"AnswerSet({self.split}: {len(self)} outlines x {len(self.tones)} answers)"
+
+    def condition(self) -> Tensor:
+        """Return the outlines as a network takes them: (G, 1, H, W) float32 in [-1, 1]."""
+        return self.x.float() / 127.5 - 1
+
+    def targets(self) -> Tensor:
+        """Return the answers as (G, 6, 3, H, W) float32 in [-1, 1]."""
+        return self.answers.float() / 127.5 - 1
+
+
+def emoji_answers(split: str = "train", y: str = "3d") -> AnswerSet:
+    """Return every outline of a split that six tones share to the pixel, with its six answers.
+
+    Args:
+        split: ``"train"``, ``"validation"`` or ``"test"``.
+        y: the style of the answers.
+
+    Raises:
+        DataError: if the split or the style is unknown.
+    """
+    from course_lib.data.emoji import TONES, emoji_pairs
+
+    pairs = emoji_pairs(split, x="outline", y=y, subset="factorial")
+    if pairs.factors is None or pairs.factor_names is None or pairs.names is None:
+        raise DataError("The emoji index has no factors: restore it with `git checkout -- data/emoji/index.csv`.")
+    tones = list(TONES)
+    tone_id = {pairs.factor_names["tone"].index(tone): place for place, tone in enumerate(tones)}
+    rows: list[list[int]] = []
+    for base in pairs.factors["base"].unique().tolist():
+        members = (pairs.factors["base"] == base).nonzero().flatten().tolist()
+        members.sort(key=lambda row: tone_id[int(pairs.factors["tone"][row])])
+        same = all(torch.equal(pairs.x[members[0]], pairs.x[row]) for row in members)
+        if len(members) == len(tones) and same:
+            rows.append(members)
+    index = torch.tensor(rows)
+    return AnswerSet(
+        split=split,
+        x=pairs.x[index[:, 0]],
+        answers=pairs.y[index],
+        names=[pairs.names[members[0]] for members in rows],
+        tones=tones,
+        licence=pairs.licence,
+    )

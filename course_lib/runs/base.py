@@ -1,0 +1,180 @@
+"""What a run is, how it is trained, stored and loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from course_lib.errors import DataError
+from course_lib.paths import bundled_file, data_dir
+from course_lib.presets import choose, preset
+from course_lib.systems.base import System
+
+
+@dataclass(frozen=True)
+class RunSizes:
+    """Epochs and batch size of a run for each preset; nothing else may depend on the preset."""
+
+    smoke_epochs: int
+    cpu_epochs: int
+    gpu_epochs: int
+    batch_size: int = 16
+
+    @property
+    def epochs(self) -> int:
+        """Epochs for the preset in force."""
+        return choose(smoke=self.smoke_epochs, cpu=self.cpu_epochs, gpu=self.gpu_epochs)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of the course.
+
+    Args:
+        name: lesson and system, for example ``"lesson_01/mae"``.
+        about: one sentence for the model card.
+        system: builds the untrained system.
+        dataset: builds the training set.
+        sizes: epochs a preset, and the batch size.
+        inference: names of the networks that inference needs, which are the ones bundled.
+        flip: whether half of the pictures are mirrored.
+        start: name of the run whose bundled weights (same seed) the networks start from.
+        evaluate: the held-out figures of a trained system, by name.
+    """
+
+    name: str
+    about: str
+    system: Callable[[], System]
+    dataset: Callable[[], Any]
+    sizes: RunSizes
+    inference: tuple[str, ...] = ("netG",)
+    flip: bool = True
+    start: str | None = None
+    evaluate: Callable[[Any], dict[str, float]] | None = None
+
+
+def _registry() -> dict[str, Run]:
+    from course_lib.runs import lesson_01
+
+    return {one.name: one for one in (*lesson_01.RUNS,)}
+
+
+def names() -> list[str]:
+    """Return the names of all runs."""
+    return list(_registry())
+
+
+def run(name: str) -> Run:
+    """Return a run by name.
+
+    Raises:
+        DataError: if there is no such run.
+    """
+    known = _registry()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}."
+        raise DataError(f"There is no run called {name!r}: {hint}")
+    return known[name]
+
+
+def checkpoint_name(name: str, seed: int) -> str:
+    """Return where the bundled weights of a run lie, inside ``data/``."""
+    return f"checkpoints/{name}_seed{seed}.safetensors"
+
+
+def train(
+    name: str, seed: int = 0, *, folder: Path | None = None, progress: bool = True, **changes: Any
+) -> tuple[System, Any]:
+    """Train a run from the start, or go on from its checkpoint.
+
+    Args:
+        name: see ``names()``.
+        seed: of the weights, the order of the data and the noise.
+        folder: where checkpoints are kept; none are kept if not given.
+        progress: show a progress bar.
+        **changes: passed on to ``fit``, for example ``epochs=2`` or ``accelerator="cpu"``.
+
+    Returns:
+        The trained system and its history.
+    """
+    from course_lib.training import fit, seed_everything
+
+    one = run(name)
+    seed_everything(seed)  # before the system is built: its weights are drawn from this seed
+    system = one.system()
+    if one.start:
+        before = load(one.start, seed)
+        for net in run(one.start).inference:
+            getattr(system, net).load_state_dict(getattr(before, net).state_dict())
+        seed_everything(seed)
+    options: dict[str, Any] = {"epochs": one.sizes.epochs, "batch_size": one.sizes.batch_size, "flip": one.flip}
+    options.update(changes)
+    history = fit(system, one.dataset(), seed=seed, checkpoint=folder, progress=progress, **options)
+    return system, history
+
+
+def publish(name: str, seed: int, system: System, history: Any, minutes: float) -> Path:
+    """Write the weights that inference needs into ``data/checkpoints``, with how they came about in the header.
+
+    Weights are stored in 8 bits (one scale an output channel), so that all lessons together stay small.
+    Rerun ``data/build/manifest.py`` afterwards.
+    """
+    from course_lib.training import save_weights
+
+    one = run(name)
+    state = {f"{net}.{key}": value for net in one.inference for key, value in getattr(system, net).state_dict().items()}
+    metadata = {
+        "run": name,
+        "seed": seed,
+        "command": f"course train {name} --seed {seed} --publish",
+        "preset": preset(),
+        "start": one.start,
+        "batch_size": one.sizes.batch_size,
+        "epochs": one.sizes.epochs,
+        "steps": len(history),
+        "minutes": round(minutes, 1),
+        "date": time.strftime("%Y-%m-%d"),
+        "config": dataclasses.asdict(system.config),
+    }
+    path = data_dir() / checkpoint_name(name, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_weights(state, path, dtype="int8", metadata=metadata)
+    return path
+
+
+def load(name: str, seed: int = 0) -> System:
+    """Return a run's system with its bundled weights, in eval mode, on the CPU.
+
+    The weights' header is at ``system.card``: command, seed, steps, minutes.
+
+    Raises:
+        DataError: if the run or the seed is not bundled, or the file is corrupt.
+    """
+    from course_lib.training import load_weights, weights_metadata
+
+    one = run(name)
+    path = bundled_file(checkpoint_name(name, seed))
+    state = load_weights(path)
+    system = one.system()
+    for net in one.inference:
+        part = {key.removeprefix(f"{net}."): value for key, value in state.items() if key.startswith(f"{net}.")}
+        try:
+            getattr(system, net).load_state_dict(part)
+        except RuntimeError as error:
+            raise DataError(
+                f"data/{checkpoint_name(name, seed)} does not fit the run {name!r}: update the course."
+            ) from error
+    system.card = weights_metadata(path)
+    return system.eval()
+
+
+def evaluate(name: str, seed: int = 0) -> dict[str, float]:
+    """Return the held-out figures of a bundled run, by name."""
+    one = run(name)
+    return one.evaluate(load(name, seed)) if one.evaluate else {}

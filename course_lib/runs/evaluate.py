@@ -1,0 +1,69 @@
+"""The held-out figures of a run, for its model card and for ``course evaluate``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from course_lib.systems.base import System
+
+
+def draws_of(system: Any, x: Tensor, repeats: int = 1) -> Tensor:
+    """Return ``repeats`` translations of every row of x, ``(G, repeats, C, H, W)`` on the CPU.
+
+    Args:
+        system: has ``translate(x)``.
+        x: ``(G, C, H, W)`` in [-1, 1].
+        repeats: draws a row; more than one is of use only where the system draws noise.
+    """
+    device = system.device
+    parts = [torch.cat([system.translate(part.to(device)).cpu() for part in x.split(64)]) for _ in range(repeats)]
+    return torch.stack(parts, dim=1)
+
+
+def outline_figures(system: System, split: str = "test", repeats: int = 6) -> dict[str, float]:
+    """Return the figures of ``metrics.answers.answer_figures`` on one split's outlines, noise from seed 0."""
+    from course_lib.data.answers import emoji_answers
+    from course_lib.metrics.answers import answer_figures
+
+    torch.manual_seed(0)
+    known = emoji_answers(split)
+    return answer_figures(draws_of(system, known.condition(), repeats), known.targets())
+
+
+def outline_figures_all(system: System, split: str = "test") -> dict[str, float]:
+    """Return L1, PSNR and SSIM over all pairs of outline and 3D emoji of a split."""
+    from course_lib.data import emoji_pairs
+    from course_lib.metrics import l1, psnr, ssim
+
+    pairs = emoji_pairs(split, x="outline", y="3d")
+    output = draws_of(system, pairs.x.float() / 127.5 - 1)[:, 0]
+    target = pairs.y.float() / 127.5 - 1
+    return {"L1": float(l1(output, target)), "PSNR": float(psnr(output, target)), "SSIM": float(ssim(output, target))}
+
+
+def enlarged(system: Any, small: Tensor) -> Tensor:
+    """Return what a system, or bicubic interpolation if ``None``, makes of small pictures in [-1, 1]."""
+    if system is None:
+        return interpolate(small, scale_factor=4, mode="bicubic").clamp(-1, 1)
+    return draws_of(system, small)[:, 0]
+
+
+def enlarging_figures(system: Any, split: str = "test") -> dict[str, float]:
+    """Return PSNR, SSIM, L1, sharpness and VGG-KID of the enlarged patches of a split's photographs."""
+    from course_lib.data.super_resolution import super_resolution_pairs
+    from course_lib.metrics import l1, psnr, sharpness, ssim, vgg_kid
+
+    pairs = super_resolution_pairs(split, size=96)
+    target = pairs.y.float() / 127.5 - 1
+    output = enlarged(system, pairs.x.float() / 127.5 - 1)
+    return {
+        "PSNR": float(psnr(output, target)),
+        "SSIM": float(ssim(output, target)),
+        "L1": float(l1(output, target)),
+        "sharpness": float(sharpness(output, target)),
+        "VGG-KID": float(vgg_kid(output, target)[0]),
+    }

@@ -1,0 +1,96 @@
+"""Lesson 01: outline to 3D emoji by MSE, by MAE and by L1 + adversary, and enlarging photographs by regression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course_lib.models.srresnet import SRResNet
+from course_lib.runs.base import Run, RunSizes
+from course_lib.runs.evaluate import enlarging_figures, outline_figures, outline_figures_all
+from course_lib.systems.conditional_gan import ConditionalGAN, ConditionalGANConfig
+from course_lib.systems.regression import Regression, RegressionConfig
+
+
+def toned_pairs() -> Any:
+    """Return the training pairs whose outline has six equally likely answers."""
+    from course_lib import data
+
+    return data.emoji_pairs("train", x="outline", y="3d", subset="factorial")
+
+
+def all_pairs() -> Any:
+    """Return all training pairs of outline and 3D emoji."""
+    from course_lib import data
+
+    return data.emoji_pairs("train", x="outline", y="3d")
+
+
+def enlarged_patches() -> Any:
+    """Return the training patches of the photographs, 96 x 96, with their versions at a quarter of the size."""
+    from course_lib.data.super_resolution import super_resolution_pairs
+
+    return super_resolution_pairs("train", size=96, stride=48)
+
+
+def enlarging(loss: str) -> Regression:
+    """Return a regression with SRResNet, a quarter of the paper's width and depth, from small to large."""
+    return Regression(
+        RegressionConfig(loss=loss, x_channels=3, base_channels=32), netG=SRResNet(channels=32, blocks=4, factor=4)
+    )
+
+
+REGRESSION = RunSizes(smoke_epochs=1, cpu_epochs=100, gpu_epochs=400, batch_size=8)
+ADVERSARIAL = RunSizes(smoke_epochs=1, cpu_epochs=40, gpu_epochs=200, batch_size=8)
+ENLARGING = RunSizes(smoke_epochs=1, cpu_epochs=6, gpu_epochs=100, batch_size=16)
+
+RUNS = (
+    Run(
+        "lesson_01/mse",
+        "Outline to 3D emoji by least squares; the minimiser is the mean of the six tones.",
+        lambda: Regression(RegressionConfig(loss="mse")),
+        toned_pairs,
+        REGRESSION,
+        evaluate=outline_figures,
+    ),
+    Run(
+        "lesson_01/mae",
+        "Outline to 3D emoji by least absolute error; the minimisers are the medians of the six tones.",
+        lambda: Regression(RegressionConfig(loss="mae")),
+        toned_pairs,
+        REGRESSION,
+        evaluate=outline_figures,
+    ),
+    Run(
+        "lesson_01/gan",
+        "Outline to 3D emoji by L1 and an adversary that sees the outline, started from the MAE network.",
+        lambda: ConditionalGAN(ConditionalGANConfig()),
+        toned_pairs,
+        ADVERSARIAL,
+        start="lesson_01/mae",
+        evaluate=outline_figures,
+    ),
+    Run(
+        "lesson_01/mae_all",
+        "Outline to 3D emoji by least absolute error on all training emoji, persons or not, for ten minutes.",
+        lambda: Regression(RegressionConfig(loss="mae")),
+        all_pairs,
+        RunSizes(smoke_epochs=1, cpu_epochs=60, gpu_epochs=400, batch_size=8),
+        evaluate=outline_figures_all,
+    ),
+    Run(
+        "lesson_01/enlarge_mse",
+        "Photographs enlarged by 4 by least squares.",
+        lambda: enlarging("mse"),
+        enlarged_patches,
+        ENLARGING,
+        evaluate=enlarging_figures,
+    ),
+    Run(
+        "lesson_01/enlarge_mae",
+        "Photographs enlarged by 4 by least absolute error.",
+        lambda: enlarging("mae"),
+        enlarged_patches,
+        ENLARGING,
+        evaluate=enlarging_figures,
+    ),
+)
