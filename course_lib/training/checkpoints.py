@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -183,9 +182,3 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def weights_are_finite(state: dict[str, Any]) -> bool:
-    """Return whether no floating point tensor in a state dict holds NaN or infinity."""
-    floats = [t for t in state.values() if isinstance(t, Tensor) and t.is_floating_point()]
-    return all(bool(torch.isfinite(t).all()) for t in floats)

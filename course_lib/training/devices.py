@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import logging
 import os
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from course_lib.errors import TrainingError
 from course_lib.systems.base import System
+from course_lib.training.live import in_notebook
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -34,29 +36,31 @@ def make_fabric(device: str | torch.device, precision: str, devices: int) -> Fab
         raise TrainingError("There is no CUDA device here: use device='auto' or device='cpu'.")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise TrainingError("There is no MPS device here: use device='auto' or device='cpu'.")
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    launched = os.environ.get("LT_CLI_USED") == "1"  # by `fabric run`, which passes its options by the environment
+    nodes = 1
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # by `torchrun`, or by `fabric run`, which uses it
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    elif devices > 1 and in_notebook():
+        raise TrainingError("A notebook trains on one device: write a script and start it with torchrun.")
+    for name in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from lightning_fabric import Fabric
         from lightning_fabric.strategies import DDPStrategy
 
-        launcher = os.environ.get("LT_CLI_USED") == "1"  # `fabric run` passes its options by the environment
-        here, nodes = devices, 1
-        if "TORCHELASTIC_RUN_ID" in os.environ:
-            here = int(os.environ["LOCAL_WORLD_SIZE"])
-            nodes = int(os.environ["WORLD_SIZE"]) // here
-        # Buffers are not sent around before every forward pass: that changes batch norm's running means in place
-        # between two passes through one network, which autograd forbids.
-        parallel = (launcher and "LT_STRATEGY" not in os.environ) or here * nodes > 1
-        strategy: Any = DDPStrategy(broadcast_buffers=False) if parallel else "auto"
-        if launcher:
-            fabric = Fabric(strategy=strategy)
-        else:
-            where: Any = [int(index)] if index and here * nodes == 1 else here
-            fabric = Fabric(accelerator=kind, devices=where, num_nodes=nodes, strategy=strategy, precision=precision)
-            fabric.launch()
-    return fabric
+        options: dict[str, Any] = {"accelerator": kind, "precision": precision, "num_nodes": nodes}
+        options["devices"] = [int(index)] if index and devices == nodes == 1 else devices
+        if devices * nodes > 1:
+            # Without sending buffers around before each forward pass: that would change the running means of batch
+            # norm in place between two passes through one network, which autograd forbids.
+            options["strategy"] = DDPStrategy(broadcast_buffers=False)
+        if launched:
+            return Fabric(**{k: v for k, v in options.items() if f"LT_{k.upper()}" not in os.environ})
+        fabric = Fabric(**options)
+        fabric.launch()
+        return fabric
 
 
 @contextmanager
@@ -65,13 +69,15 @@ def connected(system: System, fabric: Fabric, compile: bool = False) -> Iterator
 
     The names and tensors of ``system.state_dict()`` are the same inside and outside.
     """
+    if fabric.world_size > 1 and any(p.requires_grad for p in system._parameters.values() if p is not None):
+        raise TrainingError(f"{type(system).__name__} has parameters outside its networks: put them into a module.")
     raw = system.optimizers
     places = list(_networks(system))
     try:
         for parent, name, network in places:
             ready: Any = torch.compile(network) if compile else network
             parent._modules[name] = fabric.setup_module(ready, move_to_device=False)
-        system._optimizers = {name: fabric.setup_optimizers(optimizer) for name, optimizer in raw.items()}
+        system._optimizers = dict(zip(raw, _as_tuple(fabric.setup_optimizers(*raw.values())), strict=True))
         system._backward = fabric.backward
         yield
     finally:
@@ -79,6 +85,10 @@ def connected(system: System, fabric: Fabric, compile: bool = False) -> Iterator
             parent._modules[name] = network
         system._optimizers = None
         system._backward = Tensor.backward
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _networks(parent: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
@@ -117,10 +127,18 @@ def any_process(fabric: Fabric, *flags: bool) -> list[bool]:
     return [bool(flag) for flag in together.tolist()]
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an exception says that memory ran out, on any device."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
-    return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
+@contextmanager
+def memory_explained(system: System, batch_size: int) -> Iterator[None]:
+    """Turn an error that says that memory ran out, on any device, into a sentence that says what to do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        signs = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+        known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not known and not any(sign in str(error).lower() for sign in signs):
+            raise
+        traceback.clear_frames(error.__traceback__)  # lets go of the tensors of the step that failed
+        raise TrainingError(
+            f"Memory ran out at step {system.step + 1} with batches of {batch_size}: "
+            "lower batch_size, or choose a smaller preset with COURSE_PRESET."
+        ) from None

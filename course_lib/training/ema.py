@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA:
@@ -34,7 +34,8 @@ class EMA:
     @torch.no_grad()
     def update(self) -> None:
         """Move the average a step of ``1 - decay`` towards the present weights."""
-        averages, weights = list(self.module.parameters()), list(self.network.parameters())
+        averages: list[Tensor] = list(self.module.parameters())
+        weights: list[Tensor] = list(self.network.parameters())
         if averages:
             torch._foreach_lerp_(averages, weights, 1.0 - self.decay)
         for average, present in zip(self.module.buffers(), self.network.buffers(), strict=True):

@@ -17,7 +17,7 @@ from course_lib.training.seeding import rng_untouched
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    Draw = Callable[[System, History], "Figure | tuple[Figure, str]"]
+    Draw = Callable[[System, History], "Figure | tuple[Figure | bytes, str]"]
 
 
 def in_notebook() -> bool:
@@ -88,7 +88,8 @@ class LiveFigure:
     all global random states are put back.
 
     Args:
-        draw: called with the system and the history; returns a matplotlib figure, or the figure and its alt text.
+        draw: called with the system and the history; returns a matplotlib figure, or a figure (or a
+            PNG) and its alt text.
         every: steps between two drawings; None draws as often as a tenth of the time allows.
     """
 
@@ -120,15 +121,21 @@ class LiveFigure:
         now = time.perf_counter()
         self._next_time = now + 9 * (now - started)
 
-    def _show(self, figure: Figure, alt: str) -> None:
+    def _show(self, figure: Figure | bytes, alt: str) -> None:
         from IPython.display import display
-        from matplotlib import pyplot
 
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", bbox_inches="tight")
-        pyplot.close(figure)
-        data, metadata = {"image/png": buffer.getvalue(), "text/plain": alt}, {"image/png": {"alt": alt}, "alt": alt}
+        png = figure if isinstance(figure, bytes) else _png(figure)
+        data, metadata = {"image/png": png, "text/plain": alt}, {"image/png": {"alt": alt}, "alt": alt}
         if self._handle is None:
             self._handle = display(data, metadata=metadata, raw=True, display_id=True)
         else:
             self._handle.update(data, metadata=metadata, raw=True)
+
+
+def _png(figure: Figure) -> bytes:
+    from matplotlib import pyplot
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    pyplot.close(figure)
+    return buffer.getvalue()

@@ -6,7 +6,6 @@ import math
 import os
 import signal
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +16,12 @@ from torch import Tensor
 
 from course_lib.errors import TrainingError
 from course_lib.systems.base import System, not_finite
-from course_lib.training.checkpoints import CheckpointFolder, weights_are_finite
-from course_lib.training.devices import any_process, connected, is_out_of_memory, make_fabric, own_rows
+from course_lib.training.checkpoints import CheckpointFolder
+from course_lib.training.devices import any_process, connected, make_fabric, memory_explained, own_rows
 from course_lib.training.history import History
 from course_lib.training.live import LiveFigure, ProgressLine
 from course_lib.training.seeding import rng_untouched, seed_everything
-from course_lib.training.state import Position, TrainingState, describe, must_agree
+from course_lib.training.state import Position, TrainingState, describe, must_agree, weights_are_finite
 
 if TYPE_CHECKING:
     from course_lib.training.live import Draw
@@ -68,9 +67,10 @@ def fit(
 
     A run that is stopped and resumed from its checkpoint ends with the same bits as one that was never stopped (on a
     GPU: as far as its kernels are deterministic). Ctrl-C, or the notebook's stop button, ends the run after the step
-    at hand, keeps what was trained and saves it if there is a checkpoint folder; pressed twice it stops at once.
+    at hand, keeps what was trained and saves it if there is a checkpoint folder; pressed twice it stops at once and
+    saves nothing.
 
-    A loss that is NaN or infinite stops the run. On the CPU it is seen before any weight has changed. On a GPU losses
+    A loss that is NaN or infinite stops the run. On the CPU it is seen before it can change a weight. On a GPU losses
     are read every 10 steps, so the weights in memory may have taken up to 10 spoilt steps. In either case no
     checkpoint is written before all losses have been read and all weights are known to be finite.
 
@@ -108,13 +108,12 @@ def fit(
     """
     fabric = make_fabric(device, precision, devices)
     rank, processes = fabric.global_rank, fabric.world_size
+    _check_length(epochs, steps, batch_size, processes)
     drop_last = processes > 1 or dataset.num_batches(batch_size, drop_last=True) > 0
     per_epoch = dataset.num_batches(batch_size, drop_last=drop_last)
-    total = _total_steps(epochs, steps, per_epoch, batch_size, processes)
-
-    seed_everything(seed + 1000 * rank)
-    system.to(fabric.device).train()
-    state = TrainingState(system, total, seed, ema_decay, fabric.strategy.precision)
+    if per_epoch == 0:
+        raise TrainingError(f"The data set has too few rows for a batch of {batch_size}: lower batch_size.")
+    total = steps or max(1, round((epochs or 0) * per_epoch))
     settings = describe(
         system,
         batch_size=batch_size,
@@ -126,6 +125,11 @@ def fit(
         rows=len(dataset),
         data=getattr(dataset, "name", None),
     )
+
+    seed_everything(seed + 1000 * rank)
+    with memory_explained(system, batch_size):
+        system.to(fabric.device).train()
+        state = TrainingState(system, total, seed, ema_decay, fabric.strategy.precision)
     folder = CheckpointFolder(checkpoint, rank, fabric.barrier) if checkpoint is not None else None
     if folder and resume and (stored := folder.load()):
         must_agree(checkpoint, stored[0]["settings"], settings)
@@ -136,86 +140,88 @@ def fit(
     read_every = 1 if fabric.device.type == "cpu" else READ_EVERY
     line = ProgressLine(total, position.step, progress and rank == 0)
     live = LiveFigure(figure if rank == 0 else None, figure_every)
-    started = saved_at = time.perf_counter()
+    pressed: list[bool] = []
+    saved_step, half_done = position.step, False
     earlier = history.seconds[-1] if history else 0.0
-    saved_step = position.step
-    whole = True  # False while a step is half done: then there is nothing that could be resumed bit by bit
+    started = saved_at = time.perf_counter()
 
     def save() -> None:
         nonlocal saved_at, saved_step
         if folder is None or saved_step == position.step:
             return
-        shared = state.shared() | {"settings": settings}
-        if not weights_are_finite(shared["system"]):
+        _read(unread, history)
+        if not weights_are_finite(system):
             raise TrainingError(
                 f"The weights hold NaN or infinity after step {position.step}: "
                 "lower the learning rate; the last good checkpoint is kept."
             )
-        folder.save(position.step, shared, state.personal())
+        folder.save(position.step, state.shared() | {"settings": settings}, state.personal())
         saved_at, saved_step = time.perf_counter(), position.step
 
     try:
-        with _ctrl_c() as pressed, _quiet(), connected(system, fabric, compile):
+        with memory_explained(system, batch_size), _ctrl_c(pressed), _quiet(), connected(system, fabric, compile):
             rows = _batches(dataset, position, batch_size, device=fabric.device, flip=flip, drop_last=drop_last)
             while position.step < total and not history.stopped:
                 batch = own_rows(next(rows), rank, processes)
-                epoch, whole = position.epoch, False
+                epoch, half_done = position.epoch, True
                 scalars = system.training_step(batch)
                 state.after_step(per_epoch)
-                whole = True
+                half_done = False
 
                 now = time.perf_counter()
                 unread.append((scalars, epoch, earlier + now - started))
-                save_due = position.step % save_every == 0 if save_every else now - saved_at > SAVE_SECONDS
-                late = time_limit is not None and now - started > time_limit
-                interrupt, late, save_due = any_process(fabric, bool(pressed), late, save_due)
-                if interrupt or late:
-                    history.stopped = "interrupt" if interrupt else "time limit"
-                if len(unread) >= read_every or save_due or history.stopped or position.step == total:
+                if len(unread) >= read_every or position.step == total:
                     _read(unread, history)
-                if save_due:
-                    save()
-                line.advance(history)
-                live.update(system, history)
                 if on_step is not None:
                     with rng_untouched():
                         on_step(system, position.step)
+                line.advance(history)
+                live.update(system, history)
+
+                late = time_limit is not None and now - started > time_limit
+                due = position.step % save_every == 0 if save_every else now - saved_at > SAVE_SECONDS
+                interrupt, late, due = any_process(fabric, bool(pressed), late, due)
+                if due:
+                    save()
+                if interrupt or late:
+                    history.stopped = "interrupt" if interrupt else "time limit"
             save()
-    except KeyboardInterrupt:  # pressed twice, or outside the main thread
+    except KeyboardInterrupt:  # pressed twice, or raised by on_step
         history.stopped = "interrupt"
-        if whole:
-            _read(unread, history)
+        if not (half_done or pressed):
             save()
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        traceback.clear_frames(error.__traceback__)  # lets go of the tensors of the failed step
-        raise TrainingError(
-            f"Memory ran out at step {position.step + 1} with batches of {batch_size}: "
-            "lower batch_size, or choose a smaller preset by COURSE_PRESET."
-        ) from None
     finally:
         system.eval()
         line.close(history)
+    _read(unread, history)
     live.update(system, history, last=True)
     if history.stopped and rank == 0:
-        reason = "Ctrl-C" if history.interrupted else f"the time limit of {time_limit:g} s"
-        kept = (
-            f"saved in {checkpoint}, call fit() again to go on" if saved_step and folder else "what was trained is kept"
-        )
-        print(f"Stopped by {reason} after step {position.step} of {total}; {kept}.")
+        print(_farewell(history, position.step, total, checkpoint, saved_step, time_limit))
     return history
 
 
-def _total_steps(epochs: float | None, steps: int | None, per_epoch: int, batch_size: int, processes: int) -> int:
-    """Return the number of steps of a run after checking what was asked for."""
+def _farewell(
+    history: History, step: int, total: int, checkpoint: Any, saved_step: int, time_limit: float | None
+) -> str:
+    reason = "Ctrl-C" if history.interrupted else f"the time limit of {time_limit:g} s"
+    if checkpoint is None:
+        kept = "the weights are kept, and without a checkpoint folder the next fit() starts a new run"
+    elif saved_step == step:
+        kept = f"saved in {checkpoint}, and the same fit() goes on from there"
+    else:
+        kept = f"not saved, and the same fit() goes on from step {saved_step}"
+    return f"Stopped by {reason} after step {step} of {total}; {kept}."
+
+
+def _check_length(epochs: float | None, steps: int | None, batch_size: int, processes: int) -> None:
     if (epochs is None) == (steps is None):
         raise TrainingError("fit() needs either epochs or steps: give exactly one of the two.")
+    if (steps is not None and steps < 1) or (epochs is not None and epochs <= 0):
+        raise TrainingError("fit() needs at least one step: give a positive number of epochs or steps.")
     if batch_size < 1 or batch_size % processes:
-        raise TrainingError(f"batch_size is {batch_size}: it must be a multiple of {processes}, one part a process.")
-    if per_epoch == 0:
-        raise TrainingError(f"The data set has too few rows for a batch of {batch_size}: lower batch_size.")
-    return max(1, round(epochs * per_epoch)) if epochs is not None else steps or 0
+        raise TrainingError(
+            f"batch_size is {batch_size}: give each of the {processes} processes the same number of rows."
+        )
 
 
 def _batches(dataset: Dataset, position: Position, batch_size: int, **options: Any) -> Iterator[Any]:
@@ -251,9 +257,8 @@ def _read(unread: list[tuple[dict[str, Any], int, float]], history: History) -> 
 
 
 @contextmanager
-def _ctrl_c() -> Iterator[list[bool]]:
-    """Turn the first Ctrl-C into an entry of the yielded list, so that a step is finished before the run ends."""
-    pressed: list[bool] = []
+def _ctrl_c(pressed: list[bool]) -> Iterator[None]:
+    """Turn the first Ctrl-C into an entry of a list, so that the step at hand is finished before the run ends."""
 
     def handler(signum: int, frame: Any) -> None:
         if pressed:
@@ -262,11 +267,11 @@ def _ctrl_c() -> Iterator[list[bool]]:
 
     try:
         before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not the main thread: KeyboardInterrupt stays what it is
-        yield pressed
+    except ValueError:  # only the main thread may do this, and only it receives Ctrl-C
+        yield
         return
     try:
-        yield pressed
+        yield
     finally:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
 

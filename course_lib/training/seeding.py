@@ -18,14 +18,15 @@ def seed_everything(seed: int) -> None:
     order that varies; ``torch.use_deterministic_algorithms(True)`` forbids those.
     """
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (the global generator is what must be seeded)
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 def rng_state() -> dict[str, Any]:
     """Return the state of all global generators as plain values and tensors."""
     version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)  # type: ignore[misc]  # noqa: NPY002
+    array: Any = np.random.get_state()
+    name, keys, position, has_gauss, cached = array
     state: dict[str, Any] = {
         "python": {"version": version, "words": torch.tensor(words), "gauss": gauss},
         "numpy": {
@@ -46,7 +47,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
     """Put back what ``rng_state`` returned; a device that this machine lacks is passed over."""
     python, array = state["python"], state["numpy"]
     random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
-    np.random.set_state((array["name"], array["keys"].numpy().astype(np.uint32), *array["rest"]))  # noqa: NPY002
+    np.random.set_state((array["name"], array["keys"].numpy().astype(np.uint32), *array["rest"]))
     torch.set_rng_state(state["torch"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])

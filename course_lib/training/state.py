@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,22 +18,20 @@ from course_lib.training.history import History
 from course_lib.training.seeding import rng_state, set_rng_state
 
 
-@dataclass
 class Position:
     """Where a run is in its data.
 
     All random numbers of an epoch are drawn from ``generator`` when the epoch starts. The state it had just before,
     with the number of batches already seen, is enough to go on in the middle of the epoch.
+
+    Args:
+        generator: gives the order of the data.
     """
 
-    generator: torch.Generator
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    epoch_start: Tensor = field(default_factory=lambda: torch.empty(0))
-
-    def __post_init__(self) -> None:
-        self.epoch_start = self.generator.get_state()
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+        self.epoch_start: Tensor = generator.get_state()
+        self.step = self.epoch = self.batch = 0
 
     def advance(self, batches_per_epoch: int) -> None:
         """Count one batch, and begin the next epoch after the last one."""
@@ -127,10 +124,9 @@ class TrainingState:
                 "build the system as it was, name another folder, or pass resume=False to start again."
             ) from error
         self.precision.load_state_dict(shared["precision"])
-        history = {k: v.tolist() if isinstance(v, Tensor) else v for k, v in shared["history"].items()}
-        history["values"] = {name: numbers.tolist() for name, numbers in history["values"].items()}
-        self.history = History.from_dict(history)
-        self.history.stopped = None
+        history = shared["history"]
+        values = {name: numbers.tolist() for name, numbers in history["values"].items()}
+        self.history = History(values, history["epoch"].tolist(), history["seconds"].tolist())
         self.position.step = self.system.step = shared["position"]["step"]
         self.position.epoch = shared["position"]["epoch"]
         self.position.batch = shared["position"]["batch"]
@@ -162,10 +158,17 @@ def describe(system: System, **settings: Any) -> dict[str, Any]:
 
 def must_agree(folder: Any, stored: dict[str, Any], present: dict[str, Any]) -> None:
     """Raise a TrainingError that names the first setting in which a checkpoint and this run differ."""
-    for name in sorted({*stored, *present}):
+    for name in {**present, **stored}:
         old, new = stored.get(name), present.get(name)
         if old != new:
             raise TrainingError(
                 f"The checkpoint in {folder} was made with {name} = {old!r} and this run has {new!r}: "
                 "use the same, name another folder, or pass resume=False to start again."
             )
+
+
+@torch.no_grad()
+def weights_are_finite(system: System) -> bool:
+    """Return whether no parameter holds NaN or infinity."""
+    sound = [torch.isfinite(p).all() for p in system.parameters()]
+    return not sound or bool(torch.stack(sound).all())
