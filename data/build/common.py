@@ -82,7 +82,7 @@ def npm_package(spec: str, work: Path) -> Path:
 
 
 def apt_package(spec: str, work: Path) -> Path:
-    """Return the root folder of the unpacked Debian package ``NAME`` or ``NAME=VERSION``, fetched with ``apt-get download``."""
+    """Return the root folder of the Debian package ``NAME`` or ``NAME=VERSION``, fetched with ``apt-get download``."""
     archive = _fetch(["apt-get", "download", spec], work / "archives" / f"deb-{_slug(spec)}")
     return _unpack(archive, work / "unpacked" / f"deb-{_slug(spec)}", _undeb)
 
@@ -128,7 +128,7 @@ def compare_file(built: Path, shipped: Path) -> tuple[bool, str]:
 
 
 def check(built: Path, names: Iterable[str]) -> int:
-    """Compare each file of a fresh build with the shipped one; print a line for each; return the number that disagree."""
+    """Compare each file of a fresh build with the shipped one, print a line for each, count those that disagree."""
     wrong = 0
     for name in names:
         same, how = compare_file(built / name, DATA / name)
