@@ -1,0 +1,261 @@
+"""VGG-KID and VGG-FID: how far one set of pictures is from another, seen by the bundled VGG-16.
+
+**No figure from here may be compared with a FID or KID of the literature.** Those look through Inception-v3, at 299 x
+299 pixels, trained in another way; these look through the third convolution of VGG-16's fourth stage, at the size the
+pictures have. The unit is another, and so may be the order of two models that are close. Compare figures of this
+course with each other only, from the same truth and about the same number of pictures.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
+
+from course_lib.errors import ShapeError
+from course_lib.metrics.checks import check_images
+from course_lib.models.vgg import CHANNELS, VGG16Features
+
+FEATURE_LAYER = "relu4_3"
+# Between the root mean squares of the pooled features of the bundled photographs (44, in patches of 64 x 64) and emoji
+# (72). Dividing by it gives the kernel (x . y / d + 1)^3 arguments near 1; without it the cube alone would rule.
+FEATURE_SCALE = 60.0
+
+
+class PooledVGG(nn.Module):
+    """One vector a picture: the mean over positions of VGG-16's ``relu4_3``, 512 numbers of about unit size.
+
+    Pictures are not enlarged: doubling those of 64 pixels costs four times as much and shows blur and lost colour no
+    better (measured on the bundled photographs; only noise is seen more clearly).
+
+    Args:
+        weights: as for :class:`course_lib.models.VGG16Features`.
+        batch_size: pictures looked at together.
+    """
+
+    num_features = CHANNELS[FEATURE_LAYER]
+
+    def __init__(self, weights: str | Mapping[str, Tensor] = "bundled", batch_size: int = 50) -> None:
+        super().__init__()
+        self.vgg = VGG16Features((FEATURE_LAYER,), weights=weights)
+        self.batch_size = batch_size
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the features (N, 512) of pictures (N, 3, H, W) in [-1, 1], in float64 on the CPU.
+
+        The network computes where its weights are: ``PooledVGG().to("cuda")`` takes the pictures there.
+        """
+        check_images(images)
+        device = self.vgg.mean.device
+        found = []
+        for part in images.split(self.batch_size):
+            features = self.vgg(((part.to(device).float() + 1) / 2).clamp(0, 1))[FEATURE_LAYER]
+            found.append(features.mean(dim=(2, 3)).cpu().double() / FEATURE_SCALE)
+        return torch.cat(found)
+
+
+class VGGKID(KernelInceptionDistance):
+    """torchmetrics' kernel distance with VGG-16's features (VGG-KID): ``update(images, real=...)``, then ``compute()``.
+
+    With ``subset_size=None`` (the default) the value is :func:`unbiased_mmd` of all pictures, which is the mean over
+    *all* subsets that torchmetrics would draw some of, and the spread is its standard error. With a subset size both
+    are torchmetrics' own: mean and standard deviation over random subsets, drawn from ``seed``.
+
+    Args:
+        subset_size: pictures in a subset, or None for all.
+        subsets: how many subsets to draw; without effect if ``subset_size`` is None.
+        seed: of the subsets; the global random state is not touched.
+        features: what turns (N, 3, H, W) in [-1, 1] into (N, d); None: :class:`PooledVGG`.
+    """
+
+    def __init__(
+        self,
+        subset_size: int | None = None,
+        subsets: int = 100,
+        seed: int = 0,
+        features: nn.Module | None = None,
+    ) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that features are kept is meant
+            super().__init__(_features(features), subsets=subsets, subset_size=subset_size or 2)
+        self.all_pictures = subset_size is None
+        self.seed = seed
+
+    @torch.no_grad()
+    def update(self, imgs: Tensor, real: bool) -> None:
+        """Add pictures (N, 3, H, W) in [-1, 1], of the truth (``real=True``) or of the model."""
+        super().update(imgs, real)
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Return the distance and its spread, two float64 scalars.
+
+        Raises:
+            ShapeError: if there are fewer pictures than a subset holds, or fewer than three.
+        """
+        counts = [
+            sum(len(part) for part in cast("list[Tensor]", found)) for found in (self.real_features, self.fake_features)
+        ]
+        least = 3 if self.all_pictures else self.subset_size
+        if min(counts) < least:
+            raise ShapeError(f"VGG-KID needs {least} pictures on each side, not {counts[0]} real and {counts[1]} fake.")
+        if self.all_pictures:
+            return unbiased_mmd(torch.cat(self.fake_features), torch.cat(self.real_features))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return super().compute()
+
+
+class VGGFID(FrechetInceptionDistance):
+    """torchmetrics' Frechet distance with VGG-16's features (VGG-FID): ``update(images, real=...)``, ``compute()``.
+
+    It is the distance between two Gaussians fitted to the features, ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))``. It
+    is biased upwards, the more the fewer pictures; below as many pictures as features (512) the covariances are
+    singular, and a warning says so: use VGG-KID there.
+
+    Args:
+        features: what turns (N, 3, H, W) in [-1, 1] into (N, d), with an attribute ``num_features``; None:
+            :class:`PooledVGG`.
+    """
+
+    def __init__(self, features: nn.Module | None = None) -> None:
+        super().__init__(_features(features))
+
+    @torch.no_grad()
+    def update(self, imgs: Tensor, real: bool) -> None:
+        """Add pictures (N, 3, H, W) in [-1, 1], of the truth (``real=True``) or of the model."""
+        super().update(imgs, real)
+
+    def compute(self) -> Tensor:
+        """Return the distance, a float64 scalar.
+
+        Raises:
+            ShapeError: if there are fewer than two pictures on one side.
+        """
+        count = int(min(self.real_features_num_samples, self.fake_features_num_samples))
+        dimension = len(self.real_features_sum)
+        if count < 2:
+            raise ShapeError("VGG-FID needs two pictures on each side: it fits a covariance to them.")
+        if count < dimension:
+            warnings.warn(
+                f"VGG-FID of {count} pictures rests on singular {dimension} x {dimension} covariances and is far too "
+                "large: use vgg_kid, or compare only with figures from the same number of pictures.",
+                stacklevel=2,
+            )
+        return super().compute()
+
+
+def vgg_kid(
+    fake: Tensor,
+    real: Tensor,
+    subset_size: int | None = None,
+    subsets: int = 100,
+    seed: int = 0,
+    features: nn.Module | None = None,
+) -> tuple[float, float]:
+    """Return the VGG-KID between two sets of pictures and its spread; near 0 (also below) if they look alike.
+
+    It is the squared maximum mean discrepancy with the kernel ``(x . y / d + 1)^3`` on pooled VGG-16 features, without
+    bias at any number of pictures. Not comparable with the KID of the literature: see the module's text.
+
+    Args:
+        fake: (N, 3, H, W) in [-1, 1], N at least 3.
+        real: (M, 3, H, W); M need not be N.
+        subset_size: None: all pictures at once, and the spread is the standard error of the value. Else mean and
+            standard deviation over random subsets of this size, as the literature gives them.
+        subsets: how many.
+        seed: of the subsets.
+        features: as for :class:`VGGKID`, to load the network once or to use a GPU; None: on the CPU.
+
+    Raises:
+        ShapeError: if the pictures have another shape, type or range, or are too few.
+
+    Source:
+        Binkowski et al., Demystifying MMD GANs, 2018, section 4; features and the use of all pictures are ours.
+    """
+    metric = VGGKID(subset_size, subsets, seed, features)
+    metric.update(fake, real=False)
+    metric.update(real, real=True)
+    value, spread = metric.compute()
+    return float(value), float(spread)
+
+
+def vgg_fid(fake: Tensor, real: Tensor, features: nn.Module | None = None) -> float:
+    """Return the VGG-FID between two sets of pictures; 0 if their features have the same mean and covariance.
+
+    Not comparable with the FID of the literature: see the module's text.
+
+    Args:
+        fake: (N, 3, H, W) in [-1, 1]; warns if N is below the number of features (512).
+        real: (M, 3, H, W); M need not be N.
+        features: as for :class:`VGGFID`.
+
+    Raises:
+        ShapeError: if the pictures have another shape, type or range, or are too few.
+
+    Source:
+        Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium, 2017,
+        equation 6.
+    """
+    metric = VGGFID(features)
+    metric.update(fake, real=False)
+    metric.update(real, real=True)
+    return float(metric.compute())
+
+
+def unbiased_mmd(fake: Tensor, real: Tensor, degree: int = 3) -> tuple[Tensor, Tensor]:
+    """Return the unbiased estimate of the squared maximum mean discrepancy of two samples, and its standard error.
+
+    With the kernel ``k(x, y) = (x . y / d + 1)^degree`` it is the mean of k over pairs of different fakes, plus that
+    over pairs of different reals, minus twice the mean over all pairs of a fake and a real. The error is the
+    jackknife's: what leaving out each picture in turn changes.
+
+    Args:
+        fake: features (N, d), N at least 3.
+        real: features (M, d), M at least 3.
+        degree: of the polynomial.
+
+    Raises:
+        ShapeError: if the features do not fit or are too few.
+
+    Source:
+        Gretton et al., A kernel two-sample test, 2012, equation 3.
+    """
+    if fake.dim() != 2 or real.dim() != 2 or fake.shape[1] != real.shape[1]:
+        raise ShapeError(f"MMD takes features (N, d) and (M, d), not {tuple(fake.shape)} and {tuple(real.shape)}.")
+    n, m, d = len(fake), len(real), fake.shape[1]
+    if min(n, m) < 3:
+        raise ShapeError(f"MMD needs three rows on each side, not {n} and {m}: give more pictures.")
+    fake, real = fake.double(), real.double()
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        return (a @ b.T / d + 1) ** degree
+
+    among_fakes, among_reals, between = kernel(fake, fake), kernel(real, real), kernel(fake, real)
+    fake_rows = among_fakes.sum(dim=1) - among_fakes.diagonal()
+    real_rows = among_reals.sum(dim=1) - among_reals.diagonal()
+    fake_sum, real_sum, between_sum = fake_rows.sum(), real_rows.sum(), between.sum()
+    fake_mean, real_mean = fake_sum / (n * (n - 1)), real_sum / (m * (m - 1))
+    value = fake_mean + real_mean - 2 * between_sum / (n * m)
+
+    without_fake = (fake_sum - 2 * fake_rows) / ((n - 1) * (n - 2)) + real_mean
+    without_fake = without_fake - 2 * (between_sum - between.sum(dim=1)) / ((n - 1) * m)
+    without_real = (real_sum - 2 * real_rows) / ((m - 1) * (m - 2)) + fake_mean
+    without_real = without_real - 2 * (between_sum - between.sum(dim=0)) / (n * (m - 1))
+    variance = (n - 1) * without_fake.var(correction=0) + (m - 1) * without_real.var(correction=0)
+    return value, variance.sqrt()
+
+
+@lru_cache(maxsize=1)
+def _bundled_features() -> PooledVGG:
+    return PooledVGG()
+
+
+def _features(features: nn.Module | None) -> Any:
+    return _bundled_features() if features is None else features
