@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from course_lib.errors import ShapeError
 from course_lib.models.unet import init_pix2pix
@@ -21,12 +22,27 @@ class PatchGAN(nn.Module):
         y_channels: channels of the picture to be judged.
         base_channels: channels after the first convolution.
         layers: number of stride-2 convolutions.
+        norm: ``"batch"`` as in the paper, or ``"spectral"``: no batch norm, and every convolution is divided by its
+            largest singular value, which keeps D smooth (Miyato et al. 2018, lesson 06).
+
+    Raises:
+        ShapeError: if ``norm`` is neither.
 
     Source: Isola et al. 2017, section 6.1.2.
     """
 
-    def __init__(self, x_channels: int = 3, y_channels: int = 3, *, base_channels: int = 64, layers: int = 3) -> None:
+    def __init__(
+        self,
+        x_channels: int = 3,
+        y_channels: int = 3,
+        *,
+        base_channels: int = 64,
+        layers: int = 3,
+        norm: str = "batch",
+    ) -> None:
         super().__init__()
+        if norm not in ("batch", "spectral"):
+            raise ShapeError(f"The norm of a PatchGAN is 'batch' or 'spectral', not {norm!r}.")
         self.x_channels = x_channels
         self.y_channels = y_channels
         channels = x_channels + y_channels
@@ -37,14 +53,20 @@ class PatchGAN(nn.Module):
         for number, stride in enumerate(strides):
             width = base_channels * min(2**number, 8)
             first = number == 0  # the paper does not normalise the first block
-            blocks.append(nn.Conv2d(channels, width, kernel, stride=stride, padding=padding, bias=first))
-            if not first:
+            blocks.append(
+                nn.Conv2d(channels, width, kernel, stride=stride, padding=padding, bias=first or norm != "batch")
+            )
+            if not first and norm == "batch":
                 blocks.append(nn.BatchNorm2d(width))
             blocks.append(nn.LeakyReLU(0.2))
             channels = width
         blocks.append(nn.Conv2d(channels, 1, kernel, stride=1, padding=padding))
         self.body = nn.Sequential(*blocks)
         self.apply(init_pix2pix)
+        if norm == "spectral":
+            for block in self.body:
+                if isinstance(block, nn.Conv2d):
+                    spectral_norm(block)
 
     def forward(self, x: Tensor | None, y: Tensor) -> Tensor:
         """Judge a batch of pairs.

@@ -44,6 +44,7 @@ class Run:
         inference: names of the networks that inference needs, which are the ones bundled.
         flip: whether half of the pictures are mirrored.
         start: name of the run whose bundled weights (same seed) the networks start from.
+        ema_decay: decay of the moving average of the networks that the system names; the average is bundled.
         evaluate: the held-out figures of a trained system, by name.
     """
 
@@ -55,6 +56,7 @@ class Run:
     inference: tuple[str, ...] = ("netG",)
     flip: bool = True
     start: str | None = None
+    ema_decay: float = 0.0
     evaluate: Callable[[Any], dict[str, float]] | None = None
 
 
@@ -114,6 +116,7 @@ def train(
             getattr(system, net).load_state_dict(getattr(before, net).state_dict())
         seed_everything(seed)
     options: dict[str, Any] = {"epochs": one.sizes.epochs, "batch_size": one.sizes.batch_size, "flip": one.flip}
+    options["ema_decay"] = one.ema_decay
     options.update(changes)
     history = fit(system, one.dataset(), seed=seed, checkpoint=folder, progress=progress, **options)
     return system, history
@@ -128,7 +131,7 @@ def publish(name: str, seed: int, system: System, history: Any, minutes: float) 
     from course_lib.training import save_weights
 
     one = run(name)
-    state = {f"{net}.{key}": value for net in one.inference for key, value in getattr(system, net).state_dict().items()}
+    state = {f"{net}.{key}": value for net in one.inference for key, value in system.averaged(net).state_dict().items()}
     metadata = {
         "run": name,
         "seed": seed,

@@ -30,8 +30,9 @@ class ConditionalGANConfig:
     levels: int = 5
     dropout: float = 0.5
     dropout_blocks: int = 3
-    patch_layers: int = 2
+    patch_layers: int = 3
     d_channels: int = 32
+    d_norm: str = "batch"
     lambda_l1: float = 100.0
     lr: float = 2e-4
     beta1: float = 0.5
@@ -54,6 +55,7 @@ class ConditionalGAN(System):
 
     config: ConditionalGANConfig
     adversarial = NonSaturating()
+    ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
 
     def __init__(self, config: ConditionalGANConfig | None = None) -> None:
         super().__init__(config or ConditionalGANConfig())
@@ -67,7 +69,9 @@ class ConditionalGAN(System):
             dropout=c.dropout,
             dropout_blocks=c.dropout_blocks,
         )
-        self.netD = PatchGAN(c.x_channels, c.y_channels, base_channels=c.d_channels, layers=c.patch_layers)
+        self.netD = PatchGAN(
+            c.x_channels, c.y_channels, base_channels=c.d_channels, layers=c.patch_layers, norm=c.d_norm
+        )
         self.to(memory_format=torch.channels_last)  # for conv + batch norm on a CPU: about twice as fast
 
     def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -127,5 +131,6 @@ class ConditionalGAN(System):
             x: condition.
             noise: draw z, that is keep dropout on; ``False`` gives the mean network, the same output each time.
         """
-        with inference(self.netG, dropout=noise):
-            return self.netG(x)
+        network = self.averaged("netG")
+        with inference(network, dropout=noise):
+            return network(x)

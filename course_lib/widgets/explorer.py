@@ -51,7 +51,7 @@ class Explorer(ipywidgets.VBox):
 
         try:
             figure, self.alt = self._draw_figure(**{name: control.value for name, control in self.controls.items()})
-            self.png = plotting.png_bytes(figure)
+            self.png = plotting.to_png(figure)
         except Exception as error:  # shown to the learner: a callback has nobody else to tell
             self.error = error
             text = str(error) if isinstance(error, CourseError) else f"{type(error).__name__}: {error}"

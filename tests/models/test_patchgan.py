@@ -58,3 +58,16 @@ def test_a_pair_that_does_not_fit_is_refused(x, y):
 def test_wrong_channels_are_refused():
     with pytest.raises(ShapeError, match=r"takes 1 \+ 3 channels"):
         PatchGAN(1, 3, base_channels=4, layers=1)(torch.zeros(1, 2, 32, 32), torch.zeros(1, 3, 32, 32))
+
+
+def test_spectral_norm_bounds_every_convolution():
+    torch.manual_seed(0)
+    network = PatchGAN(1, 3, base_channels=4, layers=2, norm="spectral")
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+    x, y = torch.randn(2, 1, 32, 32), torch.randn(2, 3, 32, 32)
+    for _ in range(30):  # each call in train mode takes one step of the power iteration
+        network(x, y)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            largest = torch.linalg.matrix_norm(module.weight.flatten(1), ord=2)
+            assert largest.item() == pytest.approx(1.0, abs=0.02)
