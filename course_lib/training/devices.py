@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import logging
 import os
 import traceback
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from course_lib.errors import TrainingError
 from course_lib.systems.base import System
@@ -43,19 +45,20 @@ def make_fabric(device: str | torch.device, precision: str, devices: int) -> Fab
         nodes = int(os.environ["WORLD_SIZE"]) // devices
     elif devices > 1 and in_notebook():
         raise TrainingError("A notebook trains on one device: write a script and start it with torchrun.")
-    for name in ("lightning_fabric", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from lightning_fabric import Fabric
         from lightning_fabric.strategies import DDPStrategy
 
+        logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # importing it sets another level
         options: dict[str, Any] = {"accelerator": kind, "precision": precision, "num_nodes": nodes}
         options["devices"] = [int(index)] if index and devices == nodes == 1 else devices
         if devices * nodes > 1:
             # Without sending buffers around before each forward pass: that would change the running means of batch
             # norm in place between two passes through one network, which autograd forbids.
-            options["strategy"] = DDPStrategy(broadcast_buffers=False)
+            newer = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+            buffers: dict[str, Any] = {"forward_sync_buffers" if newer else "broadcast_buffers": False}
+            options["strategy"] = DDPStrategy(**buffers)
         if launched:
             return Fabric(**{k: v for k, v in options.items() if f"LT_{k.upper()}" not in os.environ})
         fabric = Fabric(**options)

@@ -17,7 +17,8 @@ from course_lib.training.seeding import rng_untouched
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    Draw = Callable[[System, History], "Figure | tuple[Figure | bytes, str]"]
+    Bundle = tuple[dict[str, Any], dict[str, Any]]
+    Draw = Callable[[System, History], "Figure | tuple[Figure, str] | Bundle"]
 
 
 def in_notebook() -> bool:
@@ -82,14 +83,14 @@ class ProgressLine:
 
 
 class LiveFigure:
-    """A figure that is redrawn in place while a system trains, and stays as one PNG.
+    """A figure that is redrawn in place while a system trains, and stays as one PNG with its text.
 
     Outside notebooks it does nothing. Drawing does not disturb the training: the system is in eval mode meanwhile, and
     all global random states are put back.
 
     Args:
-        draw: called with the system and the history; returns a matplotlib figure, or a figure (or a
-            PNG) and its alt text.
+        draw: called with the system and the history; returns a matplotlib figure, or a figure and its alt text, or
+            the data and metadata of a notebook output (``course_lib.plotting.mime_bundle``).
         every: steps between two drawings; None draws as often as a tenth of the time allows.
     """
 
@@ -107,35 +108,35 @@ class LiveFigure:
         due = time.perf_counter() >= self._next_time if self.every is None else system.step % self.every == 0
         if not (due or last):
             return
-        started = time.perf_counter()
-        training = system.training
-        system.eval()
-        try:
-            with rng_untouched():
-                drawn = self.draw(system, history)
-        finally:
-            system.train(training)
-        figure, alt = drawn if isinstance(drawn, tuple) else (drawn, "")
-        self._show(figure, alt or f"{type(system).__name__} after {system.step} training steps.")
-        self._drawn_at = system.step
-        now = time.perf_counter()
-        self._next_time = now + 9 * (now - started)
-
-    def _show(self, figure: Figure | bytes, alt: str) -> None:
         from IPython.display import display
 
-        png = figure if isinstance(figure, bytes) else _png(figure)
-        data, metadata = {"image/png": png, "text/plain": alt}, {"image/png": {"alt": alt}, "alt": alt}
+        started = time.perf_counter()
+        data, metadata = self._bundle(system, history)
         if self._handle is None:
             self._handle = display(data, metadata=metadata, raw=True, display_id=True)
         else:
             self._handle.update(data, metadata=metadata, raw=True)
+        self._drawn_at = system.step
+        now = time.perf_counter()
+        self._next_time = now + 9 * (now - started)
 
+    def _bundle(self, system: System, history: History) -> Bundle:
+        from matplotlib import pyplot
 
-def _png(figure: Figure) -> bytes:
-    from matplotlib import pyplot
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    pyplot.close(figure)
-    return buffer.getvalue()
+        assert self.draw is not None
+        open_before, training = set(pyplot.get_fignums()), system.training
+        system.eval()
+        try:
+            with rng_untouched():
+                drawn = self.draw(system, history)
+            if isinstance(drawn, tuple) and isinstance(drawn[0], dict):
+                return drawn
+            figure, alt = drawn if isinstance(drawn, tuple) else (drawn, "")
+            alt = alt or f"{type(system).__name__} after {system.step} training steps."
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="png", bbox_inches="tight")
+            return {"image/png": buffer.getvalue(), "text/plain": alt}, {"image/png": {"alt": alt}, "alt": alt}
+        finally:
+            system.train(training)
+            for number in set(pyplot.get_fignums()) - open_before:  # or they would be shown again below the cell
+                pyplot.close(number)

@@ -93,8 +93,8 @@ def fit(
         save_every: steps between two checkpoints; None: about every ten minutes. One is always written at the end.
         resume: go on from the newest checkpoint in the folder, if there is one. False starts again and replaces it.
         progress: show a progress bar.
-        figure: called with the system and the history, returns a matplotlib figure, or the figure and its alt text;
-            redrawn in place in a notebook, not called elsewhere.
+        figure: called with the system and the history; returns a matplotlib figure, or a figure and its alt text, or
+            what ``course_lib.plotting.mime_bundle`` returns. Redrawn in place in a notebook, not called elsewhere.
         figure_every: steps between two drawings; None: as often as a tenth of the time allows.
         time_limit: seconds after which this call stops as with Ctrl-C.
         on_step: called with the system and the number of finished steps after each step. What it draws from the global
