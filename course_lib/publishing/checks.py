@@ -1,4 +1,4 @@
-"""Faults of a built notebook: what a learner would stumble over. Each function returns sentences, none if all is well."""
+"""Faults of a built notebook, one sentence each: what a learner would stumble over."""
 
 from __future__ import annotations
 

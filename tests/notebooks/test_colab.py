@@ -48,7 +48,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     script = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     own = subprocess.run([str(python), "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-    # A folder named in a .pth file is put on the path, but its own .pth files, the course's hook among them, are not read.
+    # A folder named in a .pth file is put on the path, but its own .pth files (the course's hook) are not read.
     Path(own, "packages.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     return python
 
