@@ -117,7 +117,9 @@ def _files(remote: RemoteSet, base_url: str | None, progress: bool) -> Path:
         instead=f"{remote.instead} ({remote.note})" if remote.note else remote.instead,
         progress=progress,
     )
-    _remember(remote, archive)
+    digest = sha256_of(archive)
+    found = {"file": archive.name, "bytes": archive.stat().st_size, "sha256": digest}
+    _compare(remote, archive, digest)
     unpack(archive, folder, remote.instead)
     try:
         _check_counts(remote, folder)
@@ -125,26 +127,27 @@ def _files(remote: RemoteSet, base_url: str | None, progress: bool) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         archive.unlink(missing_ok=True)
         raise
+    _record(remote).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     archive.unlink(missing_ok=True)
     return folder
 
 
-def _remember(remote: RemoteSet, archive: Path) -> None:
-    """Note size and sha256 at the first download, and hold later downloads against them."""
-    record = home(remote) / "record.json"
-    now = {"file": archive.name, "bytes": archive.stat().st_size, "sha256": sha256_of(archive)}
-    if not record.is_file():
-        record.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
-        return
+def _record(remote: RemoteSet) -> Path:
+    """Return where size and sha256 of the first good download are noted."""
+    return home(remote) / "record.json"
+
+
+def _compare(remote: RemoteSet, archive: Path, digest: str) -> None:
+    """Hold a download against the first good one, if there was one."""
     try:
-        before = json.loads(record.read_text(encoding="utf-8"))["sha256"]
-    except (ValueError, KeyError, TypeError):
-        before = None
-    if before != now["sha256"]:
+        before = json.loads(_record(remote).read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if before != digest:
         archive.unlink()
         raise DataError(
             f"{archive.name} is not the file that was downloaded here before: if its authors have changed it, "
-            f"delete {record} and run the same line again; else {remote.instead}."
+            f"delete {_record(remote)} and run the same line again; or {remote.instead}."
         )
 
 

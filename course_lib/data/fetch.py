@@ -211,14 +211,15 @@ def _stream(url: str, part: Path, needs: _Needs) -> None:
             if total is not None:
                 more = int(total * (1 + needs.unpacked)) - offset
                 check_space(part.parent, more, needs.title, needs.instead)
-            # requests' own iter_content throws away what it holds when the connection is cut; this keeps it.
-            response.raw.enforce_content_length = False
+            # Not iter_content: when the connection is cut, it throws away what it holds.
+            chunk = response.raw.read(CHUNK, decode_content=False)
+            if not offset:
+                _check_start(needs.title, chunk)  # before an earlier part is overwritten
             with _bar(needs.progress, needs.title, total, offset) as bar, part.open("ab" if offset else "wb") as file:
-                while chunk := response.raw.read(CHUNK, decode_content=False):
-                    if file.tell() == 0:
-                        _check_start(needs.title, chunk)
+                while chunk:
                     file.write(chunk)
                     bar.update(len(chunk))
+                    chunk = response.raw.read(CHUNK, decode_content=False)
     except requests.exceptions.ConnectTimeout as error:
         raise _Refused("no connection") from error
     except requests.exceptions.Timeout as error:

@@ -226,6 +226,7 @@ def test_patches_tile_the_photographs() -> None:
     assert patches.images.shape == (2 * 3 + 2 * 2, 3, 10, 10)
     assert patches.factors["photo"].tolist() == [0] * 6 + [1] * 4
     assert patches.images[4, :2, 0, 0].tolist() == [10, 10]
+    assert patches.images[4, 0, :, 0].tolist() == list(range(10, 20))
     assert patches.names[4] == "photo 0 at 10, 10"
     assert len(photo_set().patches(10, stride=5)) == 3 * 5 + 4 * 3
     few = photo_set().patches(10, stride=1, limit_per_image=4)

@@ -27,6 +27,7 @@ from course_lib.data import PairedSet, UnpairedSet, downloads, fetch
 from course_lib.data.remote import DOWNLOADS
 from course_lib.errors import DataError
 
+Patch = pytest.MonkeyPatch
 NOTHING_LISTENS = "http://127.0.0.1:9/"
 
 
@@ -86,7 +87,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: Patch) -> Iterator[Server]:
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("COURSE_DOWNLOADS", raising=False)
@@ -100,18 +101,16 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     thread.join()
 
 
-def picture(colour: tuple[int, int, int], size: tuple[int, int] = (32, 32)) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, "PNG")
-    return file.getvalue()
-
-
-def pair(left: tuple[int, int, int], right: tuple[int, int, int]) -> bytes:
-    image = Image.new("RGB", (64, 32), right)
-    image.paste(left, (0, 0, 32, 32))
+def picture(colour: tuple, size: tuple[int, int] = (32, 32), left: tuple | None = None) -> bytes:
+    image = Image.new("RGB", size, colour)
+    image.paste(left or colour, (0, 0, 32, 32))
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
+
+
+def pair(left: tuple, right: tuple) -> bytes:
+    return picture(right, (64, 32), left)
 
 
 def tar(content: dict[str, bytes]) -> bytes:
@@ -142,12 +141,11 @@ def facades(train: int = 12) -> bytes:
 def horses() -> bytes:
     content = {f"horse2zebra/trainA/{row}.png": picture((row, 0, 0), (32, 48)) for row in range(7)}
     content |= {f"horse2zebra/trainB/{row}.png": picture((0, row, 0)) for row in range(4)}
-    return zipped(
-        {**content, "horse2zebra/testA/1.png": picture((1, 2, 3)), "horse2zebra/testB/1.png": picture((9,) * 3)}
-    )
+    content |= {f"horse2zebra/test{side}/1.png": picture((1, 2, 3)) for side in "AB"}
+    return zipped(content)
 
 
-def announce(monkeypatch: pytest.MonkeyPatch, name: str, body: bytes, hashed: bool = True, **changes: object) -> None:
+def announce(monkeypatch: Patch, name: str, body: bytes, hashed: bool = True, **changes: object) -> None:
     """Make the catalogue expect ``body`` under the name of a real set."""
     real = next(remote for remote in DOWNLOADS if remote.name == name)
     checksum = f"sha256:{hashlib.sha256(body).hexdigest()}" if hashed else None
@@ -158,7 +156,7 @@ def announce(monkeypatch: pytest.MonkeyPatch, name: str, body: bytes, hashed: bo
 
 
 @pytest.fixture
-def served(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+def served(server: Server, monkeypatch: Patch) -> Server:
     server.files = {"facades.tar.gz": facades(), "horse2zebra.zip": horses()}
     announce(monkeypatch, "facades", server.files["facades.tar.gz"])
     return server
@@ -166,6 +164,12 @@ def served(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def get(server: Server, name: str = "facades", **options: object) -> object:
     return data.download(name, base_url=server.url, progress=False, **{"size": 16, **options})
+
+
+def leave_part(tmp_path: Path, body: bytes) -> None:
+    part = tmp_path / "cache" / "downloads" / "facades" / "facades.tar.gz.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(body)
 
 
 def left_over(tmp_path: Path) -> list[str]:
@@ -196,7 +200,7 @@ def test_limit_spreads_over_the_split_and_the_decoded_images_are_kept(served: Se
         get(served, limit=4)
 
 
-def test_unpaired_sets_crop_the_middle_square(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unpaired_sets_crop_the_middle_square(served: Server, monkeypatch: Patch) -> None:
     announce(monkeypatch, "horse2zebra", served.files["horse2zebra.zip"])
     both = get(served, "horse2zebra")
     assert isinstance(both, UnpairedSet)
@@ -234,16 +238,37 @@ def test_a_server_without_ranges_sends_all_again(served: Server) -> None:
 
 @pytest.mark.parametrize("stale", [b"\x1f\x8b of another version" * 9, b"x" * 10**6])
 def test_a_part_of_another_version_is_thrown_away(stale: bytes, served: Server, tmp_path: Path) -> None:
-    folder = tmp_path / "cache" / "downloads" / "facades"
-    folder.mkdir(parents=True)
-    (folder / "facades.tar.gz.part").write_bytes(stale)
+    leave_part(tmp_path, stale)
     assert len(get(served)) == 12
 
 
+def test_a_mixture_that_no_hash_could_tell_is_found_when_unpacking(
+    served: Server, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    announce(monkeypatch, "facades", served.files["facades.tar.gz"], hashed=False, size=None)
+    leave_part(tmp_path, b"\x1f\x8b of another version" * 9)
+    with pytest.raises(DataError, match=r"is corrupt .* again"):
+        get(served)
+    assert left_over(tmp_path) == []
+    assert len(get(served)) == 12
+
+
+@pytest.mark.parametrize("page_type", ["text/html", "application/octet-stream"])
+def test_an_error_page_does_not_overwrite_what_has_come(
+    page_type: str, served: Server, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    announce(monkeypatch, "facades", served.files["facades.tar.gz"], hashed=False, size=None)
+    leave_part(tmp_path, served.files["facades.tar.gz"][:400])
+    served.page, served.page_type = {"facades.tar.gz"}, page_type
+    with pytest.raises(DataError, match="web page"):
+        get(served)
+    served.page = set()
+    assert len(get(served)) == 12
+    assert served.requests[-1] == ("facades.tar.gz", 400)
+
+
 def test_a_whole_part_needs_no_request(served: Server, tmp_path: Path) -> None:
-    folder = tmp_path / "cache" / "downloads" / "facades"
-    folder.mkdir(parents=True)
-    (folder / "facades.tar.gz.part").write_bytes(served.files["facades.tar.gz"])
+    leave_part(tmp_path, served.files["facades.tar.gz"])
     assert len(get(served)) == 12
     assert served.requests == []
 
@@ -266,7 +291,7 @@ def test_an_error_page_is_not_taken_for_an_archive(page_type: str, served: Serve
 
 
 def test_an_error_page_of_unknown_size_is_seen_by_its_first_byte(
-    served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Server, tmp_path: Path, monkeypatch: Patch
 ) -> None:
     announce(monkeypatch, "facades", served.files["facades.tar.gz"], hashed=False, size=None)
     served.page, served.page_type = {"facades.tar.gz"}, "application/zip"
@@ -284,14 +309,14 @@ def test_a_missing_file_names_the_server_and_the_alternative(status: int, served
     assert len(served.requests) == 1  # it was told: no second try
 
 
-def test_the_next_mirror_is_asked(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_mirror_is_asked(served: Server, monkeypatch: Patch) -> None:
     body = served.files["facades.tar.gz"]
     announce(monkeypatch, "facades", body, mirrors=(NOTHING_LISTENS, served.url + "moved/", served.url))
     assert len(data.download("facades", size=8, progress=False)) == 12
     assert [name for name, _ in served.requests] == ["moved/facades.tar.gz", "facades.tar.gz"]
 
 
-def test_no_network(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network(server: Server, tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setenv("COURSE_DOWNLOADS", NOTHING_LISTENS)
     for name in ("facades", "horse2zebra", "monet2photo"):
         with pytest.raises(DataError, match=r"no connection.*ships? with the course\.$"):
@@ -299,48 +324,42 @@ def test_no_network(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert left_over(tmp_path) == []
 
 
-def test_no_space_beforehand(served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = shutil._ntuple_diskusage
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda folder: usage(10**9, 10**9 - 70 * 2**20, 64 * 2**20 + 10))
+def test_no_space_beforehand(served: Server, tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 10**7))
     with pytest.raises(DataError, match=r"are free in .*COURSE_CACHE.*emoji_pairs"):
         get(served)
     assert left_over(tmp_path) == []
 
 
-def test_the_disk_fills_while_writing(served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_disk_fills_while_writing(served: Server, tmp_path: Path, monkeypatch: Patch) -> None:
     def full(*details: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(fetch, "_stream", full)
     with pytest.raises(DataError, match="COURSE_CACHE"):
         get(served)
-    monkeypatch.undo()
 
 
-def test_a_hostile_archive_is_not_unpacked(served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hostile_archive_is_not_unpacked(served: Server, tmp_path: Path, monkeypatch: Patch) -> None:
     body = tar({"facades/train/1.png": picture((1, 1, 1)), "../../../evil.png": picture((2, 2, 2))})
     served.files["facades.tar.gz"] = body
     announce(monkeypatch, "facades", body)
     with pytest.raises(DataError, match=r"leads outside.*emoji_pairs"):
         get(served)
-    assert left_over(tmp_path) == ["facades/record.json"]
+    assert left_over(tmp_path) == []
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_without_a_published_hash_the_count_is_checked(
-    served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_published_hash_the_count_is_checked(served: Server, tmp_path: Path, monkeypatch: Patch) -> None:
     body = facades(train=11)
     served.files["facades.tar.gz"] = body
     announce(monkeypatch, "facades", body, hashed=False)
     with pytest.raises(DataError, match=r"'train' holds 11 images and not 12"):
         get(served)
-    assert not [path for path in left_over(tmp_path) if "record" not in path]
+    assert left_over(tmp_path) == []
 
 
-def test_a_later_download_is_held_against_the_first(
-    served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_later_download_is_held_against_the_first(served: Server, tmp_path: Path, monkeypatch: Patch) -> None:
     announce(monkeypatch, "facades", served.files["facades.tar.gz"], hashed=False, size=None)
     get(served)
     shutil.rmtree(tmp_path / "cache" / "downloads" / "facades" / "files")
@@ -349,7 +368,7 @@ def test_a_later_download_is_held_against_the_first(
         get(served)
 
 
-def test_too_little_memory_says_what_to_lower(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_says_what_to_lower(served: Server, monkeypatch: Patch) -> None:
     import psutil
 
     memory = psutil.virtual_memory()
@@ -359,11 +378,11 @@ def test_too_little_memory_says_what_to_lower(served: Server, monkeypatch: pytes
         get(served, size=64)
 
 
-def test_torchvision_sets_come_the_same_way(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchvision_sets_come_the_same_way(server: Server, monkeypatch: Patch) -> None:
     from torchvision.datasets import MNIST
 
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (20, 28, 28), dtype=np.uint8), np.arange(20, dtype=np.uint8) % 10
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    labels = np.arange(20, dtype=np.uint8) % 10
     files = {}
     for prefix in ("train", "t10k"):
         files[f"{prefix}-images-idx3-ubyte.gz"] = gzip.compress(
