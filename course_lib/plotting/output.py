@@ -1,0 +1,132 @@
+"""How a figure leaves the house: as a small PNG, whole, once, and with a text for those who cannot see it."""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from course_lib.errors import CourseError
+from course_lib.plotting.style import CSS_DPI, PNG_DPI, apply_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+# A palette would be seen beyond these errors (of 255): on average, in all but a thousandth of the pixels, in any pixel.
+_MANY_COLOURS = 10_000  # more are a photograph, or many drawings: not worth trying
+_MEAN_ERROR, _USUAL_ERROR, _LARGEST_ERROR = 0.5, 10, 48
+
+
+def show(figure: Figure, alt: str, width: int | None = None, palette: bool | None = None) -> None:
+    """Show a figure in the notebook, with its text, and close it.
+
+    Args:
+        figure: any matplotlib figure.
+        alt: what the figure shows, in a sentence or two, for those who cannot see it. Say what is to be seen, with
+            its figures, not that it is a plot.
+        width: on the page, in CSS pixels; None: 100 for each inch.
+        palette: as for :func:`to_png`.
+
+    Raises:
+        CourseError: if the text is missing.
+    """
+    from IPython.display import display
+
+    data, metadata = mime_bundle(figure, alt, width, palette)
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)  # or the notebook would show it again at the end of the cell
+    display(data, metadata=metadata, raw=True)
+
+
+def mime_bundle(
+    figure: Figure, alt: str, width: int | None = None, palette: bool | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what ``show`` displays: the data and metadata of a notebook output.
+
+    Args: as for :func:`show`.
+
+    Raises:
+        CourseError: if the text is missing.
+    """
+    if not isinstance(alt, str) or len(alt.split()) < 3:
+        raise CourseError('A figure needs a text for those who cannot see it: say what it shows in alt="...".')
+    alt = " ".join(alt.split())
+    png = to_png(figure, palette)
+    shown = width or round(_size_of(png)[0] * CSS_DPI / _dpi(figure))
+    return {"image/png": png, "text/plain": alt}, {"image/png": {"alt": alt, "width": shown}, "alt": alt}
+
+
+def to_png(figure: Figure, palette: bool | None = None) -> bytes:
+    """Return a figure as a PNG: the same bytes each time, no text cut off, as small as it gets without visible loss.
+
+    Pictures with few colours get a palette; the error is measured, and where it could be seen they keep all colours.
+
+    Args:
+        figure: any matplotlib figure.
+        palette: None: a palette where its loss cannot be seen; True: always (a third of the size for a large grid of
+            pictures); False: never.
+    """
+    from PIL import Image
+
+    apply_style()
+    dpi = _dpi(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches=_whole(figure, dpi))
+    return _small_png(Image.open(buffer), palette)
+
+
+def _dpi(figure: Figure) -> float:
+    """Our figures know their resolution; those of pyplot have that of the screen."""
+    return float(max(figure.dpi, PNG_DPI)) if hasattr(figure, "number") else float(figure.dpi)
+
+
+def _whole(figure: Figure, dpi: float) -> Any:
+    """Return None if all that is drawn lies inside the figure, else the box that holds it (inches, whole pixels)."""
+    from matplotlib.transforms import Bbox
+
+    figure.draw_without_rendering()
+    drawn, page = figure.get_tightbbox(), figure.bbox_inches
+    tolerance = 0.5 / dpi
+    sides = (page.x0 - drawn.x0, page.y0 - drawn.y0, drawn.x1 - page.x1, drawn.y1 - page.y1)
+    if max(sides) <= tolerance:
+        return None
+    left, bottom, right, top = (math.ceil((side + 0.06) * dpi) / dpi if side > tolerance else 0.0 for side in sides)
+    return Bbox.from_extents(page.x0 - left, page.y0 - bottom, page.x1 + right, page.y1 + top)
+
+
+def _small_png(picture: Image, palette: bool | None) -> bytes:
+    from PIL import Image
+
+    if picture.mode == "RGBA":
+        paper = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(paper, picture)
+    picture = picture.convert("RGB")
+    if palette is not False:
+        few = _with_palette(picture, forced=palette is True)
+        picture = picture if few is None else few
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _with_palette(picture: Image, forced: bool) -> Image | None:
+    """Return the picture in 256 colours, or None if that would be seen."""
+    import numpy as np
+    from PIL import Image
+
+    if not forced and picture.getcolors(_MANY_COLOURS) is None:
+        return None
+    few = picture.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    error = np.abs(np.asarray(few.convert("RGB"), dtype=np.int16) - np.asarray(picture, dtype=np.int16))
+    worst = error.max(axis=2)
+    unusual = np.count_nonzero(worst > _USUAL_ERROR)
+    unseen = error.mean() <= _MEAN_ERROR and unusual <= worst.size / 1000 and worst.max() <= _LARGEST_ERROR
+    return few if forced or unseen else None
+
+
+def _size_of(png: bytes) -> tuple[int, int]:
+    """Read width and height from a PNG's header."""
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")

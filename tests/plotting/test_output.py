@@ -1,0 +1,134 @@
+"""How figures leave: with a text, whole, once, the same bytes each time, and small."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from PIL import Image
+
+from course_lib import plotting
+from course_lib.errors import CourseError
+
+ALT = "One line that rises from 0 to 1."
+
+
+def line():
+    figure, axes = plotting.subplots(size=(4, 3))
+    axes.plot([0, 1], [0, 1])
+    axes.set(title="A line", xlabel="x", ylabel="y")
+    return figure
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What show() hands to the notebook."""
+    calls = []
+    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: calls.append((args, kwargs)))
+    return calls
+
+
+def test_show_carries_the_text_in_both_places(shown):
+    assert plotting.show(line(), alt=f"  {ALT}\n") is None
+    ((data,), options) = shown[0]
+    assert len(shown) == 1
+    assert options["raw"] is True
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert data["text/plain"] == ALT
+    assert options["metadata"] == {"image/png": {"alt": ALT, "width": 400}, "alt": ALT}
+
+
+def test_width_on_the_page(shown):
+    plotting.show(line(), alt=ALT, width=250)
+    assert shown[0][1]["metadata"]["image/png"]["width"] == 250
+
+
+@pytest.mark.parametrize("alt", ["", "  ", "figure", None])
+def test_no_figure_without_a_text(shown, alt):
+    with pytest.raises(CourseError, match="alt="):
+        plotting.show(line(), alt=alt)
+    with pytest.raises(TypeError):
+        plotting.show(line())
+    assert shown == []
+
+
+def test_same_bytes_each_time():
+    figure = line()
+    assert plotting.to_png(figure) == plotting.to_png(figure) == plotting.to_png(line())
+
+
+def test_same_bytes_whatever_the_users_settings():
+    import matplotlib as mpl
+
+    expected = plotting.to_png(line())
+    with mpl.rc_context({"font.size": 20, "lines.linewidth": 9, "savefig.dpi": 33, "figure.facecolor": "red"}):
+        assert plotting.to_png(line()) == expected
+
+
+def test_nothing_is_cut_off():
+    figure = line()
+    figure.set_layout_engine("none")
+    figure.axes[0].text(1.3, 1.2, "far outside", transform=figure.axes[0].transAxes)
+    figure.axes[0].set_ylabel("a long\nlabel\nin\nlines")
+    inside = line()
+    png, whole = pixels(plotting.to_png(figure)), pixels(plotting.to_png(inside))
+    assert whole.shape == (432, 576, 3)  # 3 x 4 inches, nothing added where nothing is cut
+    assert png.shape[0] > whole.shape[0]
+    assert png.shape[1] > whole.shape[1]
+    border = np.concatenate([png[0], png[-1], png[:, 0], png[:, -1]])
+    assert (border == 255).all()
+
+
+def test_a_drawing_gets_a_palette_and_a_photograph_keeps_its_colours():
+    drawing = Image.open(io.BytesIO(plotting.to_png(line())))
+    assert drawing.mode == "P"
+    full = pixels(plotting.to_png(line(), palette=False))
+    error = np.abs(pixels(plotting.to_png(line())) - full)
+    assert error.max() <= 48
+    assert error.mean() <= 0.5
+
+    figure, axes = plotting.subplots(size=(3, 3))
+    axes.imshow(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    assert Image.open(io.BytesIO(plotting.to_png(figure))).mode == "RGB"
+    assert Image.open(io.BytesIO(plotting.to_png(figure, palette=True))).mode == "P"
+
+
+def test_grid_lines_lie_below_pictures():
+    figure, axes = plotting.subplots(size=(3, 3))
+    axes.imshow(np.zeros((8, 8, 3), dtype=np.uint8))
+    height, _, _ = pixels(plotting.to_png(figure)).shape
+    box = axes.get_window_extent()
+    column = pixels(plotting.to_png(figure))[height - int(box.y1) + 4 : height - int(box.y0) - 4, int(box.x0) + 9]
+    assert column.max() == 0
+
+
+def test_in_a_notebook_each_figure_appears_once():
+    code = (
+        "%matplotlib inline\n"
+        "import matplotlib.pyplot as plt\n"
+        "from course_lib import plotting\n"
+        "figure, axes = plotting.subplots(size=(2, 2))\n"
+        "axes.plot([0, 1])\n"
+        f"plotting.show(figure, alt={ALT!r})\n"
+        "figure, axes = plt.subplots(figsize=(2, 2))\n"
+        "axes.plot([1, 0])\n"
+        "plotting.show(figure, alt='One line that falls.')"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    outputs = [json.loads(json.dumps(output)) for output in notebook.cells[0].outputs]
+    assert [output["output_type"] for output in outputs] == ["display_data", "display_data"]
+    assert [output["metadata"]["alt"] for output in outputs] == [ALT, "One line that falls."]
+    for output in outputs:
+        assert output["metadata"]["image/png"]["alt"] == output["metadata"]["alt"]
+        assert base64.b64decode(output["data"]["image/png"]).startswith(b"\x89PNG")
+    assert outputs[0]["metadata"]["image/png"]["width"] == 200
