@@ -53,6 +53,10 @@ def export(house: House, lesson: str) -> Path:
         if cell.cell_type == "markdown":  # a deck is read away from its notebook
             cell.source = cell.source.replace(links(lesson, "learner", house.repository()), "").rstrip()
     deck = slides_of(notebook)
+    for cell in deck.cells:
+        for output in cell.get("outputs", []):
+            if WIDGET_VIEW in output.get("data", {}) and "image/png" in output.data:
+                del output.data[WIDGET_VIEW]  # without a kernel a picture says more than a slider that does nothing
     config = Config()
     config.TagRemovePreprocessor.enabled = True
     config.TagRemovePreprocessor.remove_input_tags = {"hide-input"}

@@ -12,6 +12,7 @@ from course_lib.publishing.derive import write
 from course_lib.publishing.settings import House, this_house
 from course_lib.publishing.slides import export, print_pdf
 
+WAIT_SECONDS = 120
 SMALLEST_FIGURE = 150  # of a page's 720 units
 # Every leaf slide with what is wrong with it; run while the slide is the present one.
 LOOK = """() => {
@@ -53,6 +54,7 @@ def walk(chromium: Any, deck: Path) -> tuple[list[str], int]:
     """Open a deck, go through it, and return its faults and how many slides it has."""
     faults: list[str] = []
     context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    context.set_default_timeout(WAIT_SECONDS * 1000)
     page = context.new_page()
     loud = ("error", "warning")
     page.on("console", lambda message: message.type in loud and faults.append(f"console: {message.text}"))
@@ -60,7 +62,7 @@ def walk(chromium: Any, deck: Path) -> tuple[list[str], int]:
     page.on("request", lambda request: request.url[:5] in ("http:", "https", "ws://") and faults.append(request.url))
     page.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
     page.goto(deck.as_uri())
-    page.wait_for_selector("html[data-ready=true]", state="attached", timeout=60_000)
+    page.wait_for_selector("html[data-ready=true]", state="attached")
     count = page.evaluate("Reveal.getTotalSlides()")
     for _ in range(count):
         page.wait_for_timeout(100)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 
+import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_output
 
 from course_lib.errors import CourseError
 from course_lib.publishing import slides
-from course_lib.publishing.derive import write
+from course_lib.publishing.derive import save, write
+from course_lib.publishing.execute import WIDGET_VIEW
 from course_lib.publishing.settings import House
 
 
 @pytest.fixture
 def deck(house: House) -> str:
     write(house, "90_middle")
+    path = house.notebook("90_middle", "learner")
+    notebook = nbformat.read(path, as_version=4)
+    figure = next(cell for cell in notebook.cells if "hide-input" in cell.metadata.get("tags", []))
+    data = {"image/png": "iVBORw0KGgo=", WIDGET_VIEW: {"model_id": "m"}}
+    figure.outputs = [new_output("display_data", data=data, metadata={"image/png": {"alt": 'A "parabola" & more'}})]
+    save(notebook, path)
     return slides.export(house, "90_middle").read_text(encoding="utf-8")
 
 
@@ -25,6 +35,11 @@ def test_deck_holds_the_slides_alone(deck: str) -> None:
     for absent in ("import matplotlib", "median()", "course_folder", "[Solutions]", "slides/build", "the same"):
         assert absent not in deck
     assert "<title>90 · Which number lies in the middle?</title>" in deck
+
+
+def test_a_figure_keeps_its_alt_text_and_stands_for_its_widget(deck: str) -> None:
+    assert [image["alt"] for image in BeautifulSoup(deck, "html.parser").select("img")] == ['A "parabola" & more']
+    assert "widget-view" not in deck
 
 
 def test_deck_names_local_files_alone(house: House, deck: str) -> None:
