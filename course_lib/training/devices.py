@@ -24,6 +24,8 @@ from course_lib.training.live import in_notebook
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+
 
 def make_fabric(device: str | torch.device, precision: str, devices: int) -> Fabric:
     """Start Fabric, alone or as one of the processes of ``torchrun`` or ``fabric run``.
@@ -45,12 +47,15 @@ def make_fabric(device: str | torch.device, precision: str, devices: int) -> Fab
         nodes = int(os.environ["WORLD_SIZE"]) // devices
     elif devices > 1 and in_notebook():
         raise TrainingError("A notebook trains on one device: write a script and start it with torchrun.")
+    nvml_check = os.environ.get(NVML_CHECK)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from lightning_fabric import Fabric
         from lightning_fabric.strategies import DDPStrategy
 
         logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # importing it sets another level
+        if nvml_check is None:  # importing it also makes every optimiser step look for NVIDIA's library on the disk
+            os.environ.pop(NVML_CHECK, None)
         options: dict[str, Any] = {"accelerator": kind, "precision": precision, "num_nodes": nodes}
         options["devices"] = [int(index)] if index and devices == nodes == 1 else devices
         if devices * nodes > 1:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from course_lib.errors import TrainingError
@@ -97,8 +98,8 @@ def fit(
             what ``course_lib.plotting.mime_bundle`` returns. Redrawn in place in a notebook, not called elsewhere.
         figure_every: steps between two drawings; None: as often as a tenth of the time allows.
         time_limit: seconds after which this call stops as with Ctrl-C.
-        on_step: called with the system and the number of finished steps after each step. What it draws from the global
-            random generators does not change the training.
+        on_step: called with the system and the number of finished steps after each step. It may draw random numbers
+            and use eval mode without changing the training.
 
     Returns:
         The history of the whole run, earlier parts of a resumed run included.
@@ -155,7 +156,13 @@ def fit(
                 f"The weights hold NaN or infinity after step {position.step}: "
                 "lower the learning rate; the last good checkpoint is kept."
             )
-        folder.save(position.step, state.shared() | {"settings": settings}, state.personal())
+        try:
+            folder.save(position.step, state.shared() | {"settings": settings}, state.personal())
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"The checkpoint of step {position.step} could not be written to {checkpoint} ({error}): "
+                "make room or name another folder; earlier checkpoints and the weights in memory are kept."
+            ) from error
         saved_at, saved_step = time.perf_counter(), position.step
 
     try:
@@ -175,6 +182,7 @@ def fit(
                 if on_step is not None:
                     with rng_untouched():
                         on_step(system, position.step)
+                    system.train()
                 line.advance(history)
                 live.update(system, history)
 
@@ -183,7 +191,7 @@ def fit(
                 interrupt, late, due = any_process(fabric, bool(pressed), late, due)
                 if due:
                     save()
-                if interrupt or late:
+                if (interrupt or late) and position.step < total:
                     history.stopped = "interrupt" if interrupt else "time limit"
             save()
     except KeyboardInterrupt:  # pressed twice, or raised by on_step

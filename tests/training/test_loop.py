@@ -103,7 +103,7 @@ def test_every_row_is_seen_once_an_epoch_in_another_order_each_time(toys: Any) -
 def test_watching_does_not_change_the_training(toys: Any) -> None:
     def nosy(system: Any, step: int) -> None:
         seed_everything(step)
-        torch.rand(10)
+        system.eval()
 
     watched, alone = toys.Duel(), toys.Duel()
     alone.load_state_dict(watched.state_dict())
@@ -323,6 +323,25 @@ def test_data_that_breaks_its_promise(toys: Any) -> None:
     empty = toys.Pairs(torch.zeros(0, 4), torch.zeros(0, 1))
     with pytest.raises(TrainingError, match="too few rows"):
         fit(toys.Line(), empty, epochs=1, **QUICK)
+
+
+def test_a_full_disk_has_a_sentence(toys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from course_lib.training import checkpoints
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    system = toys.Line()
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(TrainingError, match=r"of step 4 could not be written .*No space left on device.*: make room"):
+        fit(system, toys.line_data(), steps=4, checkpoint=tmp_path, **QUICK)
+    assert system.step == 4
+
+
+def test_fabric_leaves_no_slow_check_behind(toys: Any) -> None:
+    """With this variable set every optimiser step looks for NVIDIA's library on the disk, 0.2 ms each."""
+    fit(toys.Line(), toys.line_data(), steps=1, **QUICK)
+    assert "PYTORCH_NVML_BASED_CUDA_CHECK" not in os.environ
 
 
 def test_no_word_is_printed_but_the_bar(toys: Any, capfd: Any, recwarn: pytest.WarningsRecorder) -> None:
