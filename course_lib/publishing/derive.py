@@ -48,6 +48,7 @@ def read_source(path: Path) -> NotebookNode:
     _demand(links == 1, path, f"needs the line {LINKS_MARKER} exactly once, not {links} times")
     seen: Counter[str] = Counter()
     for cell in cells:
+        cell.source = cell.source.strip("\n")
         cell.metadata = NotebookNode({key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata})
         cell.id = _cell_id(cell, seen)
     return notebook

@@ -112,9 +112,9 @@ def coverage(points: dict[str, Point], lessons: list[Lesson]) -> tuple[list[str]
             elif lesson.number not in points[point].lessons:
                 where = " and ".join(points[point].lessons)
                 faults.append(f"{lesson.name} has a section on {point}, which belongs to lesson {where}.")
-    for point in points.values():
-        for number in point.lessons:
-            if number in taught and point.id not in taught[number]:
-                faults.append(f"Lesson {number} has no section on {point.id}: {point.text}.")
+    for owed in points.values():
+        for number in owed.lessons:
+            if number in taught and owed.id not in taught[number]:
+                faults.append(f"Lesson {number} has no section on {owed.id}: {owed.text}.")
     pending = [point for point in points.values() if not set(point.lessons) <= set(taught)]
     return faults, pending
