@@ -13,7 +13,16 @@ from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import Difference, describe, differences, same_value
 from course_lib.exercises.exercise import Case, Exercise
 from course_lib.exercises.registry import find
-from course_lib.exercises.running import NotAttempted, Stopped, arguments, given, is_placeholder, observe, one_thread
+from course_lib.exercises.running import (
+    NotAttempted,
+    Stopped,
+    arguments,
+    given,
+    is_placeholder,
+    observe,
+    observe_and_watch,
+    one_thread,
+)
 
 
 def check(exercise_id: str, answer: Any) -> None:
@@ -32,8 +41,7 @@ def check(exercise_id: str, answer: Any) -> None:
     """
     exercise = find(exercise_id)
     try:
-        with one_thread():
-            message = judge(exercise, answer)
+        message = judge(exercise, answer)
     except NotAttempted as error:
         if os.environ.get("COURSE_GRADING"):
             raise ExerciseError(f"Exercise {exercise.id} is not attempted.") from error
@@ -46,6 +54,7 @@ def check(exercise_id: str, answer: Any) -> None:
     print(f"Exercise {exercise.id} is right: {exercise.why}")
 
 
+@one_thread()
 def judge(exercise: Exercise, answer: Any) -> str:
     """Return what is wrong with an answer, in one or two sentences; an empty text if it is right.
 
@@ -63,12 +72,12 @@ def judge(exercise: Exercise, answer: Any) -> str:
     if wrong_arguments:
         return wrong_arguments
     cases = _cases(exercise)
-    expected = [observe(exercise, exercise.reference, case)[0] for case in cases]
+    expected = [observe(exercise, exercise.reference, case) for case in cases]
     results: list[Any] = []
     changed = ""
     for case in cases:
         try:
-            result, changed_here = observe(exercise, answer, case)
+            result, changed_here = observe_and_watch(exercise, answer, case)
         except ExerciseError as error:
             return str(error)
         except Stopped as error:
@@ -88,7 +97,10 @@ def wrong_parts(exercise: Exercise, result: Any, expected: Any, case: Case) -> d
         found = exercise.compare(result, expected, *case.inputs)
     else:
         found = differences(result, expected, exercise.rtol, exercise.atol)
-    return {difference.part: difference for difference in reversed(found)}
+    first: dict[str, Difference] = {}
+    for difference in found:
+        first.setdefault(difference.part, difference)
+    return first
 
 
 def recognise(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any]) -> str:
@@ -101,15 +113,15 @@ def recognise(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any],
     answers_wrong = [wrong_parts(exercise, *triple) for triple in zip(results, expected, cases, strict=True)]
     for mistake in exercise.mistakes:
         for variant in mistake.answers:
-            observed = [observe(exercise, variant, case)[0] for case in cases] if exercise.is_function else [variant]
+            observed = [observe(exercise, variant, case) for case in cases] if exercise.is_function else [variant]
             variants_wrong = [wrong_parts(exercise, *triple) for triple in zip(observed, expected, cases, strict=True)]
-            parts = {part for wrong in variants_wrong for part in wrong}
+            slips = {part: difference for wrong in variants_wrong for part, difference in wrong.items()}
             agrees = all(
-                _agrees(exercise, result, other, wrong[part]) if part in wrong else part not in mine
+                _agrees(exercise, result, other, wrong[part]) if part in wrong else _right(mine.get(part), slip)
                 for result, other, mine, wrong in zip(results, observed, answers_wrong, variants_wrong, strict=True)
-                for part in parts
+                for part, slip in slips.items()
             )
-            if parts and agrees:
+            if slips and agrees:
                 return mistake.message
     return ""
 
@@ -139,12 +151,16 @@ def _verdict(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], 
     where = f"{part}: " if part else ""
     if not exercise.is_function:
         # A prediction is not given away: only what is wrong with its form is said in full.
-        told = f"{where}{difference.text}." if difference.kind != "value" else f"{part or 'the value'} is not right."
-        return told[0].upper() + told[1:]
-    text = f"On {given(exercise, cases[first])}, {where}{difference.text}."
+        told = f"{where}{difference.text}" if difference.kind != "value" else f"{part or 'the value'} is not right"
+        return _sentence(told[0].upper() + told[1:])
+    text = _sentence(f"On {given(exercise, cases[first])}, {where}{difference.text}")
     mine = [_part(result, part) for result in results]
     right = [_part(value, part) for value in expected]
     return text + _pattern(exercise, mine, right, difference.kind)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _pattern(exercise: Exercise, results: Sequence[Any], expected: Sequence[Any], kind: str) -> str:
@@ -178,12 +194,17 @@ def _agrees(exercise: Exercise, result: Any, other: Any, wrong: Difference) -> b
     return all(difference.kind == "dtype" and wrong.kind != "dtype" for difference in found)
 
 
+def _right(mine: Difference | None, slip: Difference) -> bool:
+    """Return whether an answer is right where a variant is: a second slip in the dtype does not count."""
+    return mine is None or (mine.kind == "dtype" and slip.kind != "dtype")
+
+
 def _part(result: Any, part: str) -> Any:
     if not part:
         return result
     if isinstance(result, dict):
         return result.get(part)
-    if isinstance(result, (tuple, list)):
+    if isinstance(result, (tuple, list)) and part.startswith("result "):
         position = int(part.removeprefix("result ")) - 1
         return result[position] if position < len(result) else None
     return None

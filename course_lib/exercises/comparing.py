@@ -69,8 +69,12 @@ def describe(value: Any) -> str:
         return f"a NumPy array of shape {tuple(value.shape)}"
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return _number(float(value))
-    if isinstance(value, (dict, list, tuple, set, frozenset)) and len(repr(value)) > 60:
-        return f"a {type(value).__name__} of {len(value)}"
+    if type(value).__module__ == "torch.return_types":
+        return f"both results of torch's `{type(value).__name__}`: take its `.values`"
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        items = list(value.values()) if isinstance(value, dict) else list(value)
+        if any(isinstance(item, Tensor) for item in items) or len(repr(value)) > 60:
+            return f"a {type(value).__name__} of {len(value)}"
     if callable(value):
         return "a function"
     text = repr(value)

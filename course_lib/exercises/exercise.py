@@ -20,6 +20,8 @@ from course_lib.exercises.comparing import Difference
 
 KINDS = ("warm-up", "derivation to code", "bug to find", "prediction to test", "open extension")
 
+NOTHING = "Your function returned nothing (None): is a `return` missing?"
+
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 

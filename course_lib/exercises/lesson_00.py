@@ -156,6 +156,7 @@ def _split_cases() -> list[Case]:
         case("one tone in another split", [*tones, (12, "train"), (9, "train"), (7, "train")]),
         case("a base in validation and test", [(1, "train"), (4, "validation"), (2, "test"), (4, "test")]),
         case("a base in train and validation", [(6, "validation"), (2, "test"), (6, "train"), (6, "train")]),
+        case("two leaks, one between neighbours", [(1, "train"), (1, "test"), (5, "train"), (3, "test"), (5, "test")]),
         case("random rows", [(base, names[split]) for base, split in zip(base_ids, split_ids, strict=True)]),
         case("no rows at all", []),
     ]

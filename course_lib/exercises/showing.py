@@ -46,8 +46,9 @@ def solution(exercise_id: str) -> None:
         ExerciseError: if the exercise is unknown.
     """
     exercise = find(exercise_id)
-    title, code = f"Exercise {exercise.id}, {exercise.title}", exercise.solution_code
-    show(f"**{title}**\n\n```python\n{code}\n```\n\n{exercise.why}", f"{title}\n\n{code}\n\n{exercise.why}")
+    title, code = f"Exercise {exercise.id}: {exercise.title}", exercise.solution_code
+    why = exercise.why[0].upper() + exercise.why[1:]
+    show(f"**{title}**\n\n```python\n{code}\n```\n\n{why}", f"{title}\n\n{code}\n\n{why}")
 
 
 def show(markdown: str, plain: str) -> None:

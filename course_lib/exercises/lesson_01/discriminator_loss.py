@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.errors import ExerciseError
-from course_lib.exercises.exercise import Case, Exercise, Mistake
+from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
 
 
 def discriminator_loss(netG: torch.nn.Module, netD: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -94,7 +94,7 @@ def _observe(answer: Callable[..., object], netG: nn.Module, netD: nn.Module, x:
     """Look at the loss and at where its gradient goes."""
     loss = answer(netG, netD, x, y)
     if loss is None:
-        return None
+        raise ExerciseError(NOTHING)
     if not isinstance(loss, Tensor) or loss.ndim:
         shown = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise ExerciseError(f"Return one scalar tensor, the average of the real and the fake half; yours is {shown}.")

@@ -92,6 +92,11 @@ PREDICTED = Exercise(
             _but(mae_output=lambda p: 1 - _likelier(p)),
         ),
         Mistake(
+            "For the absolute error you always choose the same side. Which answer wins depends on the chance of white.",
+            _but(mae_output=lambda p: 1.0),
+            _but(mae_output=lambda p: 0.0),
+        ),
+        Mistake(
             "For the squared error you predict the likelier answer. It has its minimum at the mean, which is a grey.",
             _but(mse_output=_likelier),
             _but(mse_output=lambda p: 1.0 if p >= 0.5 else 0.0),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import ExerciseError
-from course_lib.exercises.exercise import Case, Exercise, Mistake
+from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
 
 
 def squared_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -45,13 +45,15 @@ def _observe(answer: object, output: Tensor, target: Tensor) -> dict[str, object
     assert callable(answer)
     leaf = output.clone().requires_grad_()
     loss = answer(leaf, target)
+    if loss is None:
+        raise ExerciseError(NOTHING)
     if isinstance(loss, float):
         raise ExerciseError(
             "The loss is a Python number. Return the tensor, without `.item()` or `float()`: "
             "a number has no gradient to train with."
         )
     if not isinstance(loss, Tensor):
-        return {"the loss": loss}
+        return {"the loss": loss, "its gradient": None}
     if not loss.requires_grad:
         raise ExerciseError(
             "No gradient can flow back from your loss to the output. "

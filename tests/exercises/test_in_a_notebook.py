@@ -1,0 +1,60 @@
+"""What a learner sees in a notebook: messages without a traceback, hints and solutions as Markdown."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from course_lib.exercises import find
+
+CELLS = [
+    "import torch\nfrom course_lib.exercises import check, hint, solution",
+    find("01.2").stub + '\ncheck("01.2", squared_error)',
+    'def squared_error(output, target):\n    return (output - target).square().mean()\n\ncheck("01.2", squared_error)',
+    'def squared_error(output, target):\n    return (output - target).view(2).sum()\n\ncheck("01.2", squared_error)',
+    'hint("01.2")\nhint("01.2")',
+    'solution("01.2")',
+    find("01.2").cell + '\ncheck("01.2", squared_error)',
+]
+
+
+@pytest.fixture(scope="module")
+def outputs() -> list[list[nbformat.NotebookNode]]:
+    """Return the outputs of each cell."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    NotebookClient(notebook, timeout=300, kernel_name="python3", allow_errors=True).execute()
+    return [cell.outputs for cell in notebook.cells]
+
+
+def test_an_open_exercise_goes_on(outputs: list[list[nbformat.NotebookNode]]) -> None:
+    assert [output.text for output in outputs[1]] == [
+        'Exercise 01.2 is not attempted yet; hint("01.2") gives a first hint.\n'
+    ]
+
+
+def test_a_wrong_answer_shows_its_message_and_no_traceback(outputs: list[list[nbformat.NotebookNode]]) -> None:
+    (error,) = outputs[2]
+    assert error.output_type == "error"
+    assert error.traceback == [f"ExerciseError: Exercise 01.2: {find('01.2').mistakes[0].message}"]
+
+
+def test_an_error_is_shown_with_the_learners_own_line(outputs: list[list[nbformat.NotebookNode]]) -> None:
+    (error,) = outputs[3]
+    (text,) = error.traceback
+    assert text.endswith("(in the line `return (output - target).view(2).sum()`).")
+    assert "\n" not in text
+
+
+def test_hints_and_solution_are_markdown(outputs: list[list[nbformat.NotebookNode]]) -> None:
+    first, second = (output.data for output in outputs[4])
+    assert first["text/markdown"].startswith("**Hint 1 of 3.** ")
+    assert second["text/plain"].startswith("Hint 2 of 3. ")
+    (shown,) = (output.data for output in outputs[5])
+    assert "```python\ndef squared_error(" in shown["text/markdown"]
+    assert "```" not in shown["text/plain"]
+
+
+def test_a_right_answer_prints_one_line(outputs: list[list[nbformat.NotebookNode]]) -> None:
+    (right,) = outputs[6]
+    assert right.text == f"Exercise 01.2 is right: {find('01.2').why}\n"
