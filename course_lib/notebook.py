@@ -26,6 +26,7 @@ SMALL_PACKAGES = {
     "platformdirs": "platformdirs",
     "pooch": "pooch",
     "psutil": "psutil",
+    "requests": "requests",
     "ipywidgets": "ipywidgets",
     "tqdm": "tqdm",
 }
