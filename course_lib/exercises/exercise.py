@@ -134,7 +134,7 @@ class Exercise:
     def markdown(self) -> str:
         """The task as the lesson pastes it, with heading and kind."""
         optional = ", optional" if self.optional else ""
-        return f"### Exercise {self.id} · {self.title}\n\n*{self.kind.capitalize()}{optional}.* {self.task}"
+        return f"### Exercise {self.id}: {self.title}\n\n*{self.kind.capitalize()}{optional}.* {self.task}"
 
     @property
     def solution_code(self) -> str:

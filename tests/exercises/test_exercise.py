@@ -53,7 +53,7 @@ def test_stub_solution_and_cell_are_cut_from_the_reference() -> None:
 
 
 def test_the_task_has_a_heading_and_says_the_kind() -> None:
-    assert EXERCISE.markdown == "### Exercise 99.1 · Twice\n\n*Warm-up.* Double the numbers."
+    assert EXERCISE.markdown == "### Exercise 99.1: Twice\n\n*Warm-up.* Double the numbers."
     assert "*Warm-up, optional.*" in replace(EXERCISE, optional=True).markdown
 
 

@@ -90,7 +90,8 @@ FINE_DETAIL = Exercise(
         shape (H, W), the share of its spectral energy at radial frequencies above half of the Nyquist frequency
         (0.25 cycles per pixel), with frequency zero, the mean grey, left out. Then use it: apply it to the target, the
         outputs of regression and those with an adversary (averaged over the colour channels), and divide by the
-        target's share. Which output is too smooth, and is any of them sharper than the truth?
+        target's share. Which output is too smooth, and is any of them sharper than the truth? (The lesson's own figure
+        takes the cosine transform, which continues a picture by its mirror image. On which pictures does that matter?)
     """,
     reference=fine_detail,
     cases=_cases,
