@@ -80,7 +80,7 @@ class Exercise:
         why: one sentence that says why the reference is right.
         optional: whether a learner may well leave it out.
         name: the variable that a value is assigned to in the notebook (for a function, its own name).
-        given: source code that the lesson shows before the task, for example the function with the bug.
+        given: source code that the lesson shows beside the task, for example the function with the bug.
         observe: what is looked at, called as ``observe(answer, *inputs)``: the answer's result as a rule; a function
             that builds or trains something is called, run and described by a dict of named findings. It may raise
             ExerciseError with a message of its own.

@@ -198,9 +198,9 @@ DISCRIMINATOR_LOSS = Exercise(
     title="Two bugs in the discriminator's step",
     kind="bug to find",
     task="""
-        The function above runs without an error, and a GAN trained with it learns badly. Two things are seen in the
-        log: after `loss.backward()` the *generator* has gradients, and the loss never falls below about 0.50, even
-        when netD tells real from fake perfectly. Each has its own cause. Find both, and write the repaired
+        `buggy_discriminator_loss` runs without an error, and a GAN trained with it learns badly. Two things are seen
+        in the log: after `loss.backward()` the *generator* has gradients, and the loss never falls below about 0.50,
+        even when netD tells real from fake perfectly. Each has its own cause. Find both, and write the repaired
         `discriminator_loss(netG, netD, x, y)`.
     """,
     reference=discriminator_loss,
