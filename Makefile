@@ -29,7 +29,7 @@ help:
 
 lab: $(VENV)/.ready-lab
 	@root=""; if [ "$$(id -u)" = 0 ]; then root="--allow-root"; fi; \
-	exec $(PY) -m jupyterlab $$root $(LAB_FLAGS) notebooks/00_start_here.ipynb
+	exec $(PY) -m jupyterlab $$root --ServerApp.root_dir="$(CURDIR)" $(LAB_FLAGS) notebooks/00_start_here.ipynb
 
 test: $(VENV)/.ready-test
 	@$(PY) tests/run.py
