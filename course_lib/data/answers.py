@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ class AnswerSet:
     Args:
         split: the split that the rows come from.
         x: (G, 1, H, W) uint8, one outline a base emoji.
-        answers: (G, 6, 3, H, W) uint8, in the order of ``tones``.
+        answers: (G, 6, C, H, W) uint8, in the order of ``tones``; C is 1 for line drawings, else 3.
         names: G names of the base emoji.
         tones: the six skin tones.
         licence: of the pictures.
@@ -33,6 +33,12 @@ class AnswerSet:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __getitem__(self, rows: slice) -> AnswerSet:
+        """Return some of the outlines, for example ``known[::3]``."""
+        if not isinstance(rows, slice):
+            raise DataError("An AnswerSet is indexed by a slice, for example known[::3].")
+        return replace(self, x=self.x[rows], answers=self.answers[rows], names=self.names[rows])
+
     def __repr__(self) -> str:
         return f"AnswerSet({self.split}: {len(self)} outlines x {len(self.tones)} answers)"
 
@@ -41,7 +47,7 @@ class AnswerSet:
         return self.x.float() / 127.5 - 1
 
     def targets(self) -> Tensor:
-        """Return the answers as (G, 6, 3, H, W) float32 in [-1, 1]."""
+        """Return the answers as (G, 6, C, H, W) float32 in [-1, 1]."""
         return self.answers.float() / 127.5 - 1
 
 
@@ -50,14 +56,16 @@ def emoji_answers(split: str = "train", y: str = "3d") -> AnswerSet:
 
     Args:
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        y: the style of the answers.
+        y: the style of the answers; any of ``course_lib.data.emoji`` but outlines and label maps.
 
     Raises:
-        DataError: if the split or the style is unknown.
+        DataError: if the split or the style is unknown, or the style holds class ids.
     """
     from course_lib.data.emoji import TONES, emoji_pairs
 
     pairs = emoji_pairs(split, x="outline", y=y, subset="factorial")
+    if pairs.categorical:
+        raise DataError(f"The style {y!r} holds class ids, which have no mean: choose a style of pictures.")
     if pairs.factors is None or pairs.factor_names is None or pairs.names is None:
         raise DataError("The emoji index has no factors: restore it with `git checkout -- data/emoji/index.csv`.")
     tones = list(TONES)

@@ -2,8 +2,10 @@
 
 course train lesson_01/mae --seed 0        trains it again
 runs.load("lesson_01/mae", seed=0)         gives the bundled result, ready to use
+runs.figures("lesson_01/mae", seed=0)      measures it on held-out data
 """
 
-from course_lib.runs.base import Run, RunSizes, checkpoint_name, evaluate, load, names, publish, run, train
+# No function here has the name of a module beside this file: importing the module would put it in that place.
+from course_lib.runs.base import Run, RunSizes, checkpoint_name, figures, load, names, publish, run, seeds, train
 
-__all__ = ["Run", "RunSizes", "checkpoint_name", "evaluate", "load", "names", "publish", "run", "train"]
+__all__ = ["Run", "RunSizes", "checkpoint_name", "figures", "load", "names", "publish", "run", "seeds", "train"]

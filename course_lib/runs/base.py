@@ -11,14 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.errors import DataError
-from course_lib.paths import bundled_file, data_dir
+from course_lib.paths import bundled_file, data_dir, manifest
 from course_lib.presets import choose, preset
 from course_lib.systems.base import System
+from course_lib.training.history import History
 
 
 @dataclass(frozen=True)
 class RunSizes:
-    """Epochs and batch size of a run for each preset; nothing else may depend on the preset."""
+    """How long a run is for each preset; nothing else may depend on the preset.
+
+    Args:
+        smoke_epochs: passes through the data for the preset ``smoke``.
+        cpu_epochs: for ``cpu``.
+        gpu_epochs: for ``gpu``.
+        batch_size: rows of a training step, the same for all presets.
+    """
 
     smoke_epochs: int
     cpu_epochs: int
@@ -90,9 +98,20 @@ def checkpoint_name(name: str, seed: int) -> str:
     return f"checkpoints/{name}_seed{seed}.safetensors"
 
 
+def seeds(name: str) -> list[int]:
+    """Return the seeds of a run whose weights are bundled.
+
+    Raises:
+        DataError: if there is no such run.
+    """
+    before, after = f"checkpoints/{run(name).name}_seed", ".safetensors"
+    found = (path.removeprefix(before).removesuffix(after) for path in manifest() if path.startswith(before))
+    return sorted(int(seed) for seed in found if seed.isdigit())
+
+
 def train(
     name: str, seed: int = 0, *, folder: Path | None = None, progress: bool = True, **changes: Any
-) -> tuple[System, Any]:
+) -> tuple[System, History]:
     """Train a run from the start, or go on from its checkpoint.
 
     Args:
@@ -100,10 +119,14 @@ def train(
         seed: of the weights, the order of the data and the noise.
         folder: where checkpoints are kept; none are kept if not given.
         progress: show a progress bar.
-        **changes: passed on to ``fit``, for example ``epochs=2`` or ``accelerator="cpu"``.
+        **changes: passed on to ``fit``, for example ``steps=100`` or ``device="cpu"``.
 
     Returns:
         The trained system and its history.
+
+    Raises:
+        DataError: if there is no such run, or it starts from weights that are not bundled.
+        TrainingError: see ``fit``.
     """
     from course_lib.training import fit, seed_everything
 
@@ -114,19 +137,30 @@ def train(
         before = load(one.start, seed)
         for net in run(one.start).inference:
             getattr(system, net).load_state_dict(getattr(before, net).state_dict())
-        seed_everything(seed)
     options: dict[str, Any] = {"epochs": one.sizes.epochs, "batch_size": one.sizes.batch_size, "flip": one.flip}
     options["ema_decay"] = one.ema_decay
+    if "steps" in changes:
+        del options["epochs"]
     options.update(changes)
     history = fit(system, one.dataset(), seed=seed, checkpoint=folder, progress=progress, **options)
     return system, history
 
 
-def publish(name: str, seed: int, system: System, history: Any, minutes: float) -> Path:
+def publish(name: str, seed: int, system: System, history: History, minutes: float) -> Path:
     """Write the weights that inference needs into ``data/checkpoints``, with how they came about in the header.
 
     Weights are stored in 8 bits (one scale an output channel), so that all lessons together stay small.
     Rerun ``data/build/manifest.py`` afterwards.
+
+    Args:
+        name: see ``names()``.
+        seed: that it was trained with.
+        system: what ``train`` returned, on the CPU.
+        history: of the whole run.
+        minutes: that the training took.
+
+    Returns:
+        The file.
     """
     from course_lib.training import save_weights
 
@@ -139,7 +173,7 @@ def publish(name: str, seed: int, system: System, history: Any, minutes: float) 
         "preset": preset(),
         "start": one.start,
         "batch_size": one.sizes.batch_size,
-        "epochs": one.sizes.epochs,
+        "epochs": history.epoch[-1] + 1,
         "steps": len(history),
         "minutes": round(minutes, 1),
         "date": time.strftime("%Y-%m-%d"),
@@ -159,25 +193,35 @@ def load(name: str, seed: int = 0) -> System:
     Raises:
         DataError: if the run or the seed is not bundled, or the file is corrupt.
     """
-    from course_lib.training import load_weights, weights_metadata
+    from course_lib.training import load_weights, rng_untouched, weights_metadata
 
     one = run(name)
+    if seed not in (known := seeds(name)):
+        offer = f"choose seed {' or '.join(map(str, known))}" if known else f"call runs.train({name!r}) to make some"
+        raise DataError(f"There are no bundled weights of {name!r} with seed {seed}: {offer}.")
     path = bundled_file(checkpoint_name(name, seed))
     state = load_weights(path)
-    system = one.system()
+    with rng_untouched():  # the weights it is built with are drawn, and then replaced
+        system = one.system()
     for net in one.inference:
         part = {key.removeprefix(f"{net}."): value for key, value in state.items() if key.startswith(f"{net}.")}
         try:
             getattr(system, net).load_state_dict(part)
         except RuntimeError as error:
             raise DataError(
-                f"data/{checkpoint_name(name, seed)} does not fit the run {name!r}: update the course."
+                f"data/{checkpoint_name(name, seed)} does not fit the run {name!r}: update the course with `git pull`."
             ) from error
     system.card = weights_metadata(path)
     return system.eval()
 
 
-def evaluate(name: str, seed: int = 0) -> dict[str, float]:
-    """Return the held-out figures of a bundled run, by name."""
+def figures(name: str, seed: int = 0) -> dict[str, float]:
+    """Return the held-out figures of a bundled run, by name.
+
+    Raises:
+        DataError: if the run has none, or its weights are not bundled.
+    """
     one = run(name)
-    return one.evaluate(load(name, seed)) if one.evaluate else {}
+    if one.evaluate is None:
+        raise DataError(f"The run {name!r} has no held-out figures: choose another.")
+    return one.evaluate(load(name, seed))

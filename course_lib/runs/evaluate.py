@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from course_lib.errors import ShapeError
 from course_lib.systems.base import System
+from course_lib.training import rng_untouched
 
 
 def draws_of(system: Any, x: Tensor, repeats: int = 1) -> Tensor:
@@ -18,20 +20,33 @@ def draws_of(system: Any, x: Tensor, repeats: int = 1) -> Tensor:
         system: has ``translate(x)``.
         x: ``(G, C, H, W)`` in [-1, 1].
         repeats: draws a row; more than one is of use only where the system draws noise.
+
+    Raises:
+        ShapeError: if there is to be no draw, or x is no batch of pictures.
     """
+    if x.dim() != 4 or repeats < 1:
+        raise ShapeError(f"{repeats} draws for x of shape {tuple(x.shape)}: give (G, C, H, W) and at least one draw.")
     device = system.device
     parts = [torch.cat([system.translate(part.to(device)).cpu() for part in x.split(64)]) for _ in range(repeats)]
     return torch.stack(parts, dim=1)
 
 
 def outline_figures(system: System, split: str = "test", repeats: int = 6) -> dict[str, float]:
-    """Return the figures of ``metrics.answers.answer_figures`` on one split's outlines, noise from seed 0."""
+    """Return the figures of ``metrics.answers.answer_figures`` on one split's outlines.
+
+    Args:
+        system: from outlines to 3D emoji.
+        split: of the emoji.
+        repeats: draws for an outline; their noise is always that of seed 0.
+    """
     from course_lib.data.answers import emoji_answers
     from course_lib.metrics.answers import answer_figures
 
-    torch.manual_seed(0)
     known = emoji_answers(split)
-    return answer_figures(draws_of(system, known.condition(), repeats), known.targets())
+    with rng_untouched():
+        torch.manual_seed(0)
+        outputs = draws_of(system, known.condition(), repeats)
+    return answer_figures(outputs, known.targets())
 
 
 def outline_figures_all(system: System, split: str = "test") -> dict[str, float]:
@@ -46,14 +61,27 @@ def outline_figures_all(system: System, split: str = "test") -> dict[str, float]
 
 
 def enlarged(system: Any, small: Tensor) -> Tensor:
-    """Return what a system, or bicubic interpolation if ``None``, makes of small pictures in [-1, 1]."""
+    """Return what a system, or bicubic interpolation if ``None``, makes of small pictures: ``(N, 3, 4 H, 4 W)``.
+
+    Args:
+        system: one that enlarges by 4, or ``None``.
+        small: ``(N, 3, H, W)`` in [-1, 1].
+    """
     if system is None:
         return interpolate(small, scale_factor=4, mode="bicubic").clamp(-1, 1)
     return draws_of(system, small)[:, 0]
 
 
 def enlarging_figures(system: Any, split: str = "test") -> dict[str, float]:
-    """Return PSNR, SSIM, L1, sharpness and VGG-KID of the enlarged patches of a split's photographs."""
+    """Return PSNR, SSIM, L1, sharpness and VGG-KID of the enlarged patches of a split's photographs.
+
+    PSNR and SSIM are those of all three channels and of whole patches; the papers often take the luminance without a
+    border, which gives higher figures.
+
+    Args:
+        system: one that enlarges by 4, or ``None`` for bicubic interpolation.
+        split: of the photographs.
+    """
     from course_lib.data.super_resolution import super_resolution_pairs
     from course_lib.metrics import l1, psnr, sharpness, ssim, vgg_kid
 

@@ -21,7 +21,7 @@ from course_lib.systems.modes import frozen, inference
 
 @dataclass(frozen=True)
 class ConditionalGANConfig:
-    """Sizes, the weight of the L1 term, and the optimisers' settings (the paper's: 2e-4, 0.5)."""
+    """Sizes, the weight of the L1 term, and the optimisers' settings (the paper's: 2e-4 for both, 0.5)."""
 
     x_channels: int = 1
     y_channels: int = 3
@@ -35,6 +35,7 @@ class ConditionalGANConfig:
     d_norm: str = "batch"
     lambda_l1: float = 100.0
     lr: float = 2e-4
+    d_lr: float = 2e-4
     beta1: float = 0.5
 
 
@@ -79,7 +80,7 @@ class ConditionalGAN(System):
         betas = (self.config.beta1, 0.999)
         return {
             "G": adam(self.netG.parameters(), lr=self.config.lr, betas=betas),
-            "D": adam(self.netD.parameters(), lr=self.config.lr, betas=betas),
+            "D": adam(self.netD.parameters(), lr=self.config.d_lr, betas=betas),
         }
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:

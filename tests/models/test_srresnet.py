@@ -33,3 +33,10 @@ def test_refuses_what_it_cannot_do():
         SRResNet(factor=3)
     with pytest.raises(ShapeError, match=r"takes \(N, 3, H, W\)"):
         SRResNet(channels=4, blocks=1)(torch.zeros(1, 1, 8, 8))
+
+
+def test_with_the_skip_it_starts_as_bicubic_interpolation():
+    network = SRResNet(channels=4, blocks=1, factor=4, skip=True).eval()
+    x = torch.randn(2, 3, 6, 5)
+    bicubic = torch.nn.functional.interpolate(x, scale_factor=4, mode="bicubic")
+    assert torch.equal(network(x), bicubic)

@@ -1,0 +1,74 @@
+"""Model cards: one README for each lesson's checkpoints, written from the files themselves and measured anew.
+
+python -m course_lib.runs.cards            write them
+"""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+from course_lib.paths import data_dir, manifest
+from course_lib.runs.base import Run, checkpoint_name, figures, load, names, run, seeds
+
+INTRODUCTION = """\
+# Checkpoints of {lesson}
+
+What this lesson's long runs left: the weights that inference needs, in 8 bits with one scale an output channel.
+`course_lib.runs.load(name, seed)` gives each, ready to use. Figures below were measured from these files on held-out
+data by `course evaluate NAME --seed S`; with several seeds they are mean ± standard deviation.
+This card is written by `python -m course_lib.runs.cards`.
+
+- Licence: MIT, as the course's code. The pictures that the networks learned from have their own licences, on the cards
+  of their folders.
+- Not for: any use outside the lesson. The networks saw a few hundred drawings or four dozen photographs, and the skin
+  tones and genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).
+"""
+
+
+def card(one: Run) -> str:
+    """Return the section of one run, or nothing if none of its seeds is bundled."""
+    bundled = seeds(one.name)
+    if not bundled:
+        return ""
+    headers = [load(one.name, seed).card for seed in bundled]
+    measured = [figures(one.name, seed) for seed in bundled]
+    size = manifest()[checkpoint_name(one.name, bundled[0])]["bytes"] / 1e6
+    minutes = ", ".join(f"{header['minutes']:g}" for header in headers)
+    lines = [
+        f"## {one.name}",
+        "",
+        one.about,
+        "",
+        f"- Command: `{headers[0]['command']}`" + (f", and seeds {bundled[1:]}" if len(bundled) > 1 else ""),
+        f"- {headers[0]['epochs']} epochs, {headers[0]['steps']} steps of {headers[0]['batch_size']}; "
+        f"minutes on one shared CPU core: {minutes}; trained on {headers[0]['date']}; {size:.1f} MB a file",
+        f"- Settings: {', '.join(f'{key} {value}' for key, value in headers[0]['config'].items())}",
+    ]
+    if headers[0].get("start"):
+        lines.append(f"- Started from the bundled weights of `{headers[0]['start']}` with the same seed")
+    lines += ["", "| held-out figure | value |", "| --- | ---: |"]
+    for key in measured[0]:
+        values = [one_seed[key] for one_seed in measured]
+        spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+        lines.append(f"| {key} | {statistics.mean(values):.3f}{spread} |")
+    return "\n".join(lines) + "\n"
+
+
+def write() -> list[Path]:
+    """Write the card of every lesson that has checkpoints; return their paths."""
+    written = []
+    for lesson in dict.fromkeys(name.split("/")[0] for name in names()):
+        sections = [card(run(name)) for name in names() if name.startswith(f"{lesson}/")]
+        folder = data_dir() / "checkpoints" / lesson
+        if folder.is_dir() and any(sections):
+            path = folder / "README.md"
+            text = "\n".join([INTRODUCTION.format(lesson=lesson.replace("_", " ")), *filter(None, sections)])
+            path.write_text(text, encoding="utf-8")
+            written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    for path in write():
+        print(path.relative_to(data_dir()))

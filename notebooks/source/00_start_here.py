@@ -1,0 +1,298 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 00 · Start here
+#
+# **Question.** Is everything in place, and what is there to learn from?
+#
+# **You will be able to** run a lesson, ask for a check, a hint and a solution, and name every picture set that the
+# course uses.
+#
+# **Time.** Under a minute to run all cells on a CPU or a GPU. About twenty minutes to read and do.
+#
+# <!-- links -->
+
+# %% tags=["setup"]
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## How a lesson works
+#
+# Every lesson starts with a set-up cell like the one above. It finds the course, seeds the random numbers, and says
+# which device is used.
+#
+# Then the lesson goes from a claim to code that tests it: the formula, a number on the screen, a figure. You train a
+# system here for a short time.
+# After that the lesson loads a longer run of the same code, and measures it on pictures that it was not trained on.
+#
+# - **Run a cell** with Shift + Enter. Run all: menu *Run*, then *Run All Cells*.
+# - **Change things.** A lesson can be run again at any time, from its set-up cell on.
+# - **Exercises** have a cell of yours. An empty one says so and the lesson goes on.
+# - **Three sizes.** The environment variable `COURSE_PRESET` is `smoke` (seconds), `cpu` (default) or `gpu` (paper
+#   scale). It changes sizes and steps, never the code.
+# - **Stop** a training with the stop button: what was trained until then is kept.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## Is everything in place?
+#
+# `doctor` looks at the versions, the device, the memory, and at every bundled file: each is compared with the hash in
+# `data/manifest.json`.
+# It also multiplies two matrices, to know how fast this machine is. The times in the lessons were taken on two CPU
+# cores.
+
+# %%
+from course_lib.doctor import doctor
+
+healthy = doctor()
+
+# %% [markdown]
+# If a line says what is wrong, it also says what to do. In a terminal the same report comes from `course doctor`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What there is to learn from
+#
+# All pictures are in the folder `data/`, with their licences. No download is needed. One function loads any of them.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+import torch
+
+from course_lib import data, plotting
+
+plotting.metric_table(
+    {
+        row.name: {
+            "what": row.what,
+            "splits": ", ".join(row.splits),
+            "pictures": f"{row.count:,}",
+            "licence": row.licence,
+        }
+        for row in data.CATALOGUE
+    },
+    caption="The bundled sets. The source of each is in the README of its folder.",
+)
+
+# %% [markdown]
+# A set holds its pictures as bytes: a `uint8` tensor of shape $(N, C, H, W)$, values 0 to 255, where $N$ counts
+# pictures, $C$ channels, $H$ rows and $W$ columns.
+
+# %% tags=["checked"]
+clothes = data.load("fashion_mnist", "train")
+print(clothes)
+print("shape", tuple(clothes.images.shape), "type", clothes.images.dtype)
+print("values from", clothes.images.min().item(), "to", clothes.images.max().item())
+
+# %% [markdown]
+# Networks see numbers in $[-1, 1]$ instead. `batches` shuffles, moves and converts, a batch at a time, on the device.
+
+# %% tags=["checked"]
+batch = next(clothes.batches(64, generator=torch.Generator().manual_seed(0)))
+print(batch)
+print(f"values from {batch.images.min():.0f} to {batch.images.max():.0f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Fashion-MNIST
+#
+# 70,000 grey pictures of clothes, 28 x 28, in ten classes. Licence MIT, from Zalando Research. Lessons 02 to 06 and 08
+# train on it.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+
+
+def rows_by_label(images, per_row):
+    """Return the first pictures of every label, one row a label, in [-1, 1]."""
+    rows = [(images.labels == label).nonzero().flatten()[:per_row] for label in range(len(images.label_names))]
+    return [list(images.images[row].float() / 127.5 - 1) for row in rows]
+
+
+fig = plotting.image_grid(rows_by_label(clothes, 12), row_titles=clothes.label_names, tile=52)
+plotting.show(fig, alt="Twelve pictures of each of the ten classes of Fashion-MNIST, one class a row")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Digits
+#
+# 5,000 handwritten digits, 28 x 28, 500 of each. What is known of their licence is in `data/mnist/README.md`.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+digits = data.load("mnist", "train")
+fig = plotting.image_grid(rows_by_label(digits, 16), row_titles=digits.label_names, tile=44)
+plotting.show(fig, alt="Sixteen handwritten examples of each digit, one digit a row")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Emoji
+#
+# 2,608 emoji, 64 x 64, each drawn in several styles. The first four styles lie exactly on top of each other: outline,
+# label map, flat and 3D (Microsoft Fluent, MIT).
+# Noto (Google, Apache 2.0) and OpenMoji (CC BY-SA 4.0) draw the same things in other shapes.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+from course_lib.data.emoji import label_palette
+
+styles = ["outline", "labels", "flat", "3d", "noto", "openmoji", "openmoji_line"]
+by_style = {style: data.load("emoji", "test", style=style) for style in styles}
+palette = label_palette()
+
+
+def as_picture(images, style):
+    """Return pictures in [-1, 1]; a label map gets the colour of each of its classes."""
+    if style == "labels":
+        images = palette[images[:, 0].long()].permute(0, 3, 1, 2)
+    return images.float() / 127.5 - 1
+
+
+wanted = torch.linspace(0, len(by_style["3d"]) - 1, 12).long()
+rows = [list(as_picture(by_style[style].images[wanted], style)) for style in styles]
+fig = plotting.image_grid(rows, row_titles=styles)
+plotting.show(
+    fig,
+    alt="Twelve emoji in seven styles, one style a row: outline, label map, flat, 3D, Noto, OpenMoji in colour and as line art",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Persons come in three genders and six tones, with everything else nearly the same. Lesson 01 uses this: one outline
+# has six right answers.
+#
+# Two flaws to know about. Hair colour changes with the tone, and clothes change with the gender. So "tone" is never
+# only skin in these data.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+from course_lib.data.answers import emoji_answers
+
+people = emoji_answers("test")
+picked = [people.names.index(name) for name in ("farmer", "woman farmer", "man farmer", "singer")]
+rows = [[people.condition()[i], *people.targets()[i]] for i in picked]
+fig = plotting.image_grid(
+    rows, row_titles=[people.names[i] for i in picked], column_titles=["outline", "default", *people.tones[1:]]
+)
+plotting.show(fig, alt="Four person emoji, each with its outline and six skin tones")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Photographs
+#
+# Photographs in the public domain or under CC0, the short side 384 pixels. The author and the source of each are in
+# `data/photos/photos.csv`. Below are the middle squares of eighteen of them.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+photographs = data.load("photos", "train")
+side = min(min(picture.shape[1:]) for picture in photographs.images)
+squares = torch.stack(
+    [
+        picture[:, (picture.shape[1] - side) // 2 :, (picture.shape[2] - side) // 2 :][:, :side, :side]
+        for picture in photographs.images[:18]
+    ]
+)
+fig = plotting.image_grid(squares, columns=6, tile=140)
+plotting.show(fig, alt="Eighteen of the bundled photographs: animals, buildings, people and things")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Paintings
+#
+# Paintings in the public domain, whole. Lesson 12 takes their style.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+paintings = data.load("paintings")
+rows = [range(len(paintings))[i : i + 5] for i in range(0, len(paintings), 5)]
+fig = plotting.image_grid(
+    [[paintings.images[i] for i in row] for row in rows],
+    captions=[[paintings.names[i] for i in row] for row in rows],
+    tile=165,
+)
+plotting.show(fig, alt="The bundled paintings and prints, among them several by Van Gogh")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Training, validation, test
+#
+# A figure counts only on pictures that a network has not learned from. But what is a *different* picture? The six
+# tones of one farmer are six files.
+# A network that saw five of them knows the sixth. So the course splits emoji by what is drawn: all tones and genders
+# of a role, and all near-duplicates, are in one split.
+
+# %% tags=["checked"]
+sizes = {split: len(data.load("emoji", split)) for split in ("train", "validation", "test")}
+roles = {split: set(data.load("emoji", split).factors["role"].tolist()) for split in sizes}
+print(sizes)
+print("roles in two splits:", len(roles["train"] & roles["test"]) + len(roles["train"] & roles["validation"]))
+
+# %% [markdown]
+# ## Exercises
+#
+# An exercise is a function that you complete. `check` runs it on many inputs, compares it with ours, and names likely
+# mistakes. Try a wrong answer first, to see what happens.
+
+# %% [markdown]
+# ### Exercise 00.1: From bytes to what a network sees
+#
+# Images are stored as bytes: `uint8`, 0 is black, 255 is white. The networks of this course see `float32`
+# numbers from -1 (black) to 1 (white). Write `to_network(images)` for a batch of shape (N, C, H, W).
+# Exactly 0 must become -1 and exactly 255 must become 1, whatever else is in the batch.
+
+
+# %%
+from course_lib.exercises import check, hint
+
+
+def to_network(images: torch.Tensor) -> torch.Tensor:
+    """Turn stored pixels into what a network sees.
+
+    Args:
+        images: uint8, shape (N, C, H, W), 0 is black and 255 is white.
+
+    Returns:
+        float32, the same shape, -1 is black and 1 is white.
+    """
+    ### BEGIN SOLUTION
+    return images.float() / 127.5 - 1
+    ### END SOLUTION
+
+
+check("00.1", to_network)
+
+# %% [markdown]
+# ### Exercise 00.2: Does this split leak?
+#
+# The skin tones of one emoji share their outline. If one tone is in the training set and another in the test
+# set, a network has seen the test outline before, and the test says too much good of it: the split *leaks*.
+# Write `leaking_bases(bases, splits)`, which returns the set of bases whose rows are in more than one split.
+# For a clean split that is the empty set.
+
+
+# %%
+def leaking_bases(bases: torch.Tensor, splits: list[str]) -> set[int]:
+    """Return the base emoji that a split fails to keep apart.
+
+    Args:
+        bases: int64, shape (N,), the base of each row; the skin tones of one emoji share their base.
+        splits: N words, the split of each row ("train", "validation" or "test").
+
+    Returns:
+        The bases whose rows are in more than one split, as Python integers.
+    """
+    ### BEGIN SOLUTION
+    splits_of: dict[int, set[str]] = {}
+    for base, split in zip(bases.tolist(), splits, strict=True):
+        splits_of.setdefault(base, set()).add(split)
+    return {base for base, found in splits_of.items() if len(found) > 1}
+    ### END SOLUTION
+
+
+check("00.2", leaking_bases)
+
+# %%
+hint("00.1")  # run again for a stronger hint
+
+# %% [markdown]
+# `solution("00.1")` shows our answer. Look at it after you have tried.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - Everything a lesson needs is in the folder: pictures, licences, trained weights.
+# - `data.load(name, split)` gives bytes; `batches` gives numbers in $[-1, 1]$ on the device.
+# - The splits keep variants of one emoji together.
+# - `check`, `hint` and `solution` are there in every lesson.
+#
+# Go on with lesson 01: why is my regression output blurry?

@@ -1,0 +1,854 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.7"]
+# # 01 · Why is my regression output blurry?
+#
+# **Question.** Why does a network whose loss keeps falling still draw a blur, and what does an adversary change?
+#
+# **You will be able to**
+# - say which picture a pixel loss asks for, and compute it where all right answers are known;
+# - measure how close a trained network comes to that picture, and how far it stays from every real one;
+# - say what a discriminator adds, and what it does not.
+#
+# **Time.** About two minutes for all cells on two CPU cores, under one on a GPU. About ninety minutes to read and do.
+#
+# <!-- links -->
+#
+# Papers: Isola et al. 2017 (pix2pix), sections 1 and 3; Ledig et al. 2017 (SRGAN), section 1; Goodfellow et al. 2014
+# (GAN).
+
+# %% tags=["setup"]
+
+# %%
+import torch
+import torch.nn.functional as F
+
+from course_lib import data, plotting, runs
+from course_lib.data.answers import emoji_answers
+from course_lib.data.super_resolution import shrink, super_resolution_pairs
+from course_lib.exercises import check, hint
+from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
+from course_lib.metrics.answers import AnswerJudge, exact_minimisers, nearest_answer, rms
+from course_lib.presets import choose
+from course_lib.runs.evaluate import draws_of, enlarged, enlarging_figures
+from course_lib.systems.conditional_gan import ConditionalGAN
+from course_lib.systems.regression import Regression
+from course_lib.training import fit
+from course_lib.widgets import answer_weights
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Where this lesson goes
+#
+# Below is one line drawing that no network was trained on. Next to it are the outputs of three networks.
+# They have the same architecture and saw the same data. Only the loss differs.
+# The six pictures at the right are all correct: they share that line drawing, pixel for pixel.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+held_out = emoji_answers("test")
+example = held_out.names.index("woman farmer")
+TITLES = ["default", *held_out.tones[1:]]  # the six tones; the first is the yellow one
+example_x = held_out.condition()[example : example + 1]
+outputs = [runs.load(f"lesson_01/{name}").translate(example_x)[0] for name in ("mse", "mae", "gan")]
+strip = [example_x[0], *outputs, *held_out.targets()[example]]
+fig = plotting.image_grid([strip], column_titles=["input", "MSE", "MAE", "L1 + adversary", *TITLES])
+plotting.show(
+    fig,
+    alt="A line drawing, the outputs of the MSE, MAE and adversarial networks, and the six real pictures that share the drawing",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.9"]
+# ## Two answers: black or white
+#
+# The smallest case has one pixel. The input $x$ is always the same. The target $y$ is white ($y = 1$) with chance $p$,
+# else black ($y = 0$).
+# The network can only output one number $c$, because it always sees the same $x$. Its expected losses are
+#
+# $$\mathbb{E}\,(y - c)^2 = p\,(1 - c)^2 + (1 - p)\,c^2, \qquad \mathbb{E}\,|y - c| = p\,(1 - c) + (1 - p)\,c \quad (0 \le c \le 1).$$
+#
+# Set the derivative of the first to zero: $-2p(1 - c) + 2(1 - p)c = 0$, so $c = p$. **MSE outputs the mean.**
+#
+# The second is a straight line in $c$ with slope $1 - 2p$. For $p > \tfrac12$ it falls all the way to $c = 1$.
+# For $p = \tfrac12$ it is flat: every grey is equally good. **MAE outputs a median.**
+
+
+# %%
+def expected_losses(c, p):
+    """Return the expected squared and absolute error of the output c when the target is 1 with chance p, else 0."""
+    squared = p * (1 - c) ** 2 + (1 - p) * c**2
+    absolute = p * (1 - c).abs() + (1 - p) * c.abs()
+    return squared, absolute
+
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+c = torch.linspace(0, 1, 201)
+fig, axes = plotting.subplots(1, 2, size=(9, 3.2), sharey=True)
+for ax, p in zip(axes, (0.5, 0.6), strict=True):
+    squared, absolute = expected_losses(c, p)
+    ax.plot(c, squared, label="MSE", color=plotting.COLOURS["blue"])
+    ax.plot(c, absolute, label="MAE", color=plotting.COLOURS["vermilion"])
+    ax.plot(p, p * (1 - p), "o", color=plotting.COLOURS["blue"])
+    if p == 0.5:
+        ax.plot([0, 1], [0.5, 0.5], color=plotting.COLOURS["vermilion"], linewidth=6, alpha=0.3)
+    else:
+        ax.plot(1, 1 - p, "o", color=plotting.COLOURS["vermilion"])
+    ax.set(title=f"white with chance {p:.1f}", xlabel="output c (0 black, 1 white)")
+axes[0].set_ylabel("expected loss")
+axes[0].legend(loc="upper center")
+plotting.show(
+    fig,
+    alt="Expected loss over the output. At 50:50 the squared error is lowest at mid-grey and the absolute error is flat. "
+    "At 60:40 the squared error is lowest at 0.6 and the absolute error at 1.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Does gradient descent find them?
+#
+# Start one number at $c = 0.3$ and follow the gradient of each expected loss. The results below are the minimisers of
+# the formulas.
+
+
+# %% tags=["checked"]
+def descend(p, loss, steps=2000, lr=0.01):
+    """Return where gradient descent on an expected loss ends, started at 0.3."""
+    c = torch.tensor(0.3, requires_grad=True)
+    for _ in range(steps):
+        value = expected_losses(c, p)[0 if loss == "MSE" else 1]
+        (gradient,) = torch.autograd.grad(value, c)
+        with torch.no_grad():
+            c -= lr * gradient
+    return c.item()
+
+
+for p in (0.5, 0.6):
+    print(f"white with chance {p:.1f}:  MSE ends at {descend(p, 'MSE'):.2f}   MAE ends at {descend(p, 'MAE'):.2f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E1"]
+# > **Often written, not so:** "MAE, like MSE, outputs the average of the answers."
+#
+# At 50:50 gradient descent on MAE did not move from 0.3, because the gradient there is exactly zero. MAE does not ask
+# for mid-grey; it asks for nothing.
+# At 60:40 it went to 1, the colour of the majority. MSE went to the mean both times. The next cell says it for three
+# answers.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+three = torch.tensor([0.0, 0.1, 1.0]).view(3, 1)
+low, high = mae_minimisers(three)
+print(f"answers 0, 0.1, 1:  mean {mse_minimiser(three).item():.2f}   median {low.item():.2f}")
+for name, value in (("mean", mse_minimiser(three)), ("median", low)):
+    print(f"  at the {name:6}  MSE {(three - value).square().mean():.3f}   MAE {(three - value).abs().mean():.3f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.2"]
+# ## Any number of answers
+#
+# Let the answers to one input be $y_1, \dots, y_K$ with weights $w_k \ge 0$, $\sum_k w_k = 1$. The argument holds for
+# each pixel by itself.
+#
+# **Squared error.** With the mean $m = \sum_k w_k y_k$,
+# $$\sum_k w_k (y_k - c)^2 = \underbrace{\sum_k w_k (y_k - m)^2}_{\text{variance, no } c \text{ in it}} + (m - c)^2 .$$
+# So the best output is $m$, and the loss that stays is the variance of the answers.
+#
+# **Absolute error.** Its slope in $c$ is (weight of answers below $c$) $-$ (weight of answers above $c$). It is zero,
+# or changes sign, at a median.
+#
+# The input does not say which answer is meant. A pixel loss must then choose the same picture for all of them: one in
+# between.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.7"]
+# ## Six answers, all known
+#
+# On photographs nobody knows all right answers. Here we do. Person emoji come in six tones, and all six share one
+# outline **to the pixel**.
+# For such an outline the right answer is one of six pictures, each with chance 1/6. The mean and the medians are
+# pictures that we can compute.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+known = emoji_answers("train")
+held_out = emoji_answers("test")
+print(f"training: {len(known)} outlines, {known.answers.shape[0] * known.answers.shape[1]} pictures")
+print(f"held out: {len(held_out)} outlines, {held_out.answers.shape[0] * held_out.answers.shape[1]} pictures")
+
+
+# %% slideshow={"slide_type": "-"}
+mean, median_low, median_high = exact_minimisers(known.targets())
+median = (median_low + median_high) / 2
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+shown = torch.linspace(0, len(known) - 1, 4).long().tolist()
+rows = [[known.condition()[i], *known.targets()[i], mean[i], median[i]] for i in shown]
+fig = plotting.image_grid(
+    rows,
+    column_titles=["outline", *TITLES, "exact mean", "exact median"],
+    row_titles=[known.names[i] for i in shown],
+)
+plotting.show(
+    fig, alt="Four outlines, each with its six pictures in six skin tones, their exact mean and their exact median"
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The mean has a skin colour that no emoji has, and hair that is a mix of black, blond and yellow.
+# The median takes, for each pixel and channel, the middle of six sorted values. Six is even: every value between the
+# third and the fourth is a
+# median, and we show the middle of that interval. Neither picture is one of the six. The numbers below say how far off
+# they are.
+#
+# All distances in this lesson are root mean squares (RMS) on the scale $[-1, 1]$, over all pixels and channels of a
+# picture.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+answers = known.targets()
+between = torch.stack([rms(answers[:, a] - answers[:, b]) for a in range(6) for b in range(a)]).amin(0).mean()
+print(f"exact mean   to its nearest real answer: {nearest_answer(mean, answers)[0].mean():.3f}")
+print(f"exact median to its nearest real answer: {nearest_answer(median, answers)[0].mean():.3f}")
+print(f"the closest two real answers           : {between:.3f}")
+
+# %% [markdown]
+# The next cell checks the claim on these pictures. It moves the mean and the median a little, in a random direction,
+# and computes both expected losses again.
+
+# %% tags=["checked"]
+generator = torch.Generator().manual_seed(0)
+nudge = 0.05 * torch.randn(mean.shape, generator=generator)
+for name, picture in (("mean", mean), ("median", median)):
+    here = answers - picture[:, None]
+    moved = here - nudge[:, None]
+    print(
+        f"at the {name:6}:  MSE {here.square().mean():.4f} (moved {moved.square().mean():.4f})   "
+        f"MAE {here.abs().mean():.4f} (moved {moved.abs().mean():.4f})"
+    )
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.3"]
+# ## The loss, seen among pictures
+#
+# Think of every picture as a point. Real pictures lie in a thin part of that space. A pixel loss does not know this
+# part; it only sees distances to the answers.
+# The next figure walks in a straight line from one real answer (light) to another (dark), and past both. At each step
+# it draws the
+# expected squared and absolute error over the six answers, and the distance to the nearest real answer.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+walked = next((i for i, name in enumerate(known.names) if name == "woman raising hand"), 0)
+six = answers[walked]
+steps = torch.linspace(-0.4, 1.4, 181)
+path = six[1] + steps.view(-1, 1, 1, 1) * (six[5] - six[1])
+difference = path[:, None] - six[None]
+squared, absolute = difference.square().mean((1, 2, 3, 4)), difference.abs().mean((1, 2, 3, 4))
+nearest = difference.square().mean((2, 3, 4)).sqrt().amin(1)
+fig, axes = plotting.subplots(1, 3, size=(9, 2.9))
+for ax, values, title, colour in zip(
+    axes,
+    (squared, absolute, nearest),
+    ("expected squared error", "expected absolute error", "RMS to the nearest answer"),
+    (plotting.COLOURS["blue"], plotting.COLOURS["vermilion"], plotting.COLOURS["green"]),
+    strict=True,
+):
+    ax.plot(steps, values, color=colour)
+    lowest = values.argmin()
+    ax.plot(steps[lowest], values[lowest], "o", color=colour)
+    ax.axvline(0, color="0.7", linewidth=1)
+    ax.axvline(1, color="0.7", linewidth=1)
+    ax.set(title=title, xticks=[0, 0.5, 1], xticklabels=["light", "half way", "dark"], ylim=(0, None))
+plotting.show(
+    fig,
+    alt="Three curves along the line from the light to the dark answer. Both expected losses are lowest between the answers; "
+    "the distance to the nearest answer is zero at the answers and rises between them.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Both pixel losses are lowest *between* the answers, where no real picture is. What we want is low *at* the answers,
+# at any of them.
+# A discriminator gives a loss of that shape without being told where the answers are: it learns it from examples.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.6"]
+# ## Train it here: regression
+#
+# A U-Net (lesson 10 explains it) maps the outline $x$ to a picture $f(x)$. This is the whole training step of the
+# course's `Regression`:
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+plotting.show_source(Regression.training_step)
+
+# %% [markdown]
+# We train it for a short time with MAE. The live figure shows four *training* outlines, the outputs and the exact
+# medians. Watch where the colours go.
+
+
+# %%
+def live_figure(system, history):
+    """Draw four training outlines with the outputs so far and the exact medians, below the loss."""
+    output = system.translate(known.condition()[shown].to(system.device)).cpu()
+    rows = [[known.condition()[i], picture, median[i]] for i, picture in zip(shown, output, strict=True)]
+    tiles = [[row[part] for row in rows] for part in range(3)]
+    title = f"step {len(history)}: MAE {history.mean('mae', 20):.3f}"
+    return (
+        plotting.image_grid(tiles, row_titles=["outline", "output", "exact median"], title=title),
+        "Four training outlines, the network's outputs so far, and the exact medians",
+    )
+
+
+train_pairs = data.emoji_pairs("train", x="outline", y="3d", subset="factorial")
+torch.manual_seed(0)
+here = Regression(runs.run("lesson_01/mae").system().config)
+history = fit(
+    here, train_pairs, epochs=choose(smoke=0.1, cpu=8, gpu=60), batch_size=16, seed=0, device=device, figure=live_figure
+)
+
+# %% [markdown]
+# That was a short run. The long runs are bundled: `course train lesson_01/mse`, `lesson_01/mae` and `lesson_01/gan`,
+# three seeds each, the same code
+# and data. `data/checkpoints/README.md` gives command, time and figures. From here on we use those.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.1", "N0.8"]
+# ## An adversary that sees the condition
+#
+# A generative model *samples*: each call may give another picture. An *unconditional* one samples from everything it
+# knows. A *conditional* one samples
+# under a condition, so that a user can steer: here the outline says what is drawn, and chance decides the rest.
+#
+# The conditional GAN has two players. The generator $G$ draws $G(x, z)$ from the outline $x$ and noise $z$. The
+# discriminator $D$ sees a pair, outline and picture,
+# and gives one logit for every patch: is this pair real? $G$ is rewarded where $D$ is fooled:
+#
+# $$\mathcal{L}_D = -\tfrac12\, \mathbb{E} \log D(x, y) - \tfrac12\, \mathbb{E} \log\bigl(1 - D(x, G(x, z))\bigr), \qquad
+# \mathcal{L}_G = -\mathbb{E} \log D(x, G(x, z)) + \lambda\, \mathbb{E}\,|y - G(x, z)|.$$
+#
+# A picture between the six answers never occurs in the data, so $D$ learns to reject it. A picture equal to any one of
+# the six is accepted.
+# The $L_1$ term ($\lambda$ its weight) keeps $G$ near the target while $D$ is still bad at its task.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+plotting.show_source(ConditionalGAN.training_step)
+
+# %% [markdown]
+# Three lines decide whether this step is right: `detach` keeps D's loss away from G, `frozen` keeps G's loss away from
+# D's weights, and D takes logits,
+# because the loss contains the sigmoid. Here is a short run of it, to see the two players move. Lesson 02 explains why
+# these curves do not simply fall.
+
+# %%
+torch.manual_seed(0)
+players = ConditionalGAN(runs.run("lesson_01/gan").system().config)
+history = fit(players, train_pairs, epochs=choose(smoke=0.1, cpu=3, gpu=30), batch_size=16, seed=0, device=device)
+fig = plotting.curves(history, names=["d_loss", "g_adversarial", "l1"], smooth=20)
+plotting.show(
+    fig, alt="The discriminator's loss, the generator's adversarial loss and the L1 term over the steps of a short run"
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Measure
+#
+# Every figure below is computed here, from the bundled networks, on outlines the networks trained on and on held-out
+# ones. Held-out means: no other tone
+# or gender of these emoji was in the training set either.
+#
+# | figure | what it is | good |
+# | --- | --- | --- |
+# | to the mean | RMS between output and the exact mean of the six | low for MSE |
+# | to the medians | mean gap between output and the interval of exact medians | low for MAE |
+# | to the nearest answer | RMS between output and the nearest of the six real pictures | low for a picture that could be real |
+# | L1 | mean absolute difference to all six answers | lowest at the median, by definition |
+# | sharpness | energy in the upper half of the frequencies, real pictures = 1 | near 1 |
+# | answers found | how many different tones are nearest, in six draws for one outline | 6 would be all |
+# | VGG-KID | distance between outputs and real pictures as two sets, in VGG-16 features | low |
+
+# %% tags=["hide-input"]
+plotting.show_source(AnswerJudge.figures)
+
+
+# %%
+def all_figures(known):
+    """Return {row: {figure: values, one a seed}} for the exact pictures, the three systems and a real answer."""
+    right = known.targets()
+    judge = AnswerJudge(right)
+    rows = torch.arange(len(right))
+    found = {
+        "exact mean": [judge.figures(judge.mean[:, None])],
+        "exact median": [judge.figures(((judge.low + judge.high) / 2)[:, None])],
+    }
+    for label, name in SYSTEMS.items():
+        found[label] = []
+        for seed in range(choose(smoke=1, cpu=3, gpu=3)):
+            outputs = draws_of(runs.load(f"lesson_01/{name}", seed), known.condition(), 6 if name == "gan" else 1)
+            found[label].append(judge.figures(outputs))
+            drawn.setdefault((label, known.split), outputs)
+    found["a real answer"] = [judge.figures(right[rows, rows % 6][:, None])]
+    return {label: {key: [one[key] for one in seeds] for key in seeds[0]} for label, seeds in found.items()}
+
+
+BEST = {"to the mean": "min", "to the medians": "min", "to the nearest answer": "min", "L1": "min", "VGG-KID": "min"}
+SYSTEMS = {"MSE": "mse", "MAE": "mae", "L1 + adversary": "gan"}
+drawn = {}
+torch.manual_seed(0)
+parts = {"train": known[::3], "test": held_out}  # of the training outlines every third, for time
+figures = {split: all_figures(part) for split, part in parts.items()}
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+plotting.metric_table(
+    figures["train"],
+    best=BEST,
+    caption="Outlines that the networks trained on. Mean over three seeds, ± the standard deviation.",
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+plotting.metric_table(
+    figures["test"],
+    best=BEST,
+    caption="Held-out outlines. Mean over three seeds, ± the standard deviation.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### What the tables say
+#
+# **Training outlines.** Each regression went where its loss points: MSE is nearest to the exact mean, MAE to the
+# interval of medians. Both exact pictures have a distance to every real answer that no training can remove.
+# The adversarial network started from the MAE network. It left the medians and the mean, came nearer to a real answer,
+# got sharper, and its outputs as a set look more like the real set (VGG-KID). None of the three is as close as a real
+# picture: what stays is the error of a small network after minutes of training.
+#
+# **Held-out outlines.** All three are far from every answer, because the colour of clothes is not in a line drawing.
+# The adversary still makes the output sharper. It does not make it right.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+fig, axes = plotting.subplots(1, 2, size=(9, 3), sharey=True)
+for ax, known_part in zip(axes, parts.values(), strict=True):
+    outputs = drawn["L1 + adversary", known_part.split]
+    wide = known_part.targets().repeat_interleave(outputs.shape[1], 0)
+    _, which = nearest_answer(outputs.flatten(0, 1), wide)
+    share = torch.bincount(which, minlength=6) / len(which)
+    ax.bar(range(6), share, color=plotting.COLOURS["green"])
+    ax.axhline(1 / 6, color="0.4", linewidth=1)
+    ax.set(title={"train": "training outlines", "test": "held-out outlines"}[known_part.split], xticks=range(6))
+    ax.set_xticklabels([title.replace("-", "-\n") for title in TITLES])
+axes[0].set_ylabel("share of outputs")
+plotting.show(
+    fig,
+    alt="How often each of the six tones is the one nearest to an output of the adversarial network, "
+    "on training and on held-out outlines; the line marks one sixth",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# The line marks one sixth: what a model of the true distribution would reach for each tone. The network comes nowhere
+# near that. One tone takes nearly all, and six draws for one outline nearly always show the same one
+# (column *answers found*). Why that tone? The $L_1$ term is content anywhere in the interval of medians. The next cell
+# measures how far each tone's real pictures lie outside of it.
+
+# %% tags=["checked"]
+judge = AnswerJudge(answers, kid=False)
+for title, tone in zip(TITLES, answers.unbind(1), strict=True):
+    print(f"{title:13} {distance_to_interval(tone, judge.low, judge.high).mean():.3f}")
+
+# %% [markdown]
+# The tone that the network draws is the one that costs the least $L_1$. The adversary decided *that* it should be a real
+# picture; the pixel loss decided *which*. To sample all six is another problem: lessons 06, 08 and 10 come back to it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Look at them
+#
+# Four training outlines, then four held-out ones. All three networks at seed 0.
+
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+def comparison(known, picked):
+    """Return rows of outline, MSE, MAE, two draws with the adversary, and the nearest real answer to the first."""
+    rows = []
+    for i in picked:
+        outputs = [drawn[label, known.split][i, 0] for label in SYSTEMS]
+        _, which = nearest_answer(outputs[2][None], known.targets()[i : i + 1])
+        second = drawn["L1 + adversary", known.split][i, 1]
+        rows.append([known.condition()[i], *outputs, second, known.targets()[i, which.item()]])
+    return rows
+
+
+COLUMNS = ["outline", "MSE", "MAE", "L1 + adversary", "another draw", "nearest real answer"]
+unseen = torch.linspace(0, len(held_out) - 1, 4).long().tolist()
+seen = torch.linspace(0, len(parts["train"]) - 1, 4).long().tolist()
+rows = comparison(parts["train"], seen) + comparison(held_out, unseen)
+names = [parts["train"].names[i] for i in seen] + [f"{held_out.names[i]} (held out)" for i in unseen]
+fig = plotting.image_grid(rows, column_titles=COLUMNS, row_titles=names, tile=110)
+plotting.show(
+    fig,
+    alt="Outputs of the three networks for four training outlines and four held-out outlines, with the nearest real answers",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.6"]
+# ## The natural case: enlarging photographs
+#
+# Emoji are a clean case because we know all answers. In practice nobody does. Take super-resolution: the input is a
+# photograph at a quarter of its size,
+# the target the photograph itself. Many large pictures shrink to the same small one, so here too one input has many
+# right answers.
+#
+# The next cell makes that concrete. It takes a photograph and adds a fine pattern that vanishes when the picture is
+# shrunk.
+# The two large pictures differ in every pixel, the two small ones in none.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+pairs = super_resolution_pairs("test", size=96)
+one = pairs.y[pairs.names.index("Hedgehog at 96, 192")][None].clamp(16, 239)
+pattern = torch.ones(96, 96, dtype=torch.int16)
+pattern[::2] *= -1
+pattern[:, ::2] *= -1
+another = (one + 16 * pattern).byte()
+small_one, small_other = shrink(one, 4), shrink(another, 4)
+inside = (slice(None), slice(None), slice(2, -2), slice(2, -2))  # at the very border the pattern has no neighbours
+apart_large = (one.int() - another.int()).abs()
+apart_small = (small_one.int() - small_other.int())[inside].abs()
+print(f"the large pictures differ by {apart_large.min()} to {apart_large.max()} of 255 in every value")
+print(f"the small ones by at most {apart_small.max()}, on average by {apart_small.float().mean():.3f}")
+fig = plotting.image_grid(
+    [[one[0], another[0], small_one[0], small_other[0]]],
+    column_titles=["a photograph", "with a fine pattern", "the first, shrunk", "the second, shrunk"],
+    tile=190,
+)
+plotting.show(
+    fig,
+    alt="A photograph, the same with a fine checked pattern, and both shrunk to a quarter: the small pictures look the same",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# SRResNet (lesson 09) is trained on other photographs, once with MSE and once with MAE. Bicubic interpolation learns
+# nothing and is the baseline.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+enlargers = {
+    "bicubic": None,
+    "MSE": runs.load("lesson_01/enlarge_mse"),
+    "MAE": runs.load("lesson_01/enlarge_mae"),
+}
+CROPS = ["Scarlet macaw at 96, 192", "Ring-tailed lemurs at 96, 192", "Hedgehog at 96, 192"]
+crops = [pairs.names.index(name) for name in CROPS]
+small = pairs.x[crops].float() / 127.5 - 1
+columns = [small, *(enlarged(system, small) for system in enlargers.values()), pairs.y[crops].float() / 127.5 - 1]
+fig = plotting.image_grid(
+    [list(row) for row in zip(*columns, strict=True)],
+    column_titles=["input", *enlargers, "truth"],
+    row_titles=[name.split(" at ")[0] for name in CROPS],
+    tile=150,
+)
+plotting.show(
+    fig,
+    alt="Three held-out photographs: the small input, the bicubic, MSE and MAE enlargements, and the truth, "
+    "which alone has fine texture",
+)
+
+# %% slideshow={"slide_type": "-"}
+rows = {name: enlarging_figures(system) for name, system in enlargers.items()}
+plotting.metric_table(
+    rows,
+    best={"PSNR": "max", "SSIM": "max", "L1": "min", "sharpness": "max", "VGG-KID": "min"},
+    caption=f"{len(pairs)} held-out patches of 12 photographs, enlarged by 4. The truth has sharpness 1.",
+)
+
+# %% [markdown]
+# Regression wins on PSNR and SSIM, which reward what it was trained for. Yet the fine detail of the truth is not there:
+# see the column *sharpness*, and the fur and feathers above. It is the same blur as before, for the same reason.
+# Lesson 09 puts an adversary on top.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E22"]
+# ## Where this stands today
+#
+# > **Often written, not so:** "Since GANs, everyone uses GANs; and a model without a condition cannot be steered."
+#
+# Much of image synthesis has moved to diffusion and autoregressive models. They are trained by regression or by
+# likelihood, and then they *sample* instead of averaging. And a model without a condition can be steered through its
+# latent variables: lessons 03 and 05 do it with a VAE and a GAN. The smallest case fits here. A linear model of the
+# training pictures, with no label and no condition, is fitted by principal components. One direction of its latent
+# space, added to a held-out picture, changes the tone.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+pictures = known.targets().flatten(0, 1).flatten(1)
+centre = pictures.mean(0)
+torch.manual_seed(0)
+_, _, basis = torch.pca_lowrank(pictures - centre, q=100, center=False)  # (values of a picture, 100 latents)
+latents = ((pictures - centre) @ basis).view(len(known), 6, -1)
+direction = (latents[:, 5] - latents[:, 1]).mean(0)  # from light to dark, an average over all training outlines
+picture = held_out.targets()[example, 2].flatten()
+edited = [(picture + amount * direction @ basis.T).view(3, 64, 64) for amount in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+fig = plotting.image_grid(
+    [edited], column_titles=["lighter by 1", "lighter by 1/2", "as it was", "darker by 1/2", "darker by 1"], tile=130
+)
+plotting.show(
+    fig,
+    alt="A held-out person emoji moved along the latent direction from light to dark: the face changes most, "
+    "with a soft edge that does not follow the outline",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.7"]
+# ## Play
+#
+# Give the six answers other weights. The mean changes with every slider; the median jumps; the mode picks one real
+# picture. Try: all the weight on two tones. Then make one of the two a little heavier.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+explorer = answer_weights(held_out.targets()[example], TITLES)
+explorer
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Where it fails
+#
+# The adversary does not make the generator *know* more. On held-out outlines the colour of the clothes is not in the
+# input, and no training outline shows it. Below are the held-out outlines on which the adversarial network is farthest
+# from every real answer.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+first = drawn["L1 + adversary", "test"][:, 0]
+far, which = nearest_answer(first, held_out.targets())
+worst = far.argsort(descending=True)[:4].tolist()
+rows = [[held_out.condition()[i], drawn["MSE", "test"][i, 0], first[i], held_out.targets()[i, which[i]]] for i in worst]
+fig = plotting.image_grid(
+    rows,
+    column_titles=["outline", "MSE", "L1 + adversary", "nearest real answer"],
+    row_titles=[f"{held_out.names[i]}, RMS {far[i]:.2f}" for i in worst],
+    tile=110,
+)
+plotting.show(
+    fig,
+    alt="The four held-out outlines with the largest distance between the adversarial output and the nearest real answer",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Where it does not know, regression paints the average of what it saw, in soft patches. The adversary makes the patches
+# sharper, not truer. The second failure was in the tones: a picture that could be real is not yet a *sample* of what
+# could be. Both failures have the same cure, which the next lessons build: a better account of the whole distribution.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercises
+#
+# Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
+# wrong. `hint("01.1")` gives a hint, a stronger one each time; `solution("01.1")` shows ours.
+
+# %% [markdown]
+# ### Exercise 01.1: The best picture against several right answers
+#
+# One input has $K$ right answers $y_1, \dots, y_K$, which occur with weights $w_1, \dots, w_K$ (counts, say: they
+# need not sum to 1). A network that gives one picture $\hat y$ for this input is judged by the expected loss
+# $\sum_k p_k\, \ell(\hat y, y_k)$ with $p_k = w_k / \sum_j w_j$. Set its derivative with respect to one pixel of
+# $\hat y$ to zero, once for the squared error and once for the absolute error, and turn both results into code:
+# `best_constant(answers, weights)` returns the two best pictures. Where every value in an interval is equally
+# good, any of them counts as right.
+
+
+# %%
+def best_constant(answers: torch.Tensor, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return the one picture that is best against several right answers, for each of two losses.
+
+    Args:
+        answers: float32, shape (K, C, H, W), the K right answers to one input.
+        weights: float32, shape (K,), how often each answer occurs; not negative, and they need not sum to 1.
+
+    Returns:
+        A dict of two pictures of shape (C, H, W): "mse_minimiser" minimises the expected squared error,
+        "mae_minimiser" the expected absolute error.
+    """
+    ### BEGIN SOLUTION
+    chance = weights / weights.sum()
+    mean = (chance.view(-1, 1, 1, 1) * answers).sum(dim=0)
+    values, order = answers.sort(dim=0)  # each pixel's K values, from dark to bright
+    at_most = chance[order].cumsum(dim=0)  # the chance of an answer that is at most as bright
+    first = (at_most < 0.5).sum(dim=0, keepdim=True)  # the first value at which half is reached
+    median = values.gather(0, first.clamp(max=len(answers) - 1))[0]
+    return {"mse_minimiser": mean, "mae_minimiser": median}
+    ### END SOLUTION
+
+
+check("01.1", best_constant)
+
+# %% [markdown]
+# ### Exercise 01.2: Sum over the pixels, average over the batch
+#
+# In formulas the squared error of a picture is $\lVert \hat y - y \rVert^2$, a sum over all channels and pixels;
+# the expectation over the data becomes an average over the batch:
+# $\frac1N \sum_{n=1}^{N} \lVert \hat y_n - y_n \rVert^2$.
+# Write `squared_error(output, target)`, which returns this as a scalar tensor. (A library's mean squared error
+# averages over the pixels too. That only rescales the loss, but it matters as soon as a second loss is added.)
+
+
+# %%
+def squared_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the squared error of an image, averaged over the batch.
+
+    Args:
+        output: float32, shape (N, C, H, W).
+        target: float32, the same shape.
+
+    Returns:
+        A scalar tensor: the sum over channels and pixels of one image, averaged over the N images.
+    """
+    ### BEGIN SOLUTION
+    error_of_each_image = (output - target).square().sum(dim=(1, 2, 3))
+    return error_of_each_image.mean()
+    ### END SOLUTION
+
+
+check("01.2", squared_error)
+
+# %% [markdown]
+# ### Exercise 01.3: Two bugs in the discriminator's step
+#
+# The function above runs without an error, and a GAN trained with it learns badly. Two things are seen in the
+# log: after `loss.backward()` the *generator* has gradients, and the loss never falls below about 0.50, even
+# when netD tells real from fake perfectly. Each has its own cause. Find both, and write the repaired
+# `discriminator_loss(netG, netD, x, y)`.
+
+
+# %%
+def buggy_discriminator_loss(netG, netD, x, y):
+    fake = netG(x)
+    real_score = torch.sigmoid(netD(x, y))
+    fake_score = torch.sigmoid(netD(x, fake))
+    real_loss = F.binary_cross_entropy_with_logits(real_score, torch.ones_like(real_score))
+    fake_loss = F.binary_cross_entropy_with_logits(fake_score, torch.zeros_like(fake_score))
+    return 0.5 * (real_loss + fake_loss)
+
+
+# %%
+def discriminator_loss(netG: torch.nn.Module, netD: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the loss that the discriminator of a conditional GAN minimises.
+
+    Args:
+        netG: the generator; netG(x) is a fake picture, of the shape of y.
+        netD: the discriminator; netD(x, y) gives logits, one a patch. The condition x comes first.
+        x: condition, shape (N, Cx, H, W).
+        y: real picture, shape (N, Cy, H, W).
+
+    Returns:
+        A scalar tensor: the binary cross-entropy of the real pairs (label 1) and of the fake pairs (label 0), averaged
+        over both. Its gradient reaches netD only.
+    """
+    ### BEGIN SOLUTION
+    fake = netG(x).detach()  # D's step must not reach G
+    real_logits = netD(x, y)
+    fake_logits = netD(x, fake)
+    real_loss = F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
+    fake_loss = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
+    return 0.5 * (real_loss + fake_loss)
+    ### END SOLUTION
+
+
+check("01.3", discriminator_loss)
+
+# %% [markdown]
+# ### Exercise 01.4: Black or white: what will the network output?
+#
+# The same input is followed by an all-white picture (value 1) with chance `p_white`, else by an all-black one
+# (value 0). Predict, before you train anything: which output minimises the expected squared error, which the
+# expected absolute error, and how large is each least error per pixel? Write `predicted(p_white)`, which returns
+# the four numbers in a dict. Where several outputs are equally good, any of them counts as right.
+
+
+# %%
+def predicted(p_white: float) -> dict[str, float]:
+    """Predict what a network outputs when the right answer is all white with some chance, and else all black.
+
+    Args:
+        p_white: chance of white, from 0 to 1. White is 1 and black is 0.
+
+    Returns:
+        A dict of four numbers: "mse_output" is the output that minimises the expected squared error and "mse_loss" is
+        that least error (per pixel); "mae_output" and "mae_loss" are the same for the absolute error.
+    """
+    ### BEGIN SOLUTION
+    return {
+        "mse_output": p_white,  # the mean
+        "mse_loss": p_white * (1 - p_white),  # the variance
+        "mae_output": 1.0 if p_white > 0.5 else 0.0,  # the median: the likelier answer
+        "mae_loss": min(p_white, 1 - p_white),  # the chance of the other answer
+    }
+    ### END SOLUTION
+
+
+check("01.4", predicted)
+
+# %% [markdown]
+# ### Exercise 01.5: How far is an output from the nearest right answer?
+#
+# The distance to *the* target punishes a network that gives a perfect picture in another skin tone. Measure
+# instead how far each output is from the nearest of its K right answers, as the root of the mean squared
+# difference over channels and pixels: `nearest_answer(outputs, answers)`. Then use it: compare the outputs of
+# the three networks of this lesson, and the exact mean and median of the six answers. Which of them is nearest
+# to a real picture, and is that what you see?
+
+
+# %%
+def nearest_answer(outputs: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+    """Return how far each output is from the nearest of its right answers.
+
+    Args:
+        outputs: float32, shape (N, C, H, W), one output an input.
+        answers: float32, shape (N, K, C, H, W), the K right answers to each input.
+
+    Returns:
+        float32, shape (N,): the root of the mean squared difference over channels and pixels, to the nearest answer.
+    """
+    ### BEGIN SOLUTION
+    difference = outputs.unsqueeze(1) - answers  # (N, K, C, H, W)
+    distance = difference.square().mean(dim=(2, 3, 4)).sqrt()  # (N, K)
+    return distance.min(dim=1).values
+    ### END SOLUTION
+
+
+check("01.5", nearest_answer)
+
+# %% [markdown]
+# ### Exercise 01.6: A measure of sharpness
+#
+# A blurred picture lacks high frequencies. Measure that: `fine_detail(images)` returns, for each grey picture of
+# shape (H, W), the share of its spectral energy at radial frequencies above half of the Nyquist frequency
+# (0.25 cycles per pixel), with frequency zero, the mean grey, left out. Then use it: apply it to the target, the
+# outputs of regression and those with an adversary (averaged over the colour channels), and divide by the
+# target's share. Which output is too smooth, and is any of them sharper than the truth?
+
+
+# %%
+def fine_detail(images: torch.Tensor) -> torch.Tensor:
+    """Return the share of each picture's spectral energy that lies in the upper half of the frequencies.
+
+    Args:
+        images: float32, shape (N, H, W), grey pictures that are not of one constant grey.
+
+    Returns:
+        float32, shape (N,), from 0 to 1: the energy (squared magnitude of the Fourier transform) at radial frequencies
+        above half of the Nyquist frequency, that is above 0.25 cycles per pixel, divided by the energy at all
+        frequencies but zero.
+    """
+    ### BEGIN SOLUTION
+    height, width = images.shape[1:]
+    images = images - images.mean(dim=(1, 2), keepdim=True)  # frequency zero is the mean grey
+    energy = torch.fft.fft2(images).abs().square()
+    vertical = torch.fft.fftfreq(height).view(-1, 1)
+    horizontal = torch.fft.fftfreq(width).view(1, -1)
+    radius = (vertical**2 + horizontal**2).sqrt()  # cycles per pixel
+    return energy[:, radius > 0.25].sum(dim=1) / energy.sum(dim=(1, 2))
+    ### END SOLUTION
+
+
+check("01.6", fine_detail)
+
+# %%
+hint("01.1")  # run again for a stronger hint
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - A pixel loss asks for one picture per input: MSE for the mean of the right answers, MAE for a median. Where answers
+#   differ, that picture lies between them.
+# - At 50:50, MAE has no preference; it does not "output the average".
+# - A discriminator that sees input and output rewards pictures that occur, instead of pictures near all that occur. Here
+#   it moved the outputs from the median towards a real answer and made them sharper.
+# - On held-out outlines it made them sharper, not truer. And it gave no variety: one outline, nearly always one tone.
+# - Enlarging photographs has the same problem, without anyone knowing the answers.
+#
+# ### References
+#
+# - P. Isola, J.-Y. Zhu, T. Zhou, A. A. Efros. *Image-to-Image Translation with Conditional Adversarial Networks.*
+#   CVPR 2017. Sections 1, 3.1, 3.3 and 4.2.
+# - C. Ledig et al. *Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network.* CVPR 2017.
+#   Sections 1 and 2.2, figure 3.
+# - I. Goodfellow et al. *Generative Adversarial Nets.* NeurIPS 2014. Section 3.
+# - M. Bińkowski et al. *Demystifying MMD GANs.* ICLR 2018. Section 4 (the kernel distance behind VGG-KID).
+# - T. Miyato et al. *Spectral Normalization for Generative Adversarial Networks.* ICLR 2018. Section 2.
