@@ -311,9 +311,9 @@ def test_of_a_dict_only_the_parts_in_which_a_variant_is_wrong_need_agree() -> No
 
 def test_where_a_variant_happens_to_be_right_the_answer_must_be_right() -> None:
     exercise = make(**PARTS)
-    # The median variant is right on one and on two numbers; there an answer that is wrong is something else.
-    answer = judge(exercise, lambda n: sums(n) | {"mean": float(n.median()) if len(n) == 5 else 9.0})
-    assert answer.startswith("On two numbers")
+    # The median is the mean of a single number; an answer that is wrong there has not just taken the median.
+    told = judge(exercise, lambda n: sums(n) | {"mean": float(n.median()) if len(n) > 1 else 9.0})
+    assert told == "On two numbers (numbers: [1, 2]), mean: expected 1.5, got 1."
 
 
 def test_compare_decides_what_counts() -> None:
