@@ -38,11 +38,10 @@ def high_frequency_share(images: Tensor) -> Tensor:
     """
     check_images(images, channels=(1, 3))
     x = images.detach().float().cpu()
-    x = x - x.mean(dim=(2, 3), keepdim=True)
+    x = x - x.mean(dim=(2, 3), keepdim=True)  # the constant component
     height, width = x.shape[2:]
     rows, columns = _cosine_basis(height), _cosine_basis(width)
     energy = (rows @ x @ columns.T).square().sum(dim=1)
-    energy[:, 0, 0] = 0
     upper = (energy * _upper_half(height, width)).sum(dim=(1, 2))
     total = energy.sum(dim=(1, 2))
     flat = total <= 1e-9 * height * width  # of one colour up to rounding

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -99,9 +99,7 @@ class VGGKID(KernelInceptionDistance):
         Raises:
             ShapeError: if there are fewer pictures than a subset holds, or fewer than three.
         """
-        counts = [
-            sum(len(part) for part in cast("list[Tensor]", found)) for found in (self.real_features, self.fake_features)
-        ]
+        counts = [len(torch.cat(found)) if found else 0 for found in (self.real_features, self.fake_features)]
         least = 3 if self.all_pictures else self.subset_size
         if min(counts) < least:
             raise ShapeError(f"VGG-KID needs {least} pictures on each side, not {counts[0]} real and {counts[1]} fake.")

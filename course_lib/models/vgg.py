@@ -9,6 +9,8 @@ carry 30 MB that never change.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -117,7 +119,7 @@ class VGG16Features(nn.Module):
         self._check(images)
         wanted = set(self.layers)
         found: dict[str, Tensor] = {}
-        with torch.autocast(device_type=images.device.type, enabled=False):
+        with _without_autocast(images.device.type):
             x = (images.to(self.mean.dtype) - self.mean).contiguous(memory_format=torch.channels_last)
             for name in self._convolutions:
                 if name in ("2_1", "3_1", "4_1"):
@@ -157,6 +159,12 @@ class VGG16Features(nn.Module):
             raise ShapeError(
                 f"VGG-16 takes pictures in [0, 1], but these lie in [{low:.3g}, {high:.3g}]: map them with {hint}."
             )
+
+
+def _without_autocast(device_type: str) -> AbstractContextManager[Any]:
+    if torch.amp.is_autocast_available(device_type):
+        return torch.autocast(device_type=device_type, enabled=False)
+    return nullcontext()
 
 
 def relative_error_per_layer(

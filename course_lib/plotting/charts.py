@@ -181,28 +181,28 @@ def _panels(
     figure, grid = subplots(1, len(panels), size=size or (width, 1.35 + 0.52 * len(labels)), sharey=True, squeeze=False)
     names = [wrap(label, 150, 12) for label in labels]
     colours = [list(COLOURS.values())[index % len(COLOURS)] for index in range(len(labels))]
-    for axes, (panel, results) in zip(grid[0], panels.items(), strict=True):
-        found = {label: mean_and_spread(value) for label, value in results.items()}
-        places = decimals_for([mean for _, mean, _ in found.values()]) if digits is None else digits
+    found = [{label: mean_and_spread(value) for label, value in results.items()} for results in panels.values()]
+    for axes, panel, results in zip(grid[0], panels, found, strict=True):
         for position, label in enumerate(labels):
-            if label not in found:
-                continue
-            numbers, mean, spread = found[label]
-            draw(axes, position, numbers, mean, spread, colours[position])
-        line = reference.get(panel) if isinstance(reference, Mapping) else reference
-        if line:
-            axes.axvline(line[1], color=INK, linestyle=(0, (1, 2)), linewidth=1.4)
+            if label in results:
+                draw(axes, position, *results[label], colours[position])
         axes.grid(axis="y", visible=False)
         axes.grid(axis="x", visible=True)
         axes.set_xlabel(panel)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(from_zero)
         axes.locator_params(axis="x", nbins=5)
-        _write_figures(axes, labels, found, places, line, from_zero)
     grid[0, 0].set_yticks(range(len(labels)), names)
     grid[0, 0].set_ylim(len(labels) - 0.45, -0.55)  # the first on top; sharey takes it to the others
     if title:
         figure.suptitle(wrap(title, width * 72 - 20, 13, bold=True), x=0.01, ha="left", size=13)
+    figure.draw_without_rendering()  # places the axes, so that the room for the figures is known
+    for axes, panel, results in zip(grid[0], panels, found, strict=True):
+        line = reference.get(panel) if isinstance(reference, Mapping) else reference
+        if line:
+            axes.axvline(line[1], color=INK, linestyle=(0, (1, 2)), linewidth=1.4)
+        room = float(axes.get_window_extent().width) * 72 / figure.dpi
+        _write_figures(axes, labels, results, digits, line, from_zero, room)
     return figure
 
 
@@ -210,11 +210,13 @@ def _write_figures(
     axes: Axes,
     labels: list[str],
     found: dict[str, tuple[np.ndarray, float, float]],
-    places: int,
+    digits: int | None,
     reference: tuple[str, float] | None,
     from_zero: bool,
+    room: float,
 ) -> None:
-    """Write each mean and spread to the right of what is drawn, and make room for it."""
+    """Write each mean and spread to the right of what is drawn, and make room for it; axes are ``room`` points wide."""
+    places = decimals_for([mean for _, mean, _ in found.values()]) if digits is None else digits
     ends = {
         label: max([mean + spread, *numbers.tolist()] + ([0.0] if from_zero else []))
         for label, (numbers, mean, spread) in found.items()
@@ -228,8 +230,7 @@ def _write_figures(
         label: f"{mean:.{places}f}" + (f" ± {spread:.{places}f}" if spread else "")
         for label, (_, mean, spread) in found.items()
     }
-    points = axes.figure.get_size_inches()[0] * 72 / max(1, len(axes.figure.axes)) * 0.72
-    share = min(0.55, (max(block_width(text, 11) for text in texts.values()) + 14) / points)
+    share = min(0.6, (max(block_width(text, 11) for text in texts.values()) + 14) / room)
     axes.set_xlim(low, low + (high - low) / (1 - share))
     for label, text in texts.items():
         axes.annotate(

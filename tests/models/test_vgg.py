@@ -112,6 +112,12 @@ def test_layers_by_name_in_the_order_asked_for():
     assert list(VGG16Features("relu1_1")(torch.rand(1, 3, 1, 1))) == ["relu1_1"]
 
 
+def test_on_the_meta_device():
+    features = VGG16Features().to("meta")(torch.empty(2, 3, 64, 64, device="meta"))
+    assert {name: tuple(x.shape[1:]) for name, x in features.items()}["relu4_3"] == (512, 8, 8)
+    assert all(x.device.type == "meta" for x in features.values())
+
+
 def test_stops_after_the_last_layer(monkeypatch):
     count = 0
     convolve = F.conv2d
