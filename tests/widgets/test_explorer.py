@@ -1,0 +1,139 @@
+"""Controls joined to a figure: it follows them, it has a text, and no error vanishes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_lib import plotting, widgets
+from course_lib.errors import ShapeError
+from course_lib.widgets import Explorer
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def draw(level: float, word: str) -> tuple[Any, str]:
+    """Draw a bar of a height, and fail where it is negative or above 5."""
+    if level < 0:
+        raise ShapeError("The level is below zero: <choose> another.")
+    if level > 5:
+        raise ZeroDivisionError("division by zero")
+    figure, axes = plotting.subplots(size=(3, 2))
+    axes.bar([0], [level])
+    axes.set_ylim(0, 5)
+    return figure, f'a bar as high as "{level}", called {word}'
+
+
+@pytest.fixture
+def explorer() -> Explorer:
+    controls = {
+        "level": ipywidgets.FloatSlider(value=1, min=-1, max=9),
+        "word": ipywidgets.Dropdown(options=["one", "two"]),
+    }
+    return Explorer(draw, controls)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def test_the_figure_follows_the_controls(explorer: Explorer) -> None:
+    assert explorer.error is None
+    low, shown = explorer.png, explorer.picture.value
+    explorer.controls["level"].value = 4
+    assert explorer.png != low
+    assert explorer.picture.value != shown
+    blue = np.array([0, 0x72, 0xB2])
+    bar = [(np.abs(pixels(png) - blue).max(axis=2) < 20).sum() for png in (low, explorer.png)]
+    assert bar[1] == pytest.approx(4 * bar[0], rel=0.1)
+    explorer.controls["level"].value = 1
+    assert explorer.png == low
+    explorer.controls["word"].value = "two"
+    assert explorer.alt == 'a bar as high as "1.0", called two'
+
+
+def test_the_picture_in_the_widget_is_the_figure_with_its_text(explorer: Explorer) -> None:
+    match = re.fullmatch(r"<img alt='(.*)' width='(\d+)' src='data:image/png;base64,(.*)'>", explorer.picture.value)
+    assert match
+    assert match[1] == "a bar as high as &quot;1.0&quot;, called one"
+    assert base64.b64decode(match[3]) == explorer.png
+    assert pixels(explorer.png).shape[1] > int(match[2]) >= 300  # more pixels than it is wide: sharp on fine screens
+
+
+def test_the_display_holds_the_widget_and_the_picture(explorer: Explorer) -> None:
+    data, metadata = explorer._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == explorer.model_id
+    assert base64.b64decode(data["image/png"]) == explorer.png
+    assert data["text/plain"] == explorer.alt
+    assert metadata["alt"] == metadata["image/png"]["alt"] == 'a bar as high as "1.0", called one'
+    assert metadata["image/png"]["width"] == 300
+
+
+@pytest.mark.parametrize(
+    ("level", "kind", "sentence"),
+    [
+        (-0.5, ShapeError, "The level is below zero: &lt;choose&gt; another."),
+        (6, ZeroDivisionError, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_an_error_is_said_in_the_place_of_the_figure(
+    explorer: Explorer, level: float, kind: type[Exception], sentence: str
+) -> None:
+    before = explorer.png
+    explorer.controls["level"].value = level
+    assert isinstance(explorer.error, kind)
+    assert explorer.error.__traceback__ is not None  # for those who look for the cause
+    assert explorer.picture.value == f"<p role='alert'>This figure cannot be drawn. {sentence}</p>"
+    assert (explorer.png, explorer.alt) == (b"", "")
+    data, metadata = explorer._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == explorer.model_id
+    assert "image/png" not in data
+    assert data["text/plain"].startswith("This figure cannot be drawn.")
+    assert metadata == {}
+    explorer.controls["level"].value = 1
+    assert explorer.error is None
+    assert explorer.png == before
+    assert explorer.picture.value.startswith("<img ")
+
+
+def test_the_first_drawing_may_fail_too() -> None:
+    broken = Explorer(draw, {"level": ipywidgets.IntSlider(value=-1, min=-1), "word": ipywidgets.Text("x")})
+    assert isinstance(broken.error, ShapeError)
+    broken.controls["level"].value = 2
+    assert broken.error is None
+
+
+def test_a_figure_without_a_text_is_an_error() -> None:
+    silent = Explorer(lambda level: (plotting.subplots(size=(3, 2))[0], ""), {"level": ipywidgets.IntSlider(1)})
+    assert "alt=" in str(silent.error)
+    assert silent.png == b""
+
+
+def test_pyplot_keeps_no_figure() -> None:
+    from matplotlib import pyplot
+
+    def with_pyplot(level: int) -> tuple[Any, str]:
+        figure, axes = pyplot.subplots(figsize=(2, 2))
+        axes.plot([0, level])
+        return figure, "a line that rises"
+
+    line = Explorer(with_pyplot, {"level": ipywidgets.IntSlider(1)})
+    line.controls["level"].value = 3
+    assert line.error is None
+    assert pyplot.get_fignums() == []
+
+
+def test_a_name_of_the_package_stays_what_it_is() -> None:
+    for _ in range(2):  # the first use imports the module, which must not take the name's place
+        assert isinstance(widgets.Explorer, type)
+        assert widgets.answer_weights.__module__ == "course_lib.widgets.weighted_answers"
+    with pytest.raises(AttributeError, match="answer_wights"):
+        _ = widgets.answer_wights
+    assert set(widgets.__all__) <= set(dir(widgets))
