@@ -73,9 +73,10 @@ class Regression(System):
         return {"G": CosineAnnealingLR(optimizers["G"], T_max=max(1, total_steps))}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
-        """Return a random batch for the default U-Net, 64 x 64."""
+        """Return a random batch; the target is 64 x 64, and x is smaller where the network enlarges by a ``factor``."""
         c = self.config
-        x = torch.randn(batch_size, c.x_channels, 64, 64, device=device)
+        side = 64 // getattr(self.netG, "factor", 1)
+        x = torch.randn(batch_size, c.x_channels, side, side, device=device)
         y = torch.randn(batch_size, c.y_channels, 64, 64, device=device)
         return Batch(index=torch.arange(batch_size), x=x, y=y)
 
