@@ -1,16 +1,19 @@
-"""The command line: ``course train``, ``evaluate``, ``bench``, ``doctor`` and ``slides``."""
+"""The command line of the course: train, evaluate, bench, doctor and slides."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, TrainingError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 # Imports of torch are inside the commands: `course --help` answers at once.
 
@@ -26,7 +29,7 @@ class Train:
     folder: Path = Path("runs")
     """Where checkpoints are kept, in a sub-folder for each run and seed."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """auto, cpu, cuda (or cuda:1, ...) or mps."""
     publish: bool = False
     """Write the result into data/checkpoints, for maintainers."""
 
@@ -74,13 +77,19 @@ Command = (
 def _train(command: Train) -> None:
     from course_lib import runs
 
+    if command.device.partition(":")[0] not in DEVICES:
+        raise TrainingError(f"There is no device {command.device!r}: choose one of {', '.join(DEVICES)}.")
     started = time.perf_counter()
-    folder = command.folder / command.run / f"seed{command.seed}"
+    folder = command.folder / runs.run(command.run).name / f"seed{command.seed}"
+    folder.mkdir(parents=True, exist_ok=True)  # if that cannot be, better now than after ten minutes
     system, history = runs.train(command.run, command.seed, folder=folder, device=command.device)
-    minutes = (time.perf_counter() - started) / 60
-    print(f"{command.run}, seed {command.seed}: {len(history)} steps, {history.seconds[-1] / 60:.1f} minutes.")
-    if command.publish and not history.stopped:
-        path = runs.publish(command.run, command.seed, system.cpu(), history, max(minutes, history.seconds[-1] / 60))
+    trained = history.seconds[-1] if len(history) else 0.0  # earlier parts of a resumed run included
+    minutes = max(time.perf_counter() - started, trained) / 60
+    print(f"{command.run}, seed {command.seed}: {len(history)} steps, {trained / 60:.1f} minutes.")
+    if command.publish and history.stopped:
+        print("Not published: run the same command again, which goes on from here.")
+    elif command.publish:
+        path = runs.publish(command.run, command.seed, system.cpu(), history, minutes)
         print(f"Wrote {path.name}; now run `python data/build/manifest.py`.")
 
 
@@ -91,7 +100,7 @@ def _evaluate(command: Evaluate) -> None:
         for name in runs.names():
             print(f"{name:26} {runs.run(name).about}")
         return
-    for name, value in runs.evaluate(command.run, command.seed).items():
+    for name, value in runs.figures(command.run, command.seed).items():
         print(f"{name:24} {value:.4f}")
 
 
@@ -111,18 +120,33 @@ def _doctor(_: Doctor) -> None:
 def _slides(command: Slides) -> None:
     from course_lib.publishing.__main__ import main as publish
 
-    publish(["slides", *command.lessons])
+    if publish(["slides", *command.lessons]):
+        raise SystemExit(2)  # it has said why
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's error ends with one sentence and status 2."""
-    command = tyro.cli(Command, prog="course", description=__doc__, args=arguments)  # type: ignore[arg-type]
-    actions = {Train: _train, Evaluate: _evaluate, Bench: _bench, Doctor: _doctor, Slides: _slides}
+    command: Any = tyro.cli(Command, prog="course", description=__doc__, args=arguments)
+    actions: dict[type, Callable[[Any], None]] = {
+        Train: _train,
+        Evaluate: _evaluate,
+        Bench: _bench,
+        Doctor: _doctor,
+        Slides: _slides,
+    }
     try:
-        actions[type(command)](command)  # type: ignore[operator]
+        actions[type(command)](command)
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"course: {error.filename} cannot be used ({error.strerror}): choose another place.", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("course: stopped.", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":
