@@ -29,9 +29,11 @@ class System(nn.Module):
         step: number of training steps done so far.
         total_steps: number of steps that the present ``fit`` will do in all.
         averages: the averaged networks by name; filled by ``fit``.
+        card: what the header of bundled weights says; only systems that ``runs.load`` returned have it.
     """
 
     ema_networks: ClassVar[tuple[str, ...]] = ()
+    card: dict[str, Any]
 
     def __init__(self, config: Any) -> None:
         super().__init__()
