@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import torch
 from torch import Tensor
 
 from course_lib.errors import ShapeError
 from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
 from course_lib.metrics.appearance import sharpness
-from course_lib.metrics.vgg_distance import vgg_kid
+from course_lib.metrics.vgg_distance import PooledVGG, unbiased_mmd
 
 
 def nearest_answer(outputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,34 +51,76 @@ def exact_minimisers(answers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Returns:
         Three tensors of shape ``(G, C, H, W)``.
+
+    Raises:
+        ShapeError: if the answers have another shape.
     """
+    if answers.dim() != 5:
+        raise ShapeError(
+            f"Answers have the shape (G, K, C, H, W), not {tuple(answers.shape)}: stack the K of each input."
+        )
     by_answer = answers.transpose(0, 1)
     return mse_minimiser(by_answer), *mae_minimisers(by_answer)
 
 
-def answer_figures(outputs: Tensor, answers: Tensor) -> dict[str, float]:
-    """Return how outputs relate to known answers; RMS and L1 are on the scale [-1, 1].
+class AnswerJudge:
+    """Figures of any number of outputs against one set of known answers, whose own part is computed once.
 
     Args:
-        outputs: ``(G, R, 3, H, W)`` in [-1, 1], R draws for each of G inputs.
-        answers: ``(G, K, 3, H, W)`` in [-1, 1], the K right answers of each.
+        answers: ``(G, K, 3, H, W)`` in [-1, 1], K right answers to each of G inputs.
+        kid: whether ``figures`` gives the VGG-KID too, which takes most of the time.
 
-    Returns:
-        ``to the mean`` and ``to the nearest answer`` (mean RMS), ``to the medians`` (mean gap to the interval of
-        medians), ``L1`` (mean absolute difference to all answers), ``sharpness`` (relative to the answers),
-        ``VGG-KID`` (outputs against all answers), ``answers found`` (how many different answers are the nearest one
-        among the R draws for an input, mean).
+    Raises:
+        ShapeError: if the answers have another shape.
     """
-    repeats = outputs.shape[1]
-    flat, wide = outputs.flatten(0, 1), answers.repeat_interleave(repeats, 0)
-    mean, low, high = (picture.repeat_interleave(repeats, 0) for picture in exact_minimisers(answers))
-    distance, which = nearest_answer(flat, wide)
-    return {
-        "to the mean": rms(flat - mean).mean().item(),
-        "to the medians": distance_to_interval(flat, low, high).mean().item(),
-        "to the nearest answer": distance.mean().item(),
-        "L1": (flat[:, None] - wide).abs().mean().item(),
-        "sharpness": float(sharpness(flat, answers.flatten(0, 1))),
-        "VGG-KID": float(vgg_kid(flat, answers.flatten(0, 1))[0]),
-        "answers found": sum(len(set(row)) for row in which.view(-1, repeats).tolist()) / len(answers),
-    }
+
+    def __init__(self, answers: Tensor, kid: bool = True) -> None:
+        self.answers = answers
+        self.mean, self.low, self.high = exact_minimisers(answers)
+        self.vgg = PooledVGG() if kid else None
+        self.real = self.vgg(answers.flatten(0, 1)) if self.vgg else torch.empty(0)
+
+    def figures(self, outputs: Tensor) -> dict[str, float]:
+        """Return how outputs relate to the answers; RMS and L1 are on the scale [-1, 1].
+
+        Args:
+            outputs: ``(G, R, 3, H, W)`` in [-1, 1], R draws for each of the G inputs.
+
+        Returns:
+            ``to the mean`` and ``to the nearest answer`` (mean RMS), ``to the medians`` (mean gap to the interval of
+            medians), ``L1`` (mean absolute difference to all answers), ``sharpness`` (relative to the answers),
+            ``answers found`` (how many different answers are the nearest one among the R draws for an input, mean),
+            ``VGG-KID`` (the first draws against all answers: several draws for one input are no independent pictures).
+
+        Raises:
+            ShapeError: if the shapes do not fit.
+        """
+        if outputs.dim() != 5 or outputs.shape[0] != len(self.answers) or outputs.shape[2:] != self.answers.shape[2:]:
+            raise ShapeError(
+                f"Outputs {tuple(outputs.shape)} do not fit answers {tuple(self.answers.shape)}: "
+                "give (G, R, 3, H, W), with outputs[:, None] for one draw an input."
+            )
+        draws = outputs.unbind(dim=1)
+        nearest = [nearest_answer(draw, self.answers) for draw in draws]
+        chosen = torch.stack([which for _, which in nearest], dim=1)
+        found = {
+            "to the mean": _mean(rms(draw - self.mean) for draw in draws),
+            "to the medians": _mean(distance_to_interval(draw, self.low, self.high) for draw in draws),
+            "to the nearest answer": _mean(distance for distance, _ in nearest),
+            "L1": _mean((draw[:, None] - self.answers).abs() for draw in draws),
+            "sharpness": sharpness(outputs.flatten(0, 1), self.answers.flatten(0, 1)),
+            "answers found": sum(len(set(row)) for row in chosen.tolist()) / len(chosen),
+        }
+        if self.vgg is not None:
+            found["VGG-KID"] = float(unbiased_mmd(self.vgg(draws[0]), self.real)[0])
+        return found
+
+
+def answer_figures(outputs: Tensor, answers: Tensor) -> dict[str, float]:
+    """Return ``AnswerJudge(answers).figures(outputs)``, for a single set of outputs."""
+    return AnswerJudge(answers).figures(outputs)
+
+
+def _mean(parts: Iterable[Tensor]) -> float:
+    means = [part.mean().item() for part in parts]
+    return sum(means) / len(means)
