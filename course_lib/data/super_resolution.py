@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from course_lib.data.containers import PairedSet
-from course_lib.errors import DataError
+from course_lib.errors import DataError, ShapeError
 
 
 def shrink(images: Tensor, factor: int) -> Tensor:
@@ -18,16 +18,24 @@ def shrink(images: Tensor, factor: int) -> Tensor:
         factor: a whole number of at least 2.
 
     Raises:
+        ShapeError: if the images have another shape or type.
         DataError: if the size is not divisible.
 
     Source: the usual degradation of super-resolution benchmarks, for example Ledig et al. 2017, section 3.1
         (there a Gaussian blur and a stride; bicubic with antialiasing is the later convention).
     """
+    if images.dim() != 4 or images.dtype != torch.uint8:
+        raise ShapeError(
+            f"shrink takes uint8 (N, C, H, W), not {images.dtype} {tuple(images.shape)}: convert it first."
+        )
     height, width = images.shape[-2:]
-    if factor < 2 or height % factor or width % factor:
-        raise DataError(f"Images of {height} x {width} cannot be shrunk by {factor}: choose a divisor of both sides.")
-    small = interpolate(images.float(), size=(height // factor, width // factor), mode="bicubic", antialias=True)
-    return small.round_().clamp_(0, 255).to(torch.uint8)
+    if not isinstance(factor, int) or factor < 2 or height % factor or width % factor:
+        raise DataError(
+            f"Images of {height} x {width} cannot be shrunk by {factor}: choose a divisor of both, at least 2."
+        )
+    size = (height // factor, width // factor)
+    parts = [interpolate(part.float(), size=size, mode="bicubic", antialias=True) for part in images.split(256)]
+    return torch.cat([part.round_().clamp_(0, 255).to(torch.uint8) for part in parts])
 
 
 def super_resolution_pairs(
@@ -41,8 +49,11 @@ def super_resolution_pairs(
         stride: from one patch to the next; ``size`` if not given, so that patches do not overlap.
         factor: how much smaller x is.
 
+    Returns:
+        A ``PairedSet`` with the factor ``photo``, the number of the photograph that a patch was cut from.
+
     Raises:
-        DataError: if the split is unknown, or ``size`` is not divisible by ``factor``.
+        DataError: if the split is unknown, a size cannot be met, or ``size`` is not divisible by ``factor``.
     """
     from course_lib.data.photos import photos
 
@@ -53,6 +64,8 @@ def super_resolution_pairs(
         x=shrink(patches.images, factor),
         y=patches.images,
         names=patches.names,
+        factors=patches.factors,
+        factor_names=patches.factor_names,
         licence=patches.licence,
         source=patches.source,
     )
