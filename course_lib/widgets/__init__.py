@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOMES = {"Explorer": "explorer", "answer_weights": "answer_weights"}
+if TYPE_CHECKING:
+    from course_lib.widgets.explorer import Explorer as Explorer
+    from course_lib.widgets.weighted_answers import answer_weights as answer_weights
+
+# No module has the name of what it defines: importing it would put the module in that name's place.
+_HOMES = {"Explorer": "explorer", "answer_weights": "weighted_answers"}
 
 __all__ = list(_HOMES)
 
