@@ -9,6 +9,7 @@ Sub-packages are imported on first use, so that ``import course_lib`` costs next
     training   the loop, checkpoints and resume, averaged weights, image pool, seeding
     metrics    figures on held-out data
     plotting   figures with alt text
+    runs       the long trainings behind the bundled checkpoints
     widgets    interactive figures, each with a static fallback
     exercises  checks, hints and solutions
 """
@@ -21,6 +22,7 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
+    "bench",
     "cli",
     "data",
     "doctor",
@@ -32,6 +34,7 @@ _SUBPACKAGES = (
     "paths",
     "plotting",
     "presets",
+    "runs",
     "systems",
     "training",
     "widgets",
