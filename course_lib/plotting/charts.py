@@ -222,8 +222,6 @@ def _write_figures(
         for label, (numbers, mean, spread) in found.items()
     }
     low, high = axes.get_xlim()
-    if from_zero:
-        low = min(0.0, low)
     if reference:
         low, high = min(low, reference[1]), max(high, reference[1])
     texts = {
