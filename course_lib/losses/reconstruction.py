@@ -57,7 +57,7 @@ def _weights_of(answers: Tensor, weights: Tensor | None) -> Tensor:
         weights = torch.ones(answers.shape[0], dtype=answers.dtype, device=answers.device)
     if weights.shape != answers.shape[:1] or bool((weights < 0).any()) or float(weights.sum()) <= 0:
         raise ShapeError(
-            f"{answers.shape[0]} answers need as many weights, none negative and not all zero, not {tuple(weights.shape)}."
+            f"{answers.shape[0]} answers need as many weights, none negative, not all zero; got {tuple(weights.shape)}."
         )
     return (weights / weights.sum()).to(answers.dtype)
 
@@ -105,5 +105,5 @@ def mae_minimisers(answers: Tensor, weights: Tensor | None = None) -> tuple[Tens
 
 
 def distance_to_interval(output: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Return how far each value lies outside ``[low, high]``: 0 inside, the gap outside; the same shape as ``output``."""
+    """Return how far each value of ``output`` lies outside ``[low, high]``: 0 inside, else the gap."""
     return (low - output).clamp(min=0) + (output - high).clamp(min=0)

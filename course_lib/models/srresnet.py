@@ -62,8 +62,8 @@ class SRResNet(nn.Module):
         ]
         self.tail = nn.Sequential(*doubling, nn.Conv2d(channels, 3, 9, padding=4))
         if skip:
-            nn.init.zeros_(self.tail[-1].weight)
-            nn.init.zeros_(self.tail[-1].bias)
+            for parameter in self.tail[-1].parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge ``(N, 3, H, W)`` in [-1, 1] to ``(N, 3, factor * H, factor * W)``, about [-1, 1] (not clamped).

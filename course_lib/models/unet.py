@@ -112,7 +112,8 @@ class UNet(nn.Module):
         size = 2**self.levels
         if x.dim() != 4 or x.shape[1] != self.in_channels or x.shape[2] % size or x.shape[3] % size:
             raise ShapeError(
-                f"This U-Net takes (N, {self.in_channels}, H, W) with H and W divisible by {size}, not {tuple(x.shape)}."
+                f"This U-Net takes (N, {self.in_channels}, H, W) with H and W divisible by {size}, "
+                f"not {tuple(x.shape)}."
             )
         skips = []
         for block in self.down:

@@ -253,7 +253,12 @@ def _read(unread: list[tuple[dict[str, Any], int, float]], history: History) -> 
     Raises:
         TrainingError: if one is NaN or infinite.
     """
-    tensors = [v.detach().float() for scalars, _, _ in unread for v in scalars.values() if isinstance(v, Tensor)]
+    tensors: list[Tensor] = []
+    for name, value in ((name, value) for scalars, _, _ in unread for name, value in scalars.items()):
+        if isinstance(value, Tensor):
+            if value.numel() != 1:
+                raise TrainingError(f"training_step returned {name!r} with {value.numel()} numbers: return scalars.")
+            tensors.append(value.detach().float().reshape(()).to(tensors[0].device if tensors else value.device))
     numbers = iter(torch.stack(tensors).tolist() if tensors else [])
     for scalars, epoch, seconds in unread:
         plain = {name: next(numbers) if isinstance(v, Tensor) else float(v) for name, v in scalars.items()}

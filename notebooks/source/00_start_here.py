@@ -174,7 +174,7 @@ plotting.show(fig, alt="Four person emoji, each with its outline and six skin to
 # ### Photographs
 #
 # Photographs in the public domain or under CC0, the short side 384 pixels. The author and the source of each are in
-# `data/photos/photos.csv`. Below are the middle squares of eighteen of them.
+# `data/photos/photos.csv`. Below are the middle squares of twelve of them.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 photographs = data.load("photos", "train")
@@ -182,11 +182,11 @@ side = min(min(picture.shape[1:]) for picture in photographs.images)
 squares = torch.stack(
     [
         picture[:, (picture.shape[1] - side) // 2 :, (picture.shape[2] - side) // 2 :][:, :side, :side]
-        for picture in photographs.images[:18]
+        for picture in photographs.images[:12]
     ]
 )
-fig = plotting.image_grid(squares, columns=6, tile=140)
-plotting.show(fig, alt="Eighteen of the bundled photographs: animals, buildings, people and things")
+fig = plotting.image_grid(squares, columns=6, tile=84)
+plotting.show(fig, alt="Twelve of the bundled photographs: animals, buildings, people and things")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Paintings
@@ -199,7 +199,7 @@ rows = [range(len(paintings))[i : i + 5] for i in range(0, len(paintings), 5)]
 fig = plotting.image_grid(
     [[paintings.images[i] for i in row] for row in rows],
     captions=[[paintings.names[i] for i in row] for row in rows],
-    tile=165,
+    tile=100,
 )
 plotting.show(fig, alt="The bundled paintings and prints, among them several by Van Gogh")
 

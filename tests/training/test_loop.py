@@ -325,6 +325,28 @@ def test_data_that_breaks_its_promise(toys: Any) -> None:
         fit(toys.Line(), empty, epochs=1, **QUICK)
 
 
+def test_scalars_may_be_tensors_of_any_kind_or_numbers(toys: Any) -> None:
+    class Mixed(toys.Line):
+        def training_step(self, batch: Any) -> Any:
+            more = {
+                "float": 0.1,
+                "one": torch.ones(1),
+                "double": torch.tensor(0.5).double(),
+                "half": torch.tensor(2).half(),
+            }
+            return super().training_step(batch) | more
+
+    history = fit(Mixed(), toys.line_data(), steps=2, **QUICK)
+    assert [history.last(name) for name in ("float", "one", "double", "half")] == [0.1, 1.0, 0.5, 2.0]
+
+    class Wide(toys.Line):
+        def training_step(self, batch: Any) -> Any:
+            return {"x": batch["x"]}
+
+    with pytest.raises(TrainingError, match="returned 'x' with 20 numbers: return scalars"):
+        fit(Wide(), toys.line_data(), steps=1, **QUICK)
+
+
 def test_a_full_disk_has_a_sentence(toys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from course_lib.training import checkpoints
 

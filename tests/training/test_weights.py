@@ -57,6 +57,7 @@ def test_int8_error_is_at_most_half_a_scale_of_its_own_channel(network: nn.Modul
     assert torch.equal(after["0.weight"][4], torch.zeros(16, 3, 3))
     with safe_open(path, "pt") as file:
         kinds = {name: file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+        assert bool((file.get_tensor("0.weight.scale") > 0).all())  # also of the channel that is all zero
     assert kinds["0.weight"] == torch.int8
     assert kinds["0.weight.scale"] == torch.float32
     assert kinds["0.bias"] == torch.float16  # one dimension: not worth it
