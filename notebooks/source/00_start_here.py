@@ -149,6 +149,7 @@ rows = [list(as_picture(by_style[style].images[wanted], style)) for style in sty
 fig = plotting.image_grid(rows, row_titles=styles)
 plotting.show(
     fig,
+    palette=True,
     alt="Twelve emoji in seven styles, one style a row: outline, label map, flat, 3D, Noto, OpenMoji in colour and as line art",
 )
 
@@ -168,7 +169,7 @@ rows = [[people.condition()[i], *people.targets()[i]] for i in picked]
 fig = plotting.image_grid(
     rows, row_titles=[people.names[i] for i in picked], column_titles=["outline", "default", *people.tones[1:]]
 )
-plotting.show(fig, alt="Four person emoji, each with its outline and six skin tones")
+plotting.show(fig, palette=True, alt="Four person emoji, each with its outline and six skin tones")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Photographs
@@ -186,7 +187,7 @@ squares = torch.stack(
     ]
 )
 fig = plotting.image_grid(squares, columns=6, tile=84)
-plotting.show(fig, alt="Twelve of the bundled photographs: animals, buildings, people and things")
+plotting.show(fig, palette=True, alt="Twelve of the bundled photographs: animals, buildings, people and things")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Paintings
@@ -201,7 +202,7 @@ fig = plotting.image_grid(
     captions=[[paintings.names[i] for i in row] for row in rows],
     tile=100,
 )
-plotting.show(fig, alt="The bundled paintings and prints, among them several by Van Gogh")
+plotting.show(fig, palette=True, alt="The bundled paintings and prints, among them several by Van Gogh")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Training, validation, test

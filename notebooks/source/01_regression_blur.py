@@ -186,7 +186,9 @@ fig = plotting.image_grid(
     tile=74,
 )
 plotting.show(
-    fig, alt="Four outlines, each with its six pictures in six skin tones, their exact mean and their exact median"
+    fig,
+    palette=True,
+    alt="Four outlines, each with its six pictures in six skin tones, their exact mean and their exact median",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -472,6 +474,7 @@ names = [parts["train"].names[i] for i in seen] + [f"{held_out.names[i]} (held o
 fig = plotting.image_grid(rows, column_titles=COLUMNS, row_titles=names, tile=78)
 plotting.show(
     fig,
+    palette=True,
     alt="Outputs of the three networks for four training outlines and four held-out outlines, with the nearest real answers",
 )
 
@@ -532,6 +535,7 @@ fig = plotting.image_grid(
 )
 plotting.show(
     fig,
+    palette=True,
     alt="Three held-out photographs: the small input, the bicubic, MSE and MAE enlargements, and the truth, "
     "which alone has fine texture",
 )
@@ -609,6 +613,7 @@ fig = plotting.image_grid(
 )
 plotting.show(
     fig,
+    palette=True,
     alt="The four held-out outlines with the largest distance between the adversarial output and the nearest real answer",
 )
 
