@@ -27,7 +27,7 @@ from course_lib.training.state import Position, TrainingState, describe, must_ag
 if TYPE_CHECKING:
     from course_lib.training.live import Draw
 
-READ_EVERY = 10  # steps between two looks at the losses on a GPU, where each look waits for the device
+READ_EVERY = {"cpu": 1}  # steps between two looks at the losses; elsewhere each look waits for the device: 10
 SAVE_SECONDS = 600.0  # between two checkpoints where save_every is not given
 
 
@@ -138,7 +138,7 @@ def fit(
     position, history = state.position, state.history
 
     unread: list[tuple[dict[str, Any], int, float]] = []  # scalars, epoch, seconds of steps still on the device
-    read_every = 1 if fabric.device.type == "cpu" else READ_EVERY
+    read_every = READ_EVERY.get(fabric.device.type, 10)
     line = ProgressLine(total, position.step, progress and rank == 0)
     live = LiveFigure(figure if rank == 0 else None, figure_every)
     pressed: list[bool] = []
@@ -204,14 +204,12 @@ def fit(
     _read(unread, history)
     live.update(system, history, last=True)
     if history.stopped and rank == 0:
-        print(_farewell(history, position.step, total, checkpoint, saved_step, time_limit))
+        print(_farewell(history, position.step, total, checkpoint, saved_step))
     return history
 
 
-def _farewell(
-    history: History, step: int, total: int, checkpoint: Any, saved_step: int, time_limit: float | None
-) -> str:
-    reason = "Ctrl-C" if history.interrupted else f"the time limit of {time_limit:g} s"
+def _farewell(history: History, step: int, total: int, checkpoint: Any, saved_step: int) -> str:
+    reason = "Ctrl-C" if history.interrupted else "the time limit"
     if checkpoint is None:
         kept = "the weights are kept, and without a checkpoint folder the next fit() starts a new run"
     elif saved_step == step:

@@ -28,7 +28,7 @@ def start(output: Path, processes: int) -> dict[tuple[str, int], list[dict[str, 
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert not done.stderr, done.stderr[-3000:]
-    assert not done.stdout, done.stdout[-3000:]
+    assert all(line.startswith("Stopped by the time limit") for line in done.stdout.splitlines()), done.stdout[-3000:]
     return {
         (kind, processes): [load_file(output / f"{kind}-rank{rank}.safetensors") for rank in range(processes)]
         for kind in ("plain", "norm")
@@ -69,6 +69,11 @@ def test_each_process_sees_its_own_rows_and_draws_its_own_numbers(
     assert not set(zero["noise"].tolist()) & set(one["noise"].tolist())
     assert zero["noise"].unique().numel() == 5  # also across the resume: states went on, none was repeated
     assert not torch.equal(zero["pool"], one["pool"])
+
+
+def test_what_stops_one_process_stops_both(results: dict[tuple[str, int], list[dict[str, Tensor]]]) -> None:
+    assert [int(process["late"]) for process in results["plain", 2]] == [1, 1]
+    assert int(results["plain", 1][0]["late"]) == 5
 
 
 def test_batch_norm_sees_the_rows_of_its_process_only(

@@ -116,6 +116,9 @@ def train(kind: str, output: Path, rank: int) -> None:
     tensors["rows"] = torch.tensor(first.rows + system.rows)
     tensors["noise"] = torch.tensor(first.noise + system.noise)
     tensors["loss"] = torch.tensor(history["G"])
+    limit = 0.0 if rank else None  # only process 1 is late: both must stop, or one would wait for ever
+    late = fit(Pair(kind), Rows(), **options | {"steps": STEPS, "checkpoint": None, "time_limit": limit})
+    tensors["late"] = torch.tensor(len(late))
     tensors["pool"] = torch.stack(system.pool.images)
     save_file({k: v.contiguous() for k, v in tensors.items()}, output / f"{kind}-rank{rank}.safetensors")
 
