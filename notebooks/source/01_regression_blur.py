@@ -386,14 +386,20 @@ torch.manual_seed(0)
 parts = {"train": known[::3], "test": held_out}  # of the training outlines every third, for time
 figures = {split: all_figures(part) for split, part in parts.items()}
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### On training outlines
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 plotting.metric_table(
     figures["train"],
     best=BEST,
     caption="Outlines that the networks trained on. Mean over three seeds, ± the standard deviation.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### On held-out outlines
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 plotting.metric_table(
     figures["test"],
     best=BEST,
@@ -540,7 +546,10 @@ plotting.show(
     "which alone has fine texture",
 )
 
-# %% slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How near, and how sharp
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 rows = {name: enlarging_figures(system, kid=False) for name, system in enlargers.items()}
 plotting.metric_table(
     rows,
@@ -849,7 +858,8 @@ hint("01.1")  # run again for a stronger hint
 #   it moved the outputs from the medians towards a real answer and made them sharper.
 # - On held-out outlines it made them sharper, not truer. And it gave no variety: one outline, nearly always one tone.
 # - Enlarging photographs has the same problem, without anyone knowing the answers.
-#
+
+# %% [markdown]
 # ### References
 #
 # - P. Isola, J.-Y. Zhu, T. Zhou, A. A. Efros. *Image-to-Image Translation with Conditional Adversarial Networks.*
