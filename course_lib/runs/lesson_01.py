@@ -73,7 +73,7 @@ RUNS = (
     ),
     Run(
         "lesson_01/mae_all",
-        "Outline to 3D emoji by least absolute error on all training emoji, persons or not, for ten minutes.",
+        "Outline to 3D emoji by least absolute error on all training emoji, persons or not.",
         lambda: Regression(RegressionConfig(loss="mae")),
         all_pairs,
         RunSizes(smoke_epochs=1, cpu_epochs=60, gpu_epochs=400, batch_size=8),

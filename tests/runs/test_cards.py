@@ -1,0 +1,16 @@
+"""The model cards name every bundled run, its command, and the minutes that its files tell."""
+
+from course_lib import runs
+from course_lib.paths import data_dir
+
+
+def test_every_bundled_run_has_its_section():
+    for name in runs.names():
+        text = (data_dir() / "checkpoints" / name.split("/")[0] / "README.md").read_text(encoding="utf-8")
+        section = text.split(f"## {name}\n", 1)[1].split("\n## ", 1)[0]
+        headers = [runs.load(name, seed).card for seed in runs.seeds(name)]
+        assert headers, f"{name} has no bundled weights"
+        assert headers[0]["command"] in section
+        assert f"{headers[0]['epochs']} epochs, {headers[0]['steps']} steps of {headers[0]['batch_size']}" in section
+        assert ", ".join(f"{header['minutes']:g}" for header in headers) in section
+        assert "| held-out figure | value |" in section
