@@ -16,7 +16,7 @@
 # - measure how close a trained network comes to that picture, and how far it stays from every real one;
 # - say what a discriminator adds, and what it does not.
 #
-# **Time.** About two minutes for all cells on two CPU cores, under one on a GPU. About ninety minutes to read and do.
+# **Time.** About a minute for all cells on two CPU cores, less on a GPU. About ninety minutes to read and do.
 #
 # <!-- links -->
 #
