@@ -16,6 +16,7 @@ from course_lib.metrics.checks import check_pair
 
 Reduction = Literal["mean", "none"]
 SSIM_WINDOW = 11
+SSIM_PART = 16  # pictures at a time: five maps a channel are held, and 264 at once took 2 GB
 
 
 @overload
@@ -107,11 +108,14 @@ def ssim(outputs: Tensor, targets: Tensor, reduction: Reduction = "mean") -> flo
             f"SSIM looks through a window of {SSIM_WINDOW} x {SSIM_WINDOW} pixels, and these pictures have "
             f"{outputs.shape[2]} x {outputs.shape[3]}: compare larger ones."
         )
-    values = structural_similarity_index_measure(
-        (outputs.float() + 1) / 2, (targets.float() + 1) / 2, data_range=1.0, reduction="none"
-    )
-    assert isinstance(values, Tensor)
-    return _reduce(values.reshape(-1), reduction)
+    parts = []
+    for output, target in zip(outputs.split(SSIM_PART), targets.split(SSIM_PART), strict=True):
+        values = structural_similarity_index_measure(
+            (output.float() + 1) / 2, (target.float() + 1) / 2, data_range=1.0, reduction="none"
+        )
+        assert isinstance(values, Tensor)
+        parts.append(values.reshape(-1))
+    return _reduce(torch.cat(parts), reduction)
 
 
 def _reduce(values: Tensor, reduction: str) -> float | Tensor:
