@@ -20,13 +20,13 @@ class AdversarialLoss(Protocol):
         ...
 
 
-class NonSaturating:
-    """The GAN loss with the generator's non-saturating form.
+class Saturating:
+    """The minimax game: G minimises exactly what D maximises.
 
-    With l the logit and D = sigmoid(l), -log D = softplus(-l) and -log(1 - D) = softplus(l). Written so, no
-    sigmoid is rounded to 0 or 1, and no logarithm meets a zero.
+    With l the logit and D = sigmoid(l), -log D = softplus(-l) and -log(1 - D) = softplus(l). Written so, no sigmoid is
+    rounded to 0 or 1, and no logarithm meets a zero.
 
-    Source: Goodfellow et al. 2014, equation 1 and the remark at the end of section 3.
+    Source: Goodfellow et al. 2014, equation 1.
     """
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -34,5 +34,20 @@ class NonSaturating:
         return softplus(-real_logits).mean() + softplus(fake_logits).mean()
 
     def g_loss(self, fake_logits: Tensor) -> Tensor:
+        """Return ``E[log(1 - D(fake))]``, whose gradient in the logit, -D, vanishes where D is sure of a fake."""
+        return -softplus(fake_logits).mean()
+
+
+class NonSaturating(Saturating):
+    """The same loss for D, and for G the form whose gradient does not vanish: in the logit it is D - 1.
+
+    Source: Goodfellow et al. 2014, the remark at the end of section 3.
+    """
+
+    def g_loss(self, fake_logits: Tensor) -> Tensor:
         """Return ``-E[log D(fake)]``."""
         return softplus(-fake_logits).mean()
+
+
+LOSSES: dict[str, AdversarialLoss] = {"saturating": Saturating(), "non-saturating": NonSaturating()}
+"""The adversarial losses by name."""

@@ -1,8 +1,9 @@
-"""Figures of merit on held-out pictures; all take float pictures (N, 3, H, W) in [-1, 1].
+"""Figures of merit on held-out data; all but those of modes take float pictures (N, 3, H, W) in [-1, 1].
 
 Pixel by pixel: ``l1``, ``mse``, ``psnr``, ``ssim``. Set against set: ``vgg_kid``, ``vgg_fid``. Of the pictures alone:
 ``sharpness``, ``colourfulness``, ``diversity``. Several at once: ``evaluate_images``. Against known answers:
-``nearest_answer``. Each is imported on first use.
+``nearest_answer``. Of points against the modes of a mixture: ``mode_figures``, ``reverse_kl_of_modes``. Each is
+imported on first use.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
     from course_lib.metrics.appearance import diversity as diversity
     from course_lib.metrics.appearance import high_frequency_share as high_frequency_share
     from course_lib.metrics.appearance import sharpness as sharpness
+    from course_lib.metrics.bounds import active_units as active_units
+    from course_lib.metrics.bounds import aggregate_draws as aggregate_draws
+    from course_lib.metrics.bounds import aggregate_figures as aggregate_figures
+    from course_lib.metrics.bounds import elbo_figures as elbo_figures
+    from course_lib.metrics.bounds import importance_bound as importance_bound
+    from course_lib.metrics.bounds import kl_of_latents as kl_of_latents
     from course_lib.metrics.evaluate import evaluate_images as evaluate_images
+    from course_lib.metrics.modes import mode_figures as mode_figures
+    from course_lib.metrics.modes import reverse_kl_of_modes as reverse_kl_of_modes
     from course_lib.metrics.pixel import l1 as l1
     from course_lib.metrics.pixel import mse as mse
     from course_lib.metrics.pixel import psnr as psnr
@@ -33,11 +42,19 @@ _HOME = {
     "diversity": "appearance",
     "high_frequency_share": "appearance",
     "sharpness": "appearance",
+    "active_units": "bounds",
+    "aggregate_draws": "bounds",
+    "aggregate_figures": "bounds",
+    "elbo_figures": "bounds",
+    "importance_bound": "bounds",
+    "kl_of_latents": "bounds",
     "evaluate_images": "evaluate",
     "l1": "pixel",
+    "mode_figures": "modes",
     "mse": "pixel",
     "nearest_answer": "answers",
     "psnr": "pixel",
+    "reverse_kl_of_modes": "modes",
     "ssim": "pixel",
     "PooledVGG": "vgg_distance",
     "VGGFID": "vgg_distance",

@@ -53,6 +53,7 @@ class Run:
         flip: whether half of the pictures are mirrored.
         start: name of the run whose bundled weights (same seed) the networks start from.
         ema_decay: decay of the moving average of the networks that the system names; the average is bundled.
+        matmul: how exact products of matrices must be, see ``fit``.
         evaluate: the held-out figures of a trained system, by name.
     """
 
@@ -65,13 +66,14 @@ class Run:
     flip: bool = True
     start: str | None = None
     ema_decay: float = 0.0
+    matmul: str = "highest"
     evaluate: Callable[[Any], dict[str, float]] | None = None
 
 
 def _registry() -> dict[str, Run]:
-    from course_lib.runs import lesson_01
+    from course_lib.runs import lesson_01, lesson_02, lesson_03
 
-    return {one.name: one for one in (*lesson_01.RUNS,)}
+    return {one.name: one for one in (*lesson_01.RUNS, *lesson_02.RUNS, *lesson_03.RUNS)}
 
 
 def names() -> list[str]:
@@ -138,7 +140,7 @@ def train(
         for net in run(one.start).inference:
             getattr(system, net).load_state_dict(getattr(before, net).state_dict())
     options: dict[str, Any] = {"epochs": one.sizes.epochs, "batch_size": one.sizes.batch_size, "flip": one.flip}
-    options["ema_decay"] = one.ema_decay
+    options |= {"ema_decay": one.ema_decay, "matmul": one.matmul}
     if "steps" in changes:
         del options["epochs"]
     options.update(changes)

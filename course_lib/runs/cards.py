@@ -21,9 +21,18 @@ This card is written by `python -m course_lib.runs.cards`.
 
 - Licence: MIT, as the course's code. The pictures that the networks learned from have their own licences, on the cards
   of their folders.
-- Not for: any use outside the lesson. The networks saw a few hundred drawings or four dozen photographs, and the skin
-  tones and genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).
+- Not for: any use outside the lesson. {limits}
 """
+
+LIMITS = {
+    "lesson_01": "The networks saw a few hundred drawings or four dozen photographs, and the skin\n"
+    "  tones and genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).",
+    "lesson_02": "They draw grey garments of 28 x 28 pixels, or points in a plane.",
+    "lesson_03": "They know grey garments, or 4,000 digits, of 28 x 28 pixels, and say little of\n"
+    "  other pictures. With grey pixels as soft targets the figure called negative ELBO bounds no likelihood; that of\n"
+    "  `lesson_03/binary` does.",
+}
+"""What the networks of a lesson must not be used for."""
 
 
 def card(one: Run) -> str:
@@ -63,7 +72,8 @@ def write() -> list[Path]:
         folder = data_dir() / "checkpoints" / lesson
         if folder.is_dir() and any(sections):
             path = folder / "README.md"
-            text = "\n".join([INTRODUCTION.format(lesson=lesson.replace("_", " ")), *filter(None, sections)])
+            head = INTRODUCTION.format(lesson=lesson.replace("_", " "), limits=LIMITS[lesson])
+            text = "\n".join([head, *filter(None, sections)])
             path.write_text(text, encoding="utf-8")
             written.append(path)
     return written

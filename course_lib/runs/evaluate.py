@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from course_lib.data.mixtures import GaussianMixture
 from course_lib.errors import ShapeError
 from course_lib.systems.base import System
+from course_lib.systems.vae import VAE
 from course_lib.training import rng_untouched
 
 
@@ -97,4 +99,68 @@ def enlarging_figures(system: Any, split: str = "test", kid: bool = True) -> dic
     }
     if kid:
         found["VGG-KID"] = float(vgg_kid(output, target)[0])
+    return found
+
+
+def set_figures(made: Tensor, real: Tensor) -> dict[str, float]:
+    """Return what can be said of a set of grey pictures against real ones: VGG-KID, sharpness, diversity.
+
+    Diversity is the mean distance between two pictures of the set (mean absolute difference of their pixels), divided
+    by that of two real ones.
+
+    Args:
+        made: ``(N, 1, H, W)`` in [-1, 1].
+        real: ``(M, 1, H, W)`` in [-1, 1], held-out.
+    """
+    from course_lib.metrics import diversity, sharpness, vgg_kid
+
+    made, real = made.expand(-1, 3, -1, -1), real.expand(-1, 3, -1, -1)
+    return {
+        "VGG-KID": float(vgg_kid(made, real)[0]),
+        "sharpness": float(sharpness(made, real)),
+        "diversity": float(diversity(made[None])) / float(diversity(real[None])),
+    }
+
+
+def garment_figures(system: Any, split: str = "test") -> dict[str, float]:
+    """Return the figures of 2,000 samples against as many pictures of Fashion-MNIST.
+
+    Args:
+        system: has ``sample(count, generator)``.
+        split: of the real pictures.
+    """
+    from course_lib import data
+
+    real = data.fashion_mnist(split).images[:2000].float() / 127.5 - 1
+    return set_figures(system.sample(2000, torch.Generator().manual_seed(0)).cpu(), real)
+
+
+def mixture_figures(system: Any, mixture: GaussianMixture) -> dict[str, float]:
+    """Return how many modes 2,500 samples cover, the share of high quality, and how unevenly they fall.
+
+    Args:
+        system: has ``sample(count, generator)``.
+        mixture: what it learned from.
+    """
+    from course_lib.metrics import mode_figures, reverse_kl_of_modes
+
+    samples = system.sample(2500, torch.Generator().manual_seed(0)).cpu()
+    found = mode_figures(samples, mixture.means, mixture.std)
+    uneven = reverse_kl_of_modes(samples, mixture.means, mixture.std)
+    return {"modes": float(found["modes"]), "high quality": found["high_quality"], "KL of modes": uneven}
+
+
+def bound_figures(system: VAE, images: Tensor) -> dict[str, float]:
+    """Return the negative ELBO of pictures and its terms, the bound with 500 samples, and what the bound leaves out.
+
+    Args:
+        system: a VAE.
+        images: held-out, ``(N, 1, 28, 28)`` uint8; the tighter bound is that of the first 500.
+    """
+    from course_lib.metrics import active_units, aggregate_figures, elbo_figures, importance_bound
+
+    found = elbo_figures(system, images)
+    found["negative bound, K = 500"] = -float(importance_bound(system, images, samples=500, count=500).mean())
+    found["active units"] = float(active_units(system, images).sum())
+    found["aggregate KL"] = aggregate_figures(system, images)["aggregate KL"]
     return found

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from course_lib.errors import TrainingError
 
@@ -125,6 +125,17 @@ def adam(
     params = list(params)
     fused = all(p.device.type in ("cpu", "cuda", "mps") and p.is_floating_point() for p in params)
     return torch.optim.Adam(params, lr=lr, betas=betas, fused=fused, **options)
+
+
+def constant_then_linear(optimizer: Optimizer, total_steps: int, decay: float = 0.5) -> LambdaLR:
+    """Return a schedule that keeps the rate, and over the last part of the steps takes it to 0 in a line.
+
+    Args:
+        optimizer: whose rate it is.
+        total_steps: of the whole run.
+        decay: share of the steps, at the end, over which the rate falls; above 0.
+    """
+    return LambdaLR(optimizer, lambda step: min(1.0, (1 - step / max(1, total_steps)) / decay))
 
 
 def not_finite(what: str, value: float, step: int) -> TrainingError:

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LRScheduler
 
 from course_lib.data.containers import Batch
 from course_lib.losses.adversarial import NonSaturating
 from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.models.patchgan import PatchGAN
 from course_lib.models.unet import UNet
-from course_lib.systems.base import System, adam
+from course_lib.systems.base import System, adam, constant_then_linear
 from course_lib.systems.modes import frozen, inference
 
 
@@ -85,11 +85,7 @@ class ConditionalGAN(System):
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
         """Return, for both players, a constant rate for half the steps and then a line to 0 (as the authors' code)."""
-
-        def factor(step: int) -> float:
-            return min(1.0, 2 * (1 - step / max(1, total_steps)))
-
-        return {name: LambdaLR(optimizer, factor) for name, optimizer in optimizers.items()}
+        return {name: constant_then_linear(one, total_steps) for name, one in optimizers.items()}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a random batch of the right channels, 64 x 64."""

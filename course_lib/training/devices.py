@@ -136,6 +136,23 @@ def any_process(fabric: Fabric, *flags: bool) -> list[bool]:
 
 
 @contextmanager
+def matrix_products(exactness: str) -> Iterator[None]:
+    """Inside the block, torch may multiply float32 matrices with fewer digits: "highest", "high" or "medium".
+
+    Raises:
+        TrainingError: if the word is another.
+    """
+    if exactness not in ("highest", "high", "medium"):
+        raise TrainingError(f"matmul is {exactness!r}: choose one of highest, high, medium.")
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(exactness)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
 def memory_explained(system: System, batch_size: int) -> Iterator[None]:
     """Turn an error that says that memory ran out, on any device, into a sentence that says what to do."""
     try:

@@ -18,7 +18,7 @@ from torch import Tensor
 from course_lib.errors import TrainingError
 from course_lib.systems.base import System, not_finite
 from course_lib.training.checkpoints import CheckpointFolder
-from course_lib.training.devices import any_process, connected, make_fabric, memory_explained, own_rows
+from course_lib.training.devices import any_process, connected, make_fabric, matrix_products, memory_explained, own_rows
 from course_lib.training.history import History
 from course_lib.training.live import LiveFigure, ProgressLine
 from course_lib.training.seeding import rng_untouched, seed_everything
@@ -52,6 +52,7 @@ def fit(
     flip: bool = True,
     device: str | torch.device = "auto",
     precision: str = "32-true",
+    matmul: str = "highest",
     devices: int = 1,
     ema_decay: float = 0.0,
     compile: bool = False,
@@ -85,6 +86,8 @@ def fit(
         flip: mirror half of the pictures left to right.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         precision: Fabric's name, for example "32-true" or "bf16-mixed".
+        matmul: what torch may do to matrix products of float32 numbers: "highest" nothing; "high" or "medium" fewer
+            digits inside a product (TF32 on a GPU, bfloat16 on a CPU that has it), sums and weights as before.
         devices: number of devices; with more than one, a script is started once for each (or use ``torchrun``). Each
             process sees its own rows of a batch and gradients are averaged. Batch norm then takes its statistics over
             a process's rows only, and the running means of process 0 are kept.
@@ -122,6 +125,7 @@ def fit(
         flip=flip,
         ema_decay=ema_decay,
         precision=precision,
+        matmul=matmul,
         processes=processes,
         rows=len(dataset),
         data=getattr(dataset, "name", None),
@@ -166,7 +170,13 @@ def fit(
         saved_at, saved_step = time.perf_counter(), position.step
 
     try:
-        with memory_explained(system, batch_size), _ctrl_c(pressed), _quiet(), connected(system, fabric, compile):
+        with (
+            memory_explained(system, batch_size),
+            _ctrl_c(pressed),
+            _quiet(),
+            matrix_products(matmul),
+            connected(system, fabric, compile),
+        ):
             rows = _batches(dataset, position, batch_size, device=fabric.device, flip=flip, drop_last=drop_last)
             while position.step < total and not history.stopped:
                 batch = own_rows(next(rows), rank, processes)

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from course_lib.widgets.explorer import Explorer as Explorer
+    from course_lib.widgets.explorer import Picture as Picture
+    from course_lib.widgets.latent_sliders import latent_explorer as latent_explorer
+    from course_lib.widgets.rate_slider import beta_slider as beta_slider
+    from course_lib.widgets.recorded_game import game_player as game_player
     from course_lib.widgets.weighted_answers import answer_weights as answer_weights
 
 # No module has the name of what it defines: importing it would put the module in that name's place.
-_HOMES = {"Explorer": "explorer", "answer_weights": "weighted_answers"}
+_HOMES = {
+    "Explorer": "explorer",
+    "Picture": "explorer",
+    "answer_weights": "weighted_answers",
+    "beta_slider": "rate_slider",
+    "game_player": "recorded_game",
+    "latent_explorer": "latent_sliders",
+}
 
 __all__ = list(_HOMES)
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from course_lib import plotting, widgets
-from course_lib.errors import ShapeError
-from course_lib.widgets import Explorer
+from course_lib.errors import CourseError, ShapeError
+from course_lib.widgets import Explorer, Picture
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -130,10 +130,98 @@ def test_pyplot_keeps_no_figure() -> None:
     assert pyplot.get_fignums() == []
 
 
+def square(side: int) -> Picture:
+    """Draw a grey square by hand."""
+    buffer = io.BytesIO()
+    Image.new("L", (side, side), 99).save(buffer, "PNG")
+    return Picture(buffer.getvalue(), f"a square of {side} pixels", 2 * side)
+
+
+def test_a_picture_drawn_by_hand_is_shown_as_it_is() -> None:
+    explorer = Explorer(square, {"side": ipywidgets.IntSlider(5, min=1)})
+    assert explorer.png == square(5).png
+    explorer.controls["side"].value = 7
+    assert explorer.png == square(7).png
+    assert "alt='a square of 7 pixels' width='14'" in explorer.picture.value
+    data, metadata = explorer._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]) == explorer.png
+    assert metadata == {"image/png": {"alt": "a square of 7 pixels", "width": 14}, "alt": "a square of 7 pixels"}
+
+
+@pytest.mark.parametrize("alt", ["", "a figure", "   "])
+def test_a_picture_without_a_text_is_an_error(alt: str) -> None:
+    with pytest.raises(CourseError, match="alt="):
+        Picture(b"", alt, 10)
+
+
+def test_a_figure_becomes_a_picture() -> None:
+    figure, alt = draw(2, "two")
+    picture = Picture.of(figure, alt)
+    assert (picture.png, picture.alt, picture.width) == (plotting.to_png(draw(2, "two")[0]), alt, 300)
+
+
+def test_a_still_stands_in_where_no_kernel_runs_and_is_made_once() -> None:
+    made: list[int] = []
+
+    def still() -> Picture:
+        made.append(1)
+        return square(40)
+
+    explorer = Explorer(square, {"side": ipywidgets.IntSlider(5, min=1)}, still=still)
+    assert made == []
+    for _ in range(2):
+        data, metadata = explorer._repr_mimebundle_()
+        assert data[VIEW]["model_id"] == explorer.model_id
+        assert base64.b64decode(data["image/png"]) == square(40).png
+        assert data["text/plain"] == metadata["alt"] == "a square of 40 pixels"
+    assert made == [1]
+    assert explorer.png == square(5).png
+
+
+def test_a_still_that_fails_is_said_and_the_widget_lives() -> None:
+    explorer = Explorer(square, {"side": ipywidgets.IntSlider(5, min=1)}, still=lambda: draw(-1, "x"))
+    data, metadata = explorer._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == explorer.model_id
+    assert "image/png" not in data
+    assert data["text/plain"] == "This figure cannot be drawn. The level is below zero: <choose> another."
+    assert metadata == {}
+    assert explorer.error is None
+    assert "<img" in explorer.picture.value
+
+
+def test_a_helper_stands_with_the_controls_and_is_no_argument() -> None:
+    play = ipywidgets.Play()
+    slider = ipywidgets.IntSlider(5, min=1)
+    explorer = Explorer(square, {"side": slider}, helpers=[play])
+    assert explorer.children[0].children == (play, slider)
+    before = explorer.png
+    play.value = 3
+    assert explorer.png == before
+
+
+def test_controls_that_change_together_are_drawn_once() -> None:
+    calls: list[tuple[int, int]] = []
+
+    def note(a: int, b: int) -> Picture:
+        calls.append((a, b))
+        return square(5)
+
+    explorer = Explorer(note, {"a": ipywidgets.IntSlider(1), "b": ipywidgets.IntSlider(1)})
+    with explorer.together():
+        explorer.controls["a"].value = 2
+        explorer.controls["b"].value = 3
+    assert calls == [(1, 1), (2, 3)]
+    explorer.controls["a"].value = 4
+    assert calls[-1] == (4, 3)
+
+
 def test_a_name_of_the_package_stays_what_it_is() -> None:
     for _ in range(2):  # the first use imports the module, which must not take the name's place
         assert isinstance(widgets.Explorer, type)
         assert widgets.answer_weights.__module__ == "course_lib.widgets.weighted_answers"
+        assert widgets.game_player.__module__ == "course_lib.widgets.recorded_game"
+        assert widgets.latent_explorer.__module__ == "course_lib.widgets.latent_sliders"
+        assert widgets.beta_slider.__module__ == "course_lib.widgets.rate_slider"
     with pytest.raises(AttributeError, match="answer_wights"):
         _ = widgets.answer_wights
     assert set(widgets.__all__) <= set(dir(widgets))

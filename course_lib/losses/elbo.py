@@ -1,0 +1,100 @@
+"""The terms of the evidence lower bound, in nats, each of them one number for each picture.
+
+The bound of a picture is a *sum* over its pixels and over its latents. Only then is the mean over the batch taken:
+a mean over pixels would change the weight of the two terms.
+
+Source: Kingma & Welling, Auto-Encoding Variational Bayes, 2014, equations 3 and 10, appendix B.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import relu
+
+from course_lib.errors import ShapeError
+
+
+def reparameterise(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Return one draw of ``N(mu, exp(logvar))`` as a differentiable function of both: ``mu + std * noise``.
+
+    Args:
+        mu: mean, any shape.
+        logvar: log of the variance, the same shape.
+        generator: of the noise; torch's own if not given.
+    """
+    noise = torch.empty_like(mu).normal_(generator=generator)
+    return mu + torch.exp(0.5 * logvar) * noise
+
+
+def kl_each_latent(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return ``KL(N(mu, exp(logvar)) || N(0, 1))`` of each latent of each picture, ``(N, d)``.
+
+    It is ``(mu^2 + s^2 - 1 - log s^2) / 2``. The part in s is written as expm1(logvar) - logvar, which keeps all digits
+    where q is close to the prior.
+
+    Args:
+        mu: ``(N, d)``.
+        logvar: ``(N, d)``.
+
+    Raises:
+        ShapeError: if the shapes differ.
+    """
+    if mu.shape != logvar.shape:
+        raise ShapeError(f"mu is {tuple(mu.shape)} and logvar {tuple(logvar.shape)}: give both the same shape.")
+    return 0.5 * (mu.square() + torch.expm1(logvar) - logvar)
+
+
+def kl_diagonal_gaussian(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return ``KL(N(mu, diag exp(logvar)) || N(0, I))`` of each picture, ``(N,)``: the sum over its latents.
+
+    Args and Raises: as for :func:`kl_each_latent`.
+    """
+    return kl_each_latent(mu, logvar).sum(dim=1)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """``softplus(l) - l x`` for logits l, whose derivative is ``sigmoid(l) - x``.
+
+    softplus(l) is written as relu(l) - log(sigmoid(|l|)): the sigmoid is never below a half, so that no digit is lost.
+    torch's own form takes log1p, which on a CPU is ten times slower than log and was a tenth of a training step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, target: Tensor) -> Tensor:
+        ctx.save_for_backward(logits, target)
+        return logits.abs().sigmoid_().log_().neg_().add_(relu(logits)).addcmul_(logits, target, value=-1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        logits, target = ctx.saved_tensors
+        return torch.sigmoid(logits).sub_(target).mul_(grads[0]), None
+
+
+def bernoulli_nll(logits: Tensor, target: Tensor) -> Tensor:
+    """Return ``-log p(x | z)`` of each picture, ``(N,)``, where each pixel is 1 with chance sigmoid(logit).
+
+    For a target strictly between 0 and 1 it is a cross-entropy and no likelihood: p(x | z) would not integrate to 1
+    over [0, 1] (Loaiza-Ganem & Cunningham, The continuous Bernoulli, 2019).
+
+    Args:
+        logits: ``(N, ...)``.
+        target: the same shape, in [0, 1]; it gets no gradient.
+    """
+    return _CrossEntropy.apply(logits, target).flatten(1).sum(dim=1)
+
+
+def gaussian_nll(mean: Tensor, target: Tensor, std: float | Tensor) -> Tensor:
+    """Return ``-log p(x | z)`` of each picture, ``(N,)``, where each pixel is N(mean, std^2).
+
+    Args:
+        mean: ``(N, ...)``.
+        target: the same shape.
+        std: one number for all pixels, above 0.
+    """
+    std = torch.as_tensor(std, dtype=mean.dtype, device=mean.device)
+    each = 0.5 * ((target - mean) / std).square() + std.log() + 0.5 * math.log(2 * math.pi)
+    return each.flatten(1).sum(dim=1)

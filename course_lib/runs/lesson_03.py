@@ -1,0 +1,61 @@
+"""Lesson 03: variational autoencoders on Fashion-MNIST and on digits, and what the weight of the KL term does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from course_lib import data
+from course_lib.runs.base import Run, RunSizes
+from course_lib.runs.evaluate import bound_figures
+from course_lib.systems.vae import VAE, VAEConfig
+
+BETAS = (0.1, 0.5, 1.0, 2.0, 5.0, 20.0)
+"""Weights of the KL term for which a run is bundled."""
+
+
+def garments(split: str = "train") -> data.ImageSet:
+    """Return the pictures of Fashion-MNIST."""
+    return data.fashion_mnist(split)
+
+
+def digits(split: str = "train") -> data.ImageSet:
+    """Return the sample of MNIST."""
+    return data.mnist(split)
+
+
+def _run(
+    name: str,
+    about: str,
+    config: VAEConfig,
+    dataset: Callable[..., data.ImageSet] = garments,
+    epochs: int = 40,
+    batch_size: int = 256,
+) -> Run:
+    return Run(
+        f"lesson_03/{name}",
+        about,
+        lambda: VAE(config).start_at_mean(dataset().images),
+        dataset,
+        RunSizes(smoke_epochs=1, cpu_epochs=epochs, gpu_epochs=10 * epochs, batch_size=batch_size),
+        inference=("netE", "netG"),
+        flip=False,
+        matmul="medium",
+        evaluate=lambda system: bound_figures(system, dataset("test").images),
+    )
+
+
+RUNS = (
+    _run("garments", "The network of the notes, 784-400-20, on Fashion-MNIST.", VAEConfig()),
+    _run("digits", "The same network on 4,000 digits.", VAEConfig(lr=1e-3), digits, epochs=60, batch_size=64),
+    _run(
+        "binary",
+        "The same network on Fashion-MNIST with pixels drawn black or white, for which the bound is one.",
+        VAEConfig(likelihood="binary"),
+    ),
+    _run("plane", "Two latents, to see all of them at once.", VAEConfig(latents=2)),
+    _run("conv", "Convolutions instead of dense layers.", VAEConfig(architecture="conv", width=16, lr=2e-3), epochs=12),
+    *(
+        _run(f"beta_{beta:g}", f"Half as wide, with the KL term weighted by {beta:g}.", VAEConfig(width=200, beta=beta))
+        for beta in BETAS
+    ),
+)

@@ -1,0 +1,221 @@
+"""The usual example of a variational autoencoder, as it is commonly written, to set beside the one of the course.
+
+python -m course_lib.runs.usual_recipe      measures both, three seeds of ten epochs, and keeps the result
+
+It is right, and the same model. It differs in how pictures reach the network (one PIL image at a time), in the loss (a
+sum over the batch, from probabilities and not from logits), in Adam (not fused) and in the rate (constant).
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import ToTensor
+
+from course_lib import data
+from course_lib.metrics import elbo_figures
+from course_lib.paths import bundled_file, data_dir
+from course_lib.systems.vae import VAE, VAEConfig
+from course_lib.training import fit, seed_everything
+
+RECORD = "checkpoints/lesson_03/usual_recipe.json"
+BATCH = 256  # of ours; the usual example takes 128
+
+
+class PILPictures(Dataset):
+    """A map data set in torchvision's manner: item i is a PIL image, passed through ``ToTensor``, and its label.
+
+    Args:
+        images: ``(N, 1, 28, 28)`` uint8.
+        labels: ``(N,)``.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images, self.labels, self.transform = images, labels, ToTensor()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Return one picture, ``(1, 28, 28)`` in [0, 1], and its label."""
+        image = Image.fromarray(self.images[index, 0].numpy())
+        return self.transform(image), int(self.labels[index])
+
+
+class UsualVAE(nn.Module):
+    """784, 400 and 20 units, and back; the output is a probability for each pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(784, 400)
+        self.mu = nn.Linear(400, 20)
+        self.logvar = nn.Linear(400, 20)
+        self.back = nn.Linear(20, 400)
+        self.out = nn.Linear(400, 784)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance, ``(N, 20)`` each, for pictures in [0, 1]."""
+        h = F.relu(self.hidden(x.view(-1, 784)))
+        return self.mu(h), self.logvar(h)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return probabilities, ``(N, 784)``."""
+        return torch.sigmoid(self.out(F.relu(self.back(z))))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the probabilities for one draw of z, and mean and log variance."""
+        mu, logvar = self.encode(x)
+        std = torch.exp(0.5 * logvar)
+        return self.decode(mu + torch.randn_like(std) * std), mu, logvar
+
+
+def usual_loss(output: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return the negative bound, summed over pixels, latents and the batch."""
+    bce = F.binary_cross_entropy(output, x.view(-1, 784), reduction="sum")
+    kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+    return bce + kld
+
+
+def usual_loader(images: Tensor, labels: Tensor, batch_size: int = 128) -> DataLoader:
+    """Return the batches of the usual example."""
+    return DataLoader(PILPictures(images, labels), batch_size=batch_size, shuffle=True)
+
+
+def usual_epoch(model: UsualVAE, loader: DataLoader, optimizer: torch.optim.Optimizer) -> float:
+    """Train for one epoch; return the mean negative bound of a picture in nats, as it was while training."""
+    model.train()
+    total, rows = 0.0, 0
+    for x, _ in loader:
+        optimizer.zero_grad()
+        output, mu, logvar = model(x)
+        loss = usual_loss(output, x, mu, logvar)
+        loss.backward()
+        optimizer.step()
+        total, rows = total + loss.item(), rows + len(x)
+    return total / rows
+
+
+def as_system(model: UsualVAE) -> VAE:
+    """Return the course's VAE with the same weights, so that the same metrics apply."""
+    system = VAE(VAEConfig())
+    pairs = (
+        (system.netE.get_submodule("body.1"), model.hidden),
+        (system.netE.get_submodule("mu"), model.mu),
+        (system.netE.get_submodule("logvar"), model.logvar),
+        (system.netG.get_submodule("0"), model.back),
+        (system.netG.get_submodule("2"), model.out),
+    )
+    for ours, usual in pairs:
+        ours.load_state_dict(usual.state_dict())
+    return system.eval()
+
+
+def compare(epochs_usual: int = 2, epochs_ours: int = 2, seed: int = 0, rows: int | None = None) -> dict[str, Any]:
+    """Train both on Fashion-MNIST, an epoch of the one and an epoch of the other in turn, and time them.
+
+    In turn, because a machine that does other work slows both alike then. Ours leaves out the last, smaller batch of
+    an epoch, and the time of looking whether it is the other's turn counts as ours.
+
+    Args:
+        epochs_usual: of the usual example.
+        epochs_ours: of ``VAE(VAEConfig())`` by ``fit``.
+        seed: of weights, order and noise.
+        rows: take the first so many pictures only.
+
+    Returns:
+        ``usual seconds`` and ``our seconds`` (one number an epoch), ``ratio`` (of the medians: how many times faster
+        ours is), and what was trained, ``usual`` and ``ours``, as a VAE each.
+    """
+    pictures = data.fashion_mnist("train")[slice(rows)]
+    assert pictures.labels is not None
+    seed_everything(seed)
+    model, system = UsualVAE(), VAE(VAEConfig()).start_at_mean(pictures.images)
+    loader = usual_loader(pictures.images, pictures.labels)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    usual_seconds: list[float] = []
+    our_seconds: list[float] = []
+    steps_an_epoch = pictures.num_batches(BATCH, drop_last=True)
+    started = time.perf_counter()
+
+    def usual_turn() -> None:
+        before = time.perf_counter()
+        usual_epoch(model, loader, optimizer)
+        usual_seconds.append(time.perf_counter() - before)
+
+    def after_step(_: Any, step: int) -> None:
+        nonlocal started
+        if step % steps_an_epoch == 0:
+            our_seconds.append(time.perf_counter() - started)
+            if len(usual_seconds) < epochs_usual:
+                usual_turn()
+            started = time.perf_counter()
+
+    fit(
+        system, pictures, epochs=epochs_ours, batch_size=BATCH, seed=seed, flip=False, matmul="medium",
+        device="cpu", progress=False, on_step=after_step,
+    )  # fmt: skip
+    while len(usual_seconds) < epochs_usual:
+        usual_turn()
+    return {
+        "usual seconds": usual_seconds,
+        "our seconds": our_seconds,
+        "ratio": statistics.median(usual_seconds) / statistics.median(our_seconds),
+        "usual": as_system(model),
+        "ours": system,
+    }
+
+
+def record(epochs: int = 10, seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, Any]:
+    """Compare both over some seeds on held-out pictures, and write what was found to ``data/``.
+
+    Args:
+        epochs: of both.
+        seeds: of weights, order and noise.
+
+    Returns:
+        What :func:`recorded` gives from then on.
+    """
+    held_out = data.fashion_mnist("test").images
+    found: dict[str, Any] = {who: {"seconds": [], "negative ELBO": [], "KL": []} for who in ("usual", "ours")}
+    for seed in seeds:
+        both = compare(epochs, epochs, seed)
+        for who, seconds in (("usual", both["usual seconds"]), ("ours", both["our seconds"])):
+            figures = elbo_figures(both[who], held_out)
+            found[who]["seconds"].append(round(statistics.median(seconds), 3))
+            found[who]["negative ELBO"].append(round(figures["negative ELBO"], 3))
+            found[who]["KL"].append(round(figures["KL"], 3))
+    found |= {
+        "epochs": epochs,
+        "threads": torch.get_num_threads(),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": "python -m course_lib.runs.usual_recipe",
+    }
+    path = data_dir() / RECORD
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def recorded() -> dict[str, Any]:
+    """Return what :func:`record` last found.
+
+    Returns:
+        For ``"usual"`` and ``"ours"`` one number a seed: median ``seconds`` of an epoch, ``negative ELBO`` and ``KL``
+        in nats on the test pictures; and ``epochs``, ``threads``, ``date``, ``command``.
+
+    Raises:
+        DataError: if the file is missing or corrupt.
+    """
+    return json.loads(bundled_file(RECORD).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    print(json.dumps(record(), indent=1))

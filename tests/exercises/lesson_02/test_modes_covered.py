@@ -1,0 +1,113 @@
+"""Exercise 02.5: other right answers pass, and other wrong answers get a concrete message."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib.exercises import find
+from course_lib.exercises.checking import judge
+from course_lib.exercises.lesson_02.modes_covered import _cases, modes_covered
+
+
+def _by_loops(samples, centres, std):
+    found, good = set(), 0
+    for sample in samples.tolist():
+        distances = [math.dist(sample, centre) for centre in centres.tolist()]
+        if min(distances) <= 3 * std:
+            good += 1
+            found.add(distances.index(min(distances)))
+    return {"modes": len(found), "high_quality": good / len(samples)}
+
+
+def _numpy(samples, centres, std):
+    distance = np.linalg.norm(samples.numpy()[:, None] - centres.numpy(), axis=2)
+    good = distance.min(1) <= 3 * std
+    return {"high_quality": good.mean(), "modes": np.unique(distance.argmin(1)[good]).size}
+
+
+def _one_hot(samples, centres, std):
+    squares = torch.cdist(samples, centres).square()
+    nearest = torch.nn.functional.one_hot(squares.argmin(1), len(centres)).bool()
+    hits = nearest & (squares < 9 * std**2)
+    return {"modes": hits.any(0).sum(), "high_quality": hits.any(1).float().mean()}
+
+
+def _counts(samples, centres, std):
+    near, which = torch.cdist(samples, centres, compute_mode="donot_use_mm_for_euclid_dist").min(1)
+    counts = which[near < 3 * std].bincount(minlength=len(centres))
+    return {"modes": int((counts > 0).sum()), "high_quality": float(counts.sum() / len(samples))}
+
+
+@pytest.mark.parametrize("answer", [_by_loops, _numpy, _one_hot, _counts])
+def test_modes_covered_right(answer: Any) -> None:
+    assert judge(find("02.5"), answer) == ""
+
+
+def _but(**changes: Any) -> Any:
+    def answer(samples, centres, std):
+        return modes_covered(samples, centres, std) | {key: change(samples) for key, change in changes.items()}
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answer, message",
+    [
+        (lambda samples, centres, std: tuple(modes_covered(samples, centres, std).values()), "a dict with the keys"),
+        (lambda samples, centres, std: modes_covered(samples, centres, std)["modes"], "a dict with the keys"),
+        (_but(modes=lambda samples: set()), "modes: expected a number, got "),
+        (_but(modes=lambda samples: 8), "modes: expected 6, got 8"),
+        (_but(high_quality=lambda samples: samples[:, 0] > 0), "high_quality: expected a number, got a bool tensor"),
+        (_but(high_quality=lambda samples: 1.0), "high_quality: expected 0."),
+        (lambda samples, centres, std: (samples - centres).norm(), "your function stopped with RuntimeError"),
+    ],
+)
+def test_modes_covered_wrong_in_another_way(answer: Any, message: str) -> None:
+    try:
+        found = judge(find("02.5"), answer)
+    except Exception as error:
+        found = str(error)
+    assert message in found
+
+
+def test_a_consistent_wrong_line_is_named_though_both_figures_are_wrong() -> None:
+    def one_std(samples, centres, std):
+        return modes_covered(samples, centres, std / 3)
+
+    assert judge(find("02.5"), one_std).startswith("You draw the line at another distance than 3 `std`")
+
+
+def test_no_case_has_a_sample_on_the_border() -> None:
+    for case in _cases():
+        samples, centres, std = case.inputs
+        distance = torch.cdist(samples.double(), centres.double())
+        assert ((distance / (3 * std) - 1).abs() > 0.01).all(), case.label
+        two = distance.sort(dim=1).values[:, :2]
+        assert len(centres) == 1 or (two[:, 1] - two[:, 0] > 1e-6).all(), case.label
+
+
+def test_modes_covered_of_known_samples() -> None:
+    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    samples = torch.tensor([[2.9, 0.0], [2.2, 2.2], [10.0, -2.9], [7.0, 7.0], [0.0, -1.0]])
+    both = modes_covered(samples, centres, 1.0)  # the second is 3.1 away, the fourth belongs nowhere
+    assert both == {"modes": 2, "high_quality": pytest.approx(0.6)}
+
+
+def test_a_generator_that_diverged_has_no_good_samples() -> None:
+    both = modes_covered(torch.full((4, 2), float("nan")), torch.zeros(3, 2), 0.1)
+    assert both == {"modes": 0, "high_quality": 0.0}
+
+
+def test_the_mixture_itself_covers_all_and_has_the_share_of_a_rayleigh_distribution() -> None:
+    """Of a round Gaussian in the plane exp(-9/2) = 1.1 % lies beyond 3 standard deviations."""
+    draw = torch.Generator().manual_seed(0)
+    centres = torch.cartesian_prod(torch.arange(3.0), torch.arange(3.0))
+    samples = centres.repeat_interleave(4000, dim=0) + 0.05 * torch.randn((36000, 2), generator=draw)
+    both = modes_covered(samples, centres, 0.05)
+    assert both["modes"] == 9
+    assert both["high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=0.002)  # its standard error is 0.0006
