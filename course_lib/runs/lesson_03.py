@@ -53,7 +53,7 @@ RUNS = (
         VAEConfig(likelihood="binary"),
     ),
     _run("plane", "Two latents, to see all of them at once.", VAEConfig(latents=2)),
-    _run("conv", "Convolutions instead of dense layers.", VAEConfig(architecture="conv", width=16, lr=2e-3), epochs=12),
+    _run("conv", "Convolutions instead of dense layers.", VAEConfig(architecture="conv", width=16, lr=2e-3), epochs=30),
     *(
         _run(f"beta_{beta:g}", f"Half as wide, with the KL term weighted by {beta:g}.", VAEConfig(width=200, beta=beta))
         for beta in BETAS

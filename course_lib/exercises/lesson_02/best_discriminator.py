@@ -87,6 +87,22 @@ def _filled(answer: Answer) -> Answer:
     return filled
 
 
+def _ratio(answer: Answer) -> tuple[Answer, ...]:
+    """Return the ratio as it is, infinite where the lower density is 0, and with a number in place of infinity."""
+
+    def finite(value: float) -> Answer:
+        return _filled(lambda p, q, w: torch.where(q > 0, answer(p, q, w), value))
+
+    return _filled(answer), _filled(lambda p, q, w: answer(p, q, w).nan_to_num()), *map(finite, (0.0, 0.5, 1.0))
+
+
+def _ratio_with_small_number(small: float) -> Answer:
+    return _filled(lambda p, q, w: w * p / ((1 - w) * q + small))
+
+
+SMALL_NUMBERS = (1e-8, 1e-6, 1e-10, 1e-12, 1e-9, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2)
+
+
 def _small_number(small: float) -> tuple[Answer, ...]:
     def added(p: Tensor, q: Tensor, w: float) -> Tensor:
         return w * p / (w * p + (1 - w) * q + small)
@@ -109,9 +125,9 @@ BEST_DISCRIMINATOR = Exercise(
     kind="derivation to code",
     task=r"""
         Let a share $w$ of the pictures that D sees be real, with density $p$, and the rest fake, with density $q$. Then
-        D maximises $\int w\, p(x) \log D(x) + (1 - w)\, q(x) \log(1 - D(x))\, dx$. D may be any function with values
+        D maximises $\int w\, p(y) \log D(y) + (1 - w)\, q(y) \log(1 - D(y))\, dy$. D may be any function with values
         between 0 and 1, so that it can be chosen at each point on its own. Set the derivative of the integrand with
-        respect to $D(x)$ to zero and turn the result into code: `best_discriminator(p, q, real_weight)` takes both
+        respect to $D(y)$ to zero and turn the result into code: `best_discriminator(p, q, real_weight)` takes both
         densities at the points of a grid and the share $w$, and returns D at these points. Check for yourself that
         $w = \frac12$ gives the $D^*$ of the lesson. Where both densities are 0 any value from 0 to 1 is right, but NaN
         is not.
@@ -144,11 +160,20 @@ BEST_DISCRIMINATOR = Exercise(
             _filled(lambda p, q, w: (1 - w) * p / ((1 - w) * p + w * q)),
         ),
         Mistake(
-            "You returned the ratio of the two densities, which grows beyond 1. "
-            "Solve for D itself: the derivative contains both D and 1 - D.",
-            _filled(lambda p, q, w: w * p / ((1 - w) * q)),
-            _filled(lambda p, q, w: p / q),
-            _filled(lambda p, q, w: w * p / q),
+            "You returned the ratio of the two densities. That is D / (1 - D), not yet solved for D: "
+            "the ratio grows without limit, and D itself is never above 1.",
+            *_ratio(lambda p, q, w: w * p / ((1 - w) * q)),
+            *_ratio(lambda p, q, w: p / q),
+            *_ratio(lambda p, q, w: w * p / q),
+            *(_ratio_with_small_number(small) for small in (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3)),
+        ),
+        Mistake(
+            "Your D leaves the range from 0 to 1. "
+            "Look at the sign of the derivative of the second term: log(1 - D) falls as D grows.",
+            _filled(lambda p, q, w: w * p / (w * p - (1 - w) * q)),
+            _filled(lambda p, q, w: w * p / ((1 - w) * q - w * p)),
+            _filled(lambda p, q, w: p / (p - q)),
+            _filled(lambda p, q, w: p / (q - p)),
         ),
         Mistake(
             "You took the sigmoid of the ratio of the densities. "
@@ -187,7 +212,7 @@ BEST_DISCRIMINATOR = Exercise(
         Mistake(
             "A small number against the division by 0 decides in the tails, where the densities are smaller than it. "
             "Treat the points where both are exactly 0 apart, and leave the others as they are.",
-            *(variant for small in (1e-8, 1e-6, 1e-10, 1e-12, 1e-7, 1e-5) for variant in _small_number(small)),
+            *(variant for small in SMALL_NUMBERS for variant in _small_number(small)),
         ),
     ),
     hints=(

@@ -136,8 +136,8 @@ GENERATOR_LOSS = Exercise(
             lambda logits: -torch.sigmoid(logits).log().sum(),
         ),
         Mistake(
-            "You guard the logarithm with a small number. Then the loss stops growing where D is sure, "
-            "and G gets no gradient there. Work on the logit itself instead of on D.",
+            "Your loss stops growing where D is sure, and G gets no gradient there: the logarithm of D is cut off, "
+            "by a small number of yours or by `F.binary_cross_entropy`, which stops at -100. Work on the logit.",
             lambda logits: F.binary_cross_entropy(torch.sigmoid(logits), torch.ones_like(logits)),
             *(variant for small in (1e-8, 1e-6, 1e-12, 1e-7, 1e-10, 1e-5) for variant in _guarded(small)),
         ),

@@ -95,6 +95,12 @@ def _but(**changes: Callable[[Tensor, Tensor], float]) -> Answer:
     return answer
 
 
+def _over_the_samples(samples: Tensor, centres: Tensor, std: float) -> dict[str, float]:
+    nearest, which = _distances(samples, centres).min(dim=0)  # (K,) each
+    good = nearest <= 3 * std
+    return {"modes": len(which[good].unique()), "high_quality": good.float().mean().item()}
+
+
 def _good(within: Tensor) -> Tensor:
     return within.any(dim=1)
 
@@ -108,19 +114,27 @@ MODES_COVERED = Exercise(
     title="How many modes does the generator find?",
     kind="open extension",
     task="""
-        A generator that has collapsed makes good samples, all of them alike: one figure is not enough. Write
-        `modes_covered(samples, centres, std)` for a mixture of round Gaussians. Each sample belongs to the centre that
-        is nearest to it, and to no other; it is of *high quality* if its (Euclidean) distance from that centre is at
-        most 3 `std`. Return a dict: `"modes"`, the number of centres to which at least one sample of high quality
+        A generator that sits exactly on one mode makes good samples, all of them alike: one figure is not enough.
+        Write `modes_covered(samples, centres, std)` for a mixture of round Gaussians. Each sample belongs to the centre
+        that is nearest to it, and to no other; it is of *high quality* if its (Euclidean) distance from that centre is
+        at most 3 `std`. Return a dict: `"modes"`, the number of centres to which at least one sample of high quality
         belongs, and `"high_quality"`, the share of the samples that are of high quality.
 
-        Then use it: choose a remedy of your own against the collapse that this lesson shows (another learning rate for
-        D, other widths, a D that sees several samples at once, more noise, ...), say beforehand what you expect of
-        both figures, and train with three seeds. Did the remedy help, or did one seed have luck?
+        Then use it against the collapse of the slow D. Start from
+        `GAN(GANConfig(g_hidden=(256, 256), d_hidden=(256, 256), d_lr=1e-4))` and
+        `fit(system, ring().points(50_000), steps=6000, batch_size=256, flip=False)`, about a minute a run. Choose
+        a remedy of your own: the options `d_lr`, `pack`, `noise` and `decay` of `GANConfig`, other widths, or more
+        samples a step. Say beforehand what you expect of both figures, and train with three seeds
+        (`seed_everything(seed)` before the system is made). Did the remedy help, or did one seed have luck?
     """,
     reference=modes_covered,
     cases=_cases,
     mistakes=(
+        Mistake(
+            "You reduce the table of distances over the samples, which leaves K answers, one a centre. "
+            "Every sample has its nearest centre: N answers.",
+            _over_the_samples,
+        ),
         Mistake(
             "You count a centre as soon as any sample is nearest to it, even one far away. "
             "Only samples of high quality count for `modes`.",
@@ -158,6 +172,10 @@ MODES_COVERED = Exercise(
             "The Euclidean distance draws a circle.",
             _rule(lambda distance, std: distance <= 3 * std, norm=float("inf")),
             _rule(lambda distance, std: distance <= 3 * std, norm=float("inf"), nearest_norm=float("inf")),
+        ),
+        Mistake(
+            "You add the distances along the two coordinates, which draws a diamond around the centre. "
+            "The Euclidean distance draws a circle.",
             _rule(lambda distance, std: distance <= 3 * std, norm=1.0),
             _rule(lambda distance, std: distance <= 3 * std, norm=1.0, nearest_norm=1.0),
         ),
@@ -171,6 +189,11 @@ MODES_COVERED = Exercise(
             "Your `high_quality` averages over all pairs of a sample and a centre. "
             "Each sample is compared with its nearest centre alone.",
             _but(high_quality=lambda distance, within: within.float().mean().item()),
+        ),
+        Mistake(
+            "Your `high_quality` counts a sample once for each centre that is near enough, so that it can exceed 1. "
+            "A sample counts once at most.",
+            _but(high_quality=lambda distance, within: within.sum().item() / len(within)),
         ),
         Mistake(
             "Your `high_quality` is a number of samples or a percentage. It is a share, from 0 to 1.",
@@ -203,6 +226,6 @@ MODES_COVERED = Exercise(
         "`which[good]` are the centres of the good samples; `.unique()` keeps each once. "
         "`good.float().mean()` is the share.",
     ),
-    why="the share tells whether the samples are good and the number of centres whether they are different, "
-    "and a collapsed generator fails in the second alone.",
+    why="the share tells whether the samples are good and the number of modes whether they are different: "
+    "a generator that sits exactly on one mode has a perfect share, 1, and covers one mode.",
 )

@@ -80,7 +80,7 @@ PREDICTED_RADIUS = Exercise(
     task=r"""
         The smallest game has two numbers for players: $\min_g \max_d\; g\, d$, with its equilibrium at $(0, 0)$. Both
         start at $(g, d) = (1, 0)$, and the radius $\sqrt{g^2 + d^2}$ says how far they are from the equilibrium.
-        Predict, before you run anything, for a learning rate $\mathrm{lr}$ between 0 and 1:
+        Predict, before you run anything, for the learning rate `lr` ($\eta$ in the lesson), between 0 and 1:
 
         * `"simultaneous"`: the radius after `steps` steps in which both move at once, each knowing the other's *old*
           value: $g' = g - \mathrm{lr}\, d$ and $d' = d + \mathrm{lr}\, g$.

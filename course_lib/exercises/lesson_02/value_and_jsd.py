@@ -52,6 +52,8 @@ def _cases() -> list[Case]:
         p, q = shape(x, *of_p), shape(x, *of_q)
         return Case(label, p / (p.sum() * dx), q / (q.sum() * dx), dx)
 
+    y = torch.arange(-5.5, 6, dtype=torch.float64)  # here the sums miss 1 by 4 % and by 8 %
+    coarse = [_gauss(y, mean, std) / (std * math.sqrt(2 * math.pi)) for mean, std in ((-1.0, 0.45), (0.5, 0.4))]
     return [
         case("two Gaussians that overlap", _gauss, 8, 0.05, (-0.5, 1.0), (0.8, 0.7)),
         case("two Gaussians far apart", _gauss, 6, 0.04, (-2.0, 0.4), (2.0, 0.4)),
@@ -59,6 +61,7 @@ def _cases() -> list[Case]:
         case("two boxes that share a part", _box, 4, 0.125, (-3.0, 1.0), (-1.0, 2.0)),
         case("the same Gaussian twice", _gauss, 8, 0.1, (0.0, 1.0), (0.0, 1.0)),
         case("two wide boxes on a coarse grid", _box, 5000, 10.0, (-4500.0, -500.0), (-1000.0, 4000.0)),
+        Case("two Gaussians on a grid too coarse for them", *coarse, 1.0),
     ]
 
 
@@ -143,6 +146,34 @@ def _one_minus_d(p: Tensor, q: Tensor, dx: float) -> float:
     return float((torch.xlogy(p, d) + torch.xlogy(q, 1 - d)).sum() * dx)
 
 
+def _exchanged_with_small_number() -> list[Answer]:
+    def guarded(small: float) -> Answer:
+        return _but(jsd=lambda p, q, dx: (_kl((p + q) / 2, p, dx, small) + _kl((p + q) / 2, q, dx, small)) / 2)
+
+    return [guarded(small) for small in (1e-8, 1e-12, 1e-10, 1e-6)]
+
+
+def _one_exchanged() -> list[Part]:
+    def parts(kl: Part) -> tuple[Part, Part]:
+        return (
+            lambda p, q, dx: (kl((p + q) / 2, p, dx) + kl(q, (p + q) / 2, dx)) / 2,
+            lambda p, q, dx: (kl(p, (p + q) / 2, dx) + kl((p + q) / 2, q, dx)) / 2,
+        )
+
+    return [part for kl in (_kl, _bare_kl, _common_kl) for part in parts(kl)]
+
+
+def _times_jsd(factor: float) -> Answer:
+    return _but(value=lambda p, q, dx: -2 * LOG2 + factor * _jsd(p, q, dx))
+
+
+def _same_weight(p: Tensor, q: Tensor, weight: Tensor, dx: float) -> tuple[float, float]:
+    """Return the value with one density in front of both logarithms, with 1 - D as a quotient or a difference."""
+    d, not_d = p / (p + q), q / (p + q)
+    real, fake, other = (torch.where(weight > 0, weight * one.log(), 0.0) for one in (d, not_d, 1 - d))
+    return float((real + fake).sum() * dx), float((real + other).sum() * dx)
+
+
 def _bare_value(p: Tensor, q: Tensor, dx: float) -> float:
     d = p / (p + q)
     return float((p * d.log() + q * (1 - d).log()).sum() * dx)
@@ -154,14 +185,15 @@ VALUE_AND_JSD = Exercise(
     kind="derivation to code",
     task=r"""
         Put the best discriminator $D^* = p / (p + q)$ into the value of the game,
-        $V(D, G) = \int p(x) \log D(x) + q(x) \log(1 - D(x))\, dx$, and show on paper that
+        $V(D, G) = \int p(y) \log D(y) + q(y) \log(1 - D(y))\, dy$, and show on paper that
         $V(D^*, G) = -\log 4 + 2\, \mathrm{JSD}(p, q)$, where
         $\mathrm{JSD}(p, q) = \frac12 \mathrm{KL}(p \,\|\, m) + \frac12 \mathrm{KL}(q \,\|\, m)$ with
-        $m = \frac12 (p + q)$ and $\mathrm{KL}(a \,\|\, b) = \int a(x) \log \frac{a(x)}{b(x)}\, dx$.
+        $m = \frac12 (p + q)$ and $\mathrm{KL}(a \,\|\, b) = \int a(y) \log \frac{a(y)}{b(y)}\, dy$.
         Then test it with numbers: `value_and_jsd(p, q, dx)` computes both sides, each from its own definition, for
         densities on an even grid. An integral is the sum over the points times `dx`, logarithms are natural, and
-        where a density is 0 its term is 0, for $a \log a$ tends to 0 with $a$. Do your two numbers fit the formula
-        to 0.000001?
+        where a density is 0 its term is 0, for $a \log a$ tends to 0 with $a$. Take the densities as they come, even
+        where a grid is so coarse that their sums times `dx` miss 1: there the formula need not hold. On a fine grid, do
+        your two numbers fit it to 0.000001?
     """,
     reference=value_and_jsd,
     cases=_cases,
@@ -215,6 +247,13 @@ VALUE_AND_JSD = Exercise(
             "In your JSD the arguments of the divergences are exchanged: the mean m comes second in both.",
             _but(jsd=lambda p, q, dx: (_kl((p + q) / 2, p, dx) + _kl((p + q) / 2, q, dx)) / 2),
             _but(jsd=lambda p, q, dx: (_bare_kl((p + q) / 2, p, dx) + _bare_kl((p + q) / 2, q, dx)) / 2),
+            _but(jsd=lambda p, q, dx: (_common_kl((p + q) / 2, p, dx) + _common_kl((p + q) / 2, q, dx)) / 2),
+            _but(jsd=lambda p, q, dx: _kl((p + q) / 2, p, dx) + _kl((p + q) / 2, q, dx)),
+            *_exchanged_with_small_number(),
+        ),
+        Mistake(
+            "In your JSD one of the two divergences has its arguments exchanged: look which of them begins with m.",
+            *(_but(jsd=part) for part in _one_exchanged()),
         ),
         Mistake(
             "You took the root of the JSD. That is a metric, but the formula has the divergence itself.",
@@ -232,12 +271,27 @@ VALUE_AND_JSD = Exercise(
             _but(value=lambda p, q, dx: 2 * _jsd(p, q, dx)),
             _but(value=lambda p, q, dx: LOG2 + 2 * _jsd(p, q, dx)),
             _but(value=lambda p, q, dx: -LOG2 + 2 * _jsd(p, q, dx)),
-            _but(value=lambda p, q, dx: -2 * LOG2 + _jsd(p, q, dx)),
+            _but(value=lambda p, q, dx: _kl(p, p + q, dx) + _kl(q, (p + q) / 2, dx)),
+            _but(value=lambda p, q, dx: _kl(p, (p + q) / 2, dx) + _kl(q, p + q, dx)),
+        ),
+        Mistake(
+            "In your value the factor of the JSD is wrong. "
+            "Count how many KL terms V(D*) contains, and look with which factor each of them stands in the JSD.",
+            *(_times_jsd(factor) for factor in (1.0, 0.5, 4.0)),
         ),
         Mistake(
             "Your value is -log 4 whatever the densities are: you put in D = 0.5. "
             "The best D says 0.5 only where p and q are equal.",
             _but(value=lambda p, q, dx: -2 * LOG2),
+            _but(value=lambda p, q, dx: -LOG2 * float((p + q).sum() * dx)),
+        ),
+        Mistake(
+            "In your value both logarithms have the same density in front. "
+            "log D is averaged over real pictures and log(1 - D) over fake ones.",
+            _but(value=lambda p, q, dx: _same_weight(p, q, p, dx)[0]),
+            _but(value=lambda p, q, dx: _same_weight(p, q, p, dx)[1]),
+            _but(value=lambda p, q, dx: _same_weight(p, q, q, dx)[0]),
+            _but(value=lambda p, q, dx: _same_weight(p, q, q, dx)[1]),
         ),
         Mistake(
             "In your value D and 1 - D are exchanged: the logarithm of D belongs to the data's density.",
@@ -257,6 +311,12 @@ VALUE_AND_JSD = Exercise(
         Mistake(
             "Your value is half of V, as in a loss that averages its real and its fake half. V is the sum of the two.",
             _but(value=lambda p, q, dx: _value(p, q, dx) / 2),
+        ),
+        Mistake(
+            "You took one number from the other by the formula, which is right only where p and q integrate to 1. "
+            "A test of the formula needs both, each as a sum over the grid.",
+            _but(value=lambda p, q, dx: -2 * LOG2 + 2 * _jsd(p, q, dx)),
+            _but(jsd=lambda p, q, dx: (_value(p, q, dx) + 2 * LOG2) / 2),
         ),
         Mistake(
             "A small number in the logarithms, against zeros, shifts your result by more than 0.000001: "

@@ -77,7 +77,7 @@ ATTRIBUTE_DIRECTION = Exercise(
     kind="open extension",
     optional=True,
     task="""
-        To edit a picture x, encode it with E (`netE`), change its code z and decode it with the decoder D (`netD`). A
+        To edit a picture x, encode it with E (`netE`), change its code z and decode it with the decoder G (`netG`). A
         single latent rarely means something to us, but the labels can say in which direction to go. Write
         `attribute_direction(mu, labels, having, lacking)`: the step from the mean code of the pictures with the label
         `lacking` to the mean code of those with the label `having`. Keep its length: this very step is the edit of

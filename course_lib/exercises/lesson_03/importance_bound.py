@@ -67,7 +67,7 @@ IMPORTANCE_BOUND = Exercise(
         expectation of $w_k$ is $p(x)$, so that $\log \frac1K \sum_k w_k$ is a lower bound of $\log p(x)$ on average,
         and the more draws, the tighter. Write `importance_bound(log_weights)`, which returns it for each row of
         $\log w_k$; these may be as low as -10000 and as high as 2500. Then use it on the lesson's trained network: for
-        some held-out pictures draw $K$ codes with $E$ (`netE`), decode them with the decoder $D$ (`netD`), and add up
+        some held-out pictures draw $K$ codes with $E$ (`netE`), decode them with the decoder $G$ (`netG`), and add up
         $\log p(x \mid z_k) + \log p(z_k) - \log q(z_k \mid x)$. Plot the mean over the pictures against
         $K = 1, 10, 100, 1000$. How much of the gap of the ELBO, which is the case $K = 1$, does it close, and how large
         is the difference between two runs?

@@ -117,8 +117,8 @@ KL_TO_PRIOR = Exercise(
     title="From the encoder's outputs to the KL term",
     kind="derivation to code",
     task=r"""
-        In this lesson $x$ is a picture and $z$ its latent code; $E$ (`netE`) is the encoder and $D$ (`netD`) the
-        *decoder*, not a discriminator. For a picture $x$ the encoder returns `mu` and `logvar`. They describe
+        In this lesson $x$ is a picture and $z$ its latent code; $E$ (`netE`) is the encoder and $G$ (`netG`) the
+        decoder. For a picture $x$ the encoder returns `mu` and `logvar`. They describe
         $q(z \mid x) = \mathcal{N}(\mu, \operatorname{diag}(e^{\text{logvar}}))$. The bound contains
         $\mathrm{KL}(q(z \mid x) \,\Vert\, p(z)) = \mathbb{E}_{q} \left[ \log q(z \mid x) - \log p(z) \right]$ with the
         prior $p(z) = \mathcal{N}(0, I)$, the same for every $x$. Both are distributions with a formula, so no sample is

@@ -96,3 +96,26 @@ def test_best_discriminator_at_known_points() -> None:
     assert torch.allclose(best_discriminator(p, q, 0.5)[:4], torch.tensor([0.5, 0.25, 0.0, 1.0]))
     assert torch.allclose(best_discriminator(p, q, 0.75)[:4], torch.tensor([0.75, 0.5, 0.0, 1.0]))
     assert 0 <= best_discriminator(p, q, 0.75)[4] <= 1
+
+
+@pytest.mark.parametrize(
+    "answer, message",
+    [
+        (lambda p, q, w: w * p / ((1 - w) * q), "You returned the ratio of the two densities. That is D / (1 - D)"),
+        (lambda p, q, w: torch.where(q > 0, w * p / ((1 - w) * q), 0.5), "You returned the ratio of the two densities"),
+        (lambda p, q, w: w * p / ((1 - w) * q + 1e-8), "You returned the ratio of the two densities"),
+        (lambda p, q, w: w * p / (w * p - (1 - w) * q), "Your D leaves the range from 0 to 1."),
+        (lambda p, q, w: 1 / (1 - (1 - w) * q / (w * p)), "Your D leaves the range from 0 to 1."),
+        (lambda p, q, w: w * p / (w * p + (1 - w) * q + 1e-3), "A small number against the division by 0"),
+        (lambda p, q, w: w * p / (w * p + (1 - w) * q + 1e-8), "A small number against the division by 0"),
+    ],
+)
+def test_a_slip_in_the_algebra_is_named(answer: Any, message: str) -> None:
+    assert judge(find("02.1"), lambda p, q, real_weight: answer(p, q, real_weight)).startswith(message)
+
+
+@pytest.mark.parametrize("number", ["02.1", "02.2", "02.3", "02.4", "02.5"])
+def test_a_place_is_called_y_as_in_the_lesson(number: str) -> None:
+    exercise = find(number)
+    texts = [exercise.task, exercise.why, *exercise.hints, *(mistake.message for mistake in exercise.mistakes)]
+    assert not [text for text in texts if "(x)" in text or ", dx$" in text]

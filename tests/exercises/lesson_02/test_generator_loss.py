@@ -90,3 +90,17 @@ def test_the_given_code_runs_in_a_notebook() -> None:
     names: dict[str, Any] = {"torch": torch, "F": F}
     exec(find("02.2").given, names)
     assert judge(find("02.2"), names["buggy_generator_loss"]).startswith("The direction is wrong")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda fake_logits: F.binary_cross_entropy(torch.sigmoid(fake_logits), torch.ones_like(fake_logits)),
+        lambda fake_logits: torch.nn.BCELoss()(torch.sigmoid(fake_logits), torch.ones_like(fake_logits)),
+        lambda fake_logits: -(torch.sigmoid(fake_logits) + 1e-8).log().mean(),
+    ],
+)
+def test_a_logarithm_that_is_cut_off_is_named_whoever_cut_it(answer: Any) -> None:
+    message = judge(find("02.2"), answer)
+    assert message.startswith("Your loss stops growing where D is sure")
+    assert "by a small number of yours or by `F.binary_cross_entropy`" in message

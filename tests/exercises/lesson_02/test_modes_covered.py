@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.data.mixtures import ring
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
 from course_lib.exercises.lesson_02.modes_covered import _cases, modes_covered
+from course_lib.systems.gan import GAN, GANConfig
+from course_lib.training import fit, seed_everything
 
 
 def _by_loops(samples, centres, std):
@@ -111,3 +114,50 @@ def test_the_mixture_itself_covers_all_and_has_the_share_of_a_rayleigh_distribut
     both = modes_covered(samples, centres, 0.05)
     assert both["modes"] == 9
     assert both["high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=0.002)  # its standard error is 0.0006
+
+
+def _wrong_dimension(samples, centres, std):
+    nearest, which = torch.cdist(samples, centres).min(0)
+    good = nearest <= 3 * std
+    return {"modes": which[good].unique().numel(), "high_quality": good.float().mean()}
+
+
+def _diamond(samples, centres, std):
+    nearest, which = torch.cdist(samples, centres, p=1.0).min(1)
+    good = nearest <= 3 * std
+    return {"modes": which[good].unique().numel(), "high_quality": good.float().mean()}
+
+
+def _pairs(samples, centres, std):
+    within = torch.cdist(samples, centres) <= 3 * std
+    return modes_covered(samples, centres, std) | {"high_quality": within.sum() / len(samples)}
+
+
+@pytest.mark.parametrize(
+    "answer, message",
+    [
+        (_wrong_dimension, "You reduce the table of distances over the samples"),
+        (_diamond, "You add the distances along the two coordinates, which draws a diamond"),
+        (_pairs, "Your `high_quality` counts a sample once for each centre that is near enough"),
+    ],
+)
+def test_a_wrong_table_is_named(answer: Any, message: str) -> None:
+    assert judge(find("02.5"), answer).startswith(message)
+
+
+def test_a_share_of_pairs_exceeds_1_where_modes_are_close() -> None:
+    assert max(float(_pairs(*case.inputs)["high_quality"]) for case in _cases()) > 1
+
+
+def test_the_reason_given_is_true_of_a_generator_on_one_mode() -> None:
+    assert "a perfect share, 1, and covers one mode" in find("02.5").why
+    centres = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    assert modes_covered(centres[:1].expand(50, 2), centres, 0.05) == {"modes": 1, "high_quality": 1.0}
+
+
+def test_the_start_that_the_task_names_runs() -> None:
+    seed_everything(0)
+    system = GAN(GANConfig(g_hidden=(256, 256), d_hidden=(256, 256), d_lr=1e-4, pack=2, noise=0.1, decay=0.5))
+    fit(system, ring().points(50_000), steps=2, batch_size=256, flip=False, device="cpu", progress=False)
+    found = modes_covered(system.sample(100), ring().means, ring().std)
+    assert 0 <= found["modes"] <= 8

@@ -107,8 +107,56 @@ def test_a_slip_in_both_numbers_is_named_once() -> None:
     assert judge(find("02.3"), with_zeros).startswith("You get NaN where a density is 0")
 
 
-@pytest.mark.parametrize("case", _cases(), ids=lambda case: case.label)
-def test_the_formula_holds_on_every_case(case: Any) -> None:
+def _kl(a, b, dx):
+    return float((torch.xlogy(a, a) - torch.xlogy(a, b)).sum() * dx)
+
+
+def _front(p, q, weight, dx):
+    return float((weight * (p / (p + q)).log() + weight * (q / (p + q)).log()).nansum() * dx)
+
+
+@pytest.mark.parametrize(
+    "answer, message",
+    [
+        (
+            _but(value=lambda p, q, dx: -math.log(4) + value_and_jsd(p, q, dx)["jsd"]),
+            "In your value the factor of the JSD is wrong.",
+        ),
+        (_but(value=lambda p, q, dx: 2 * value_and_jsd(p, q, dx)["jsd"]), "In your value log 4 is missing"),
+        (_but(value=lambda p, q, dx: _front(p, q, p, dx)), "In your value both logarithms have the same density"),
+        (_but(value=lambda p, q, dx: _front(p, q, q, dx)), "In your value both logarithms have the same density"),
+        (
+            _but(jsd=lambda p, q, dx: 0.5 * _kl((p + q) / 2, p, dx) + 0.5 * _kl((p + q) / 2, q, dx)),
+            "In your JSD the arguments of the divergences are exchanged",
+        ),
+        (
+            _but(jsd=lambda p, q, dx: 0.5 * _kl((p + q) / 2, p, dx) + 0.5 * _kl(q, (p + q) / 2, dx)),
+            "In your JSD one of the two divergences has its arguments exchanged",
+        ),
+        (
+            _but(jsd=lambda p, q, dx: (value_and_jsd(p, q, dx)["value"] + math.log(4)) / 2),
+            "You took one number from the other by the formula",
+        ),
+        (
+            _but(value=lambda p, q, dx: -math.log(4) + 2 * value_and_jsd(p, q, dx)["jsd"]),
+            "You took one number from the other by the formula",
+        ),
+    ],
+)
+def test_a_wrong_term_is_named(answer: Any, message: str) -> None:
+    assert judge(find("02.3"), answer).startswith(message)
+
+
+def test_on_the_coarse_grid_the_formula_needs_the_masses() -> None:
+    p, q, dx = _cases()[-1].inputs
+    mass = (p.sum().item() + q.sum().item()) * dx
+    assert abs(mass - 2) > 0.04
+    both = value_and_jsd(p, q, dx)
+    assert both["value"] == pytest.approx(-math.log(2) * mass + 2 * both["jsd"], abs=1e-12)
+
+
+@pytest.mark.parametrize("case", _cases()[:-1], ids=lambda case: case.label)
+def test_the_formula_holds_on_every_fine_grid(case: Any) -> None:
     p, q, dx = case.inputs
     assert p.sum().item() * dx == pytest.approx(1, abs=1e-12)
     assert q.sum().item() * dx == pytest.approx(1, abs=1e-12)

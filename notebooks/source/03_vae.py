@@ -1,0 +1,1231 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 03 · What does a latent space know?
+#
+# **Question.** How can a network that is trained to copy pictures draw new ones, and what does its bound promise?
+#
+# **You will be able to**
+# - derive the evidence lower bound, and compute what it leaves out where that is possible;
+# - train a variational autoencoder (VAE), and say why its loss is a sum and needs a random draw;
+# - sample from it, and edit pictures through its latents;
+# - say which of its figures is a bound of a likelihood, and what none of them tells.
+#
+# **Time.** About a minute for all cells on two CPU cores. About two hours to read and do.
+#
+# <!-- links -->
+#
+# Papers: Kingma & Welling 2014 and Rezende et al. 2014 (VAE); Higgins et al. 2017 (beta-VAE); Burda et al. 2016
+# (importance weights). All papers are at the end.
+
+# %% tags=["setup"]
+
+# %%
+import math
+
+import torch
+import torch.nn.functional as F
+
+from course_lib import data, metrics, plotting, runs
+from course_lib.exercises import check, hint
+from course_lib.losses.elbo import bernoulli_nll, kl_diagonal_gaussian
+from course_lib.losses.toy_posterior import ToyModel
+from course_lib.metrics import (
+    active_units,
+    aggregate_draws,
+    aggregate_figures,
+    elbo_figures,
+    kl_of_latents,
+    sharpness,
+    vgg_kid,
+)
+from course_lib.presets import choose
+from course_lib.runs import usual_recipe
+from course_lib.runs.lesson_03 import BETAS
+from course_lib.systems.vae import VAE, VAEConfig
+from course_lib.training import fit
+from course_lib.widgets import beta_slider, latent_explorer
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Where this lesson goes
+#
+# A small network was trained to copy pictures of clothes through 20 numbers. Row one: held-out pictures. Row two: its
+# copies. Row three: pictures that it drew from 20 random numbers. Row four: one of the 20 numbers moved from $-3$ to 3.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+train, test = data.fashion_mnist("train"), data.fashion_mnist("test")
+garments = runs.load("lesson_03/garments")
+held_out = test.images.float() / 127.5 - 1  # (10000, 1, 28, 28) in [-1, 1]
+eight = [(test.labels == label).nonzero()[3].item() for label in (0, 1, 2, 3, 5, 7, 8, 9)]  # one of each of 8 classes
+by_kl = kl_of_latents(garments, test.images).argsort(descending=True).tolist()  # the busiest latent first
+walk = torch.zeros(8, 20)
+walk[:, by_kl[0]] = torch.linspace(-3, 3, 8)
+rows = [
+    held_out[eight],
+    garments.reconstruct(held_out[eight]),
+    garments.sample(8, torch.Generator().manual_seed(1)),
+    garments.decode(walk),
+]
+fig = plotting.image_grid(rows, row_titles=["held out", "copies", "drawn", "one latent moved"], tile=84)
+plotting.show(
+    fig,
+    alt="Eight held-out garments, their softer copies, eight garments drawn from random latents, and eight pictures "
+    "along one latent, which change step by step from one kind of garment into another",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.1"]
+# ## Three ways to model a distribution
+#
+# In this lesson $x$ is a picture and $z$ its latent code. A generative model stands for a distribution $p(x)$.
+#
+# | family | what it gives of $p(x)$ | how it is trained | lesson |
+# | --- | --- | --- | --- |
+# | autoregressive | its exact value: a product of chances, pixel by pixel | maximum likelihood | 04 |
+# | VAE | a lower bound of $\log p(x)$ | maximise the bound | this one |
+# | GAN | no value, only samples | a game against $D$ | 02 |
+#
+# The first two have an *explicit* density, the GAN has an *implicit* one. The VAE's pictures are blurred, for a reason that this
+# lesson gives. It has what the other two lack: a network that maps a picture *to* its latents.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.2"]
+# ## From copying to encoding a distribution
+#
+# A plain **autoencoder** has an encoder $E$ that maps a picture to a code, and a decoder $G$ that maps the code back.
+# It is trained to copy. Nothing says which codes occur, so nobody knows what to feed to $G$ alone.
+#
+# In a **variational** autoencoder the encoder outputs a *distribution* over codes, a Gaussian with a diagonal
+# covariance: $q(z \mid x) = \mathcal{N}\bigl(\mu(x), \operatorname{diag} \sigma^2(x)\bigr)$.
+# A full covariance of 20 latents would have 210 free entries. The diagonal has 20.
+# The decoder describes $p(x \mid z)$, and codes are kept near a fixed prior $p(z) = \mathcal{N}(0, I)$.
+#
+# In code: `netE` is $E$, `netG` is the decoder. The letter $D$ stays the discriminator of lesson 02.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+t_shirt = eight[0]
+mu, logvar = (part[0] for part in garments.encode(held_out[[t_shirt]]))
+std = (0.5 * logvar).exp()
+fig, axes = plotting.subplots(size=(9, 3))
+places = torch.arange(20)
+axes.fill_between([-0.5, 19.5], -1, 1, color="0.92", label="prior: mean 0, std 1")
+axes.errorbar(places, mu[by_kl], yerr=std[by_kl], fmt="o", capsize=3, linestyle="none", label="q(z | x): mean ± std")
+axes.set(xlabel="latent (its number in the network)", ylabel="value", xlim=(-0.5, 19.5), ylim=(-2, 2.8))
+axes.set_xticks(places.tolist(), [str(number) for number in by_kl])
+axes.legend(loc="upper right", ncols=2)
+plotting.show(
+    fig,
+    alt="Mean and standard deviation of the 20 latents of one T-shirt. About half have a narrow Gaussian away from the "
+    "prior; the other half have mean 0 and standard deviation 1, like the prior.",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# The code of one held-out T-shirt. At the left are latents with a narrow Gaussian: they say something of this picture.
+# At the right are latents whose Gaussian *is* the prior: they say nothing. We come back to them.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The bound, line by line
+#
+# $p(x) = \int p(x \mid z)\, p(z)\, \mathrm{d}z$ is an integral over all codes: nobody can compute it for 20 latents.
+# But for any density $q(z \mid x)$, with $\mathbb{E}_q$ the mean over its draws,
+#
+# $$\begin{aligned} \log p(x) &= \mathbb{E}_q \log p(x) && \text{there is no } z \text{ in it} \\
+# &= \mathbb{E}_q \log \frac{p(x, z)}{p(z \mid x)} && \text{Bayes} \\
+# &= \mathbb{E}_q \log \frac{p(x, z)}{q(z \mid x)} + \mathbb{E}_q \log \frac{q(z \mid x)}{p(z \mid x)} && \text{times and by } q \\
+# &= \text{ELBO} + \mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z \mid x)\bigr). \end{aligned}$$
+#
+# A KL is never negative (lesson 02). So the first part is an *evidence lower bound* of $\log p(x)$.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Its two terms
+#
+# Write $p(x, z) = p(x \mid z)\, p(z)$ into the first part:
+#
+# $$\text{ELBO} = \underbrace{\mathbb{E}_q \log p(x \mid z)}_{\text{the copy should be good}} -
+# \underbrace{\mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z)\bigr)}_{\text{the code should be short}} .$$
+#
+# Both can be computed. The part left out, the *gap* $\mathrm{KL}(q \,\Vert\, p(z \mid x))$, cannot: it needs the true posterior.
+# To raise the ELBO, then, is to raise $\log p(x)$, or to bring $q$ nearer to the true posterior, or both. The bound
+# does not say which.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E13"]
+# ### The prior and the posterior
+#
+# > **Often written, not so:** "The KL term pulls $q(z \mid x)$ towards $p(z \mid x)$, which is a unit Gaussian."
+#
+# The prior is $p(z) = \mathcal{N}(0, I)$, with no $x$ in it. The *true posterior* $p(z \mid x)$ is another thing: it
+# differs from picture to picture, need not be a Gaussian, and stands in the *gap*, not in the loss.
+#
+# In a model with one latent all of them can be computed. Below, $x$ is a single number, $z \sim \mathcal{N}(0, 1)$ and
+# $x \sim \mathcal{N}(z^2, 0.5^2)$. Both $z$ and $-z$ explain the same $x$, so the posterior can have two humps. $q$ is
+# the *best* Gaussian.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+toy = ToyModel(decoder=lambda z: z**2, noise_std=0.5)
+shown = (0.2, 1.0, 3.0)
+best = {x: toy.best_q(x) for x in shown}
+fig, axes = plotting.subplots(1, 3, size=(9, 3), sharey=True)
+for ax, x in zip(axes, shown, strict=True):
+    mean, width = best[x]
+    ax.plot(toy.z, torch.exp(-0.5 * toy.z**2) / math.sqrt(2 * math.pi), label="prior p(z)", color="0.5", linestyle=":")
+    ax.plot(toy.z, toy.posterior(x), label="posterior p(z | x)", color=plotting.COLOURS["blue"])
+    density = torch.exp(-0.5 * ((toy.z - mean) / width) ** 2) / (width * math.sqrt(2 * math.pi))
+    ax.plot(toy.z, density, label="best q(z | x)", color=plotting.COLOURS["vermilion"], linestyle="--")
+    ax.set(title=f"x = {x:.1f}", xlabel="z", xlim=(-3, 3), ylim=(0, 3.2))
+axes[0].set_ylabel("density")
+axes[0].legend(loc="upper left", fontsize=10)
+plotting.show(
+    fig,
+    alt="Prior, true posterior and best Gaussian q for three values of x. The prior is the same each time. The posterior "
+    "has one broad hump at x = 0.2; two that touch at x = 1, where q spans both; and two far apart at x = 3, where q "
+    "covers one.",
+)
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+for x, (mean, width) in best.items():
+    evidence, elbo, gap = float(toy.log_evidence(x)), float(toy.elbo(x, mean, width)), float(toy.gap(x, mean, width))
+    equal = abs(evidence - elbo - gap) < 1e-4
+    print(f"x = {x:.1f}: log p(x) {evidence:.3f}  ELBO {elbo:.3f}  gap KL(q, posterior) {gap:.3f}  add up: {equal}")
+
+# %% [markdown]
+# The prior stays when $x$ changes; the posterior moves and splits. The three numbers were computed by three different
+# integrals, and they add up. Where the two humps touch, the best $q$ spans both. Where they are far apart it takes one
+# of two, and the gap is about $\log 2 \approx 0.69$. No better encoder removes that gap: $q$ is already the best
+# Gaussian. A richer $q$ does, or another decoder, whose posterior is nearer to a Gaussian.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E14", "N4.4"]
+# ## The KL term needs no samples
+#
+# > **Often written, not so:** "The second term is the KL divergence between the prior and the encoder's samples."
+#
+# A KL is between two *distributions*. Both are Gaussians with a formula. For one latent with
+# $q = \mathcal{N}(\mu, \sigma^2)$
+#
+# $$\mathbb{E}_q\bigl[\log q - \log p\bigr]
+# = \mathbb{E}_q\Bigl[-\log \sigma - \tfrac{(z - \mu)^2}{2 \sigma^2} + \tfrac{z^2}{2}\Bigr]
+# = -\log \sigma - \tfrac12 + \tfrac12 (\mu^2 + \sigma^2),$$
+#
+# because $\mathbb{E}_q (z - \mu)^2 = \sigma^2$ and $\mathbb{E}_q z^2 = \mu^2 + \sigma^2$. Latents are independent in
+# $q$ and in $p$, so their KLs add up:
+# $\mathrm{KL} = \tfrac12 \sum_j \bigl(\mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2\bigr)$. Samples would give the same number with noise.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+exact = kl_diagonal_gaussian(mu[None].double(), logvar[None].double()).item()
+generator = torch.Generator().manual_seed(0)
+sizes = [10, 30, 100, 300, 1000, 3000, 10_000, 100_000]
+estimates, errors = [], []
+for size in sizes:
+    noise = torch.randn(size, 20, generator=generator, dtype=torch.float64)
+    z = mu + std * noise
+    each = (-0.5 * logvar - 0.5 * noise**2 + 0.5 * z**2).sum(1)  # log q(z | x) - log p(z)
+    estimates.append(each.mean().item())
+    errors.append(each.std().item() / math.sqrt(size))
+fig, axes = plotting.subplots(size=(8, 3))
+axes.axhline(exact, color="0.3", linestyle=":", label="closed form")
+axes.errorbar(sizes, estimates, yerr=errors, fmt="o", capsize=4, linestyle="none", label="samples, ± standard error")
+axes.set(xscale="log", xlabel="samples", ylabel="KL, nats")
+axes.legend()
+plotting.show(
+    fig,
+    alt="Monte Carlo estimates of the KL of one picture with error bars that shrink as samples grow from 10 to 100,000, "
+    "around the level line of the closed form",
+)
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+for size, estimate, error in zip(sizes, estimates, errors, strict=True):
+    print(f"{size:6} samples: within 4 standard errors of the closed form: {abs(estimate - exact) < 4 * error}")
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.4"]
+# ### Why one prior serves every data set
+#
+# Suppose the prior were another Gaussian, $z'_j = a + s z_j$. Nothing would change:
+#
+# - the encoder outputs $a + s \mu$ and $s \sigma$ in place of $\mu$ and $\sigma$. Its last layer can do that;
+# - the decoder's first layer $W z + b$ becomes $\tfrac1s W z' + \bigl(b - \tfrac{a}{s} W \mathbf{1}\bigr)$;
+# - the KL stays, because both densities are stretched in the same way.
+#
+# So mean and scale of the prior carry no information. The unit Gaussian is the simplest choice, and the *decoder* makes
+# clothes or digits of it. The next cell makes the change in the trained network.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+a, s = 5.0, 0.25
+first, *rest = garments.netG.children()
+with torch.no_grad():
+    z = torch.randn(100, 20, generator=generator)
+    moved = F.linear(a + s * z, first.weight / s, first.bias - a / s * first.weight.sum(1))
+    apart = (torch.sigmoid(torch.nn.Sequential(*rest)(moved)) - torch.sigmoid(garments.netG(z))).abs().max()
+q, p = torch.distributions.Normal(a + s * mu.double(), s * std.double()), torch.distributions.Normal(a, s)
+other = torch.distributions.kl_divergence(q, p).sum().item()
+print(f"decoded pictures equal to 1/1000: {apart.item() < 1e-3}   KL equal: {abs(other - exact) < 1e-6}")
+
+# %% tags=["hide-input"]
+digits = runs.load("lesson_03/digits")
+digit_test = data.mnist("test")
+fig, axes = plotting.subplots(size=(8, 3.2))
+for shift, (name, system, images) in zip(
+    (-0.2, 0.2), (("clothes", garments, test.images), ("digits", digits, digit_test.images)), strict=True
+):
+    values = kl_of_latents(system, images).sort(descending=True).values
+    axes.bar(places + shift, values, width=0.38, label=f"{name}: {values.sum():.1f} nats in all")
+axes.set(xlabel="rank of the latent", ylabel="KL to the prior, nats", xticks=[0, 4, 9, 14, 19])
+axes.set_xticklabels(["1", "5", "10", "15", "20"])
+axes.grid(axis="x", visible=False)
+axes.legend()
+plotting.show(
+    fig,
+    alt="KL of each of the 20 latents, largest first, for the network trained on clothes and for the one trained on "
+    "digits: the same prior, about half of the latents used for clothes, all of them for digits",
+)
+
+# %% [markdown]
+# Same prior, same network, two data sets. For the clothes some latents are not used at all; the digits use all twenty.
+# The digits are a sample of 4,000 for training and 1,000 held out: figures are not comparable with those of the full
+# MNIST.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A draw that lets the gradient through
+#
+# The first term is a mean over draws $z \sim q(z \mid x)$, and $q$ depends on the encoder's weights. A draw made by a
+# random generator has no derivative: the chain from loss to encoder is cut.
+#
+# **Reparameterise:** draw $\varepsilon \sim \mathcal{N}(0, I)$, which depends on nothing, and set
+# $z = \mu + \sigma \varepsilon$. Now $\partial z / \partial \mu = 1$ and $\partial z / \partial \sigma = \varepsilon$.
+#
+# There is another way, the *score function*:
+# $\nabla_\mu \mathbb{E}_q f(z) = \mathbb{E}_q [f(z)\, \nabla_\mu \log q(z)]$. It needs no derivative of $f$ and is
+# right on average. Take $f(z) = \sum_j (z_j - 2)^2$, $\mu = 0$, $\sigma = 1$. The true derivative in $\mu_1$ is $-4$.
+
+# %%
+counts = [1, 3, 10, 30, 100]
+spread = {"reparameterised": [], "score function": []}
+for latents in counts:
+    epsilon = torch.randn(20_000, latents, generator=generator)
+    mean = torch.zeros_like(epsilon, requires_grad=True)
+    f = (mean + epsilon - 2).square().sum(1)
+    (through,) = torch.autograd.grad(f.sum(), mean)  # one gradient for each draw
+    score = f.detach() * epsilon[:, 0]  # the derivative of log q in its mean is epsilon
+    spread["reparameterised"].append(through[:, 0].var().item())
+    spread["score function"].append(score.var().item())
+    if latents == 1:
+        print(f"mean of 20,000 gradients, one latent: {through[:, 0].mean():.2f} and {score.mean():.2f}")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+fig, axes = plotting.subplots(size=(8, 2.9))
+for name, values in spread.items():
+    axes.plot(counts, values, marker="o", label=name)
+axes.set(xscale="log", yscale="log", xlabel="latents", ylabel="variance of one gradient", ylim=(1, None))
+axes.set_xticks(counts, [str(count) for count in counts])
+axes.minorticks_off()
+axes.legend(loc="center left", bbox_to_anchor=(0, 0.6))
+plotting.show(
+    fig,
+    alt="Variance of one gradient sample over the number of latents: near 4 for the reparameterised draw at any number, "
+    "far larger and growing for the score function",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# The reparameterised gradient knows the slope of $f$. In this $f$ the latents do not interact, and its variance does not
+# grow with them. With a decoder they do; but a batch averages over many pictures, and in practice one draw of $z$ a
+# picture is enough.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.3"]
+# ## A small network
+#
+# Pictures of 28 × 28 = 784 pixels, one hidden layer of 400 units, 20 latents, and the same way back. Mean and log
+# variance share all of the encoder but its last layer. The decoder gives one logit for each pixel.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+for name, net in (("E", garments.netE), ("G", garments.netG)):
+    sizes_of = [
+        f"{layer.in_features} to {layer.out_features}" for layer in net.modules() if hasattr(layer, "in_features")
+    ]
+    print(f"{name}: {', '.join(sizes_of)}: {sum(weight.numel() for weight in net.parameters()):,} weights")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+plotting.show_source(VAE.training_step)
+
+# %% [markdown]
+# ### Sum, not mean
+#
+# Both terms are a *sum* over what one picture has: pixels in the first, latents in the second. Only then comes the mean
+# over the batch. A mean over the pixels would divide the first term and leave the second: another balance, and no bound
+# any more. Exercise 03.3 asks by how much.
+#
+# The log variance may be any number, and $\sigma = e^{\text{logvar} / 2}$ is above 0. The decoder's logits go
+# into a cross-entropy that contains the sigmoid.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Train it here
+#
+# Ten passes through 60,000 pictures of clothes. The live figure shows copies of held-out pictures, and draws.
+
+
+# %%
+def live_figure(system, history):
+    """Draw held-out pictures, their copies and draws of the prior, so far."""
+    copies = system.reconstruct(held_out[eight].to(system.device))
+    drawn = system.sample(8, torch.Generator().manual_seed(1))
+    title = f"step {len(history)}: negative bound {history.mean('loss', 50):.1f} nats"
+    fig = plotting.image_grid(
+        [held_out[eight], copies, drawn], row_titles=["held out", "copies", "drawn"], title=title, tile=72
+    )
+    return plotting.mime_bundle(fig, alt="Eight held-out garments, their copies so far, and eight draws so far")
+
+
+torch.manual_seed(0)
+here = VAE(VAEConfig()).start_at_mean(train.images)
+history = fit(
+    here, train, epochs=choose(smoke=0.1, cpu=10, gpu=10), batch_size=256, flip=False, matmul="medium", seed=0,
+    device=device, figure=live_figure,
+)  # fmt: skip
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+fig, axes = plotting.subplots(1, 2, size=(9, 2.9))
+width = max(1, len(history) // 80)
+for ax, name, title in zip(axes, ("reconstruction", "kl"), ("reconstruction", "KL"), strict=True):
+    values = torch.tensor(history.values[name])
+    values = values[: len(values) // width * width].view(-1, width).mean(1)  # means over a few steps each
+    ax.plot(torch.arange(len(values)) * width + width / 2, values)
+    ax.set(title=title, xlabel="training step")
+axes[0].set_ylabel("nats a picture")
+plotting.show(
+    fig,
+    alt="The two terms of the loss over the training steps: reconstruction falls, fast at first; the KL rises early and stays near its level",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Beside the usual example
+#
+# The same network is often trained with a data loader that opens one picture at a time, batches of 128, a loss summed
+# over the batch and a constant rate. Here is one epoch of each, in turn, on this machine.
+
+# %%
+pace = usual_recipe.compare(epochs_usual=1, epochs_ours=1, rows=choose(smoke=2560, cpu=None, gpu=None))
+print(f"usual example: {pace['usual seconds'][0]:.1f} s for one epoch")
+print(f"ours         : {pace['our seconds'][0]:.1f} s for one epoch, {pace['ratio']:.1f} times as fast")
+
+# %% [markdown]
+# One epoch on a machine that may do other things is a rough measure. So both recipes were also trained for longer, with
+# several seeds, and measured on held-out pictures, by `python -m course_lib.runs.usual_recipe`. The record is bundled.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+record = usual_recipe.recorded()
+plotting.metric_table(
+    {"usual example": record["usual"], "ours": record["ours"]},
+    columns={"seconds": "seconds an epoch", "negative ELBO": "negative ELBO, nats", "KL": "KL, nats"},
+    best={"seconds": "min", "negative ELBO": "min"},
+    digits=1,
+    caption=f"{record['epochs']} epochs each, {record['threads']} CPU thread(s), {record['date']}. Held-out pictures. "
+    "Mean ± standard deviation over seeds.",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# What saves time: the pictures stay in memory as bytes and a batch is cut out at once; steps are fewer and larger; Adam
+# works on all weights in one call; products of matrices take bfloat16 where the CPU has it.
+#
+# What bears on the loss: the decoder starts at the mean picture, so that no step is spent on what all pictures share;
+# the rate is higher, and falls to 0 in the second half. The table shows the sum of all this, not the share of each.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What the loss is, and is not
+#
+# Let $p_i$ be the decoder's output at pixel $i$, after the sigmoid. The cross-entropy $-\sum_i x_i \log p_i + (1 - x_i) \log (1 - p_i)$ is $-\log p(x \mid z)$ of a Bernoulli if each
+# pixel $x_i$ is 0 or 1. Our pixels are grey. As a density over $x \in [0, 1]$ the same formula integrates to
+#
+# $$\int_0^1 p^x (1 - p)^{1 - x}\, \mathrm{d}x = \frac{2p - 1}{\log p - \log (1 - p)} \ne 1,$$
+#
+# so it is no density, and the loss is **not the negative ELBO of a model of grey pictures**. (The integral is never above
+# $\tfrac12$. Divided by it, the formula is a density, the continuous Bernoulli, whose ELBO is far higher. Our loss says
+# nothing useful about it.) It still asks for the right thing: for given $x$ it is smallest at $p = x$.
+#
+# What it does bound is another likelihood. The formula is linear in $x_i$, so it is the mean of $-\log p(b \mid z)$ over
+# black and white pictures $b$ whose pixels are drawn white with chance $x_i$.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+x = (torch.arange(10_000, dtype=torch.float64) + 0.5) / 10_000
+for chance in (0.5 + 1e-6, 0.9, 0.99):
+    integral = (chance**x * (1 - chance) ** (1 - x)).mean()
+    formula = (2 * chance - 1) / (math.log(chance) - math.log(1 - chance))
+    print(f"p = {chance:.2f}: integral {integral:.4f}   formula {formula:.4f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### A floor under the loss
+#
+# At $p = x$ the cross-entropy is not 0 but the entropy of the greys, $-\sum_i x_i \log x_i + (1 - x_i) \log (1 - x_i)$.
+# Not even a perfect copy has a lower loss.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+
+
+def entropy_floor(images):
+    """Return the least cross-entropy that any copy of grey pictures (N, 1, 28, 28) uint8 can have, for each, (N,)."""
+    x = images.double() / 255
+    return -(torch.xlogy(x, x) + torch.xlogy(1 - x, 1 - x)).flatten(1).sum(1)
+
+
+print(f"floor for the held-out clothes: {entropy_floor(test.images).mean():.1f} nats a picture")
+print(f"floor for the held-out digits : {entropy_floor(digit_test.images).mean():.1f} nats a picture")
+
+# %% [markdown]
+# Most of the loss of clothes is that floor. Two ways out: a likelihood for grey pixels (the continuous Bernoulli, which
+# divides by the integral above; lesson 04 has others), or pixels that *are* black or white. The run `binary` takes the
+# second: at every step each pixel is drawn anew, white with chance $x_i$. Its encoder, too, sees black and white. The same
+# floor holds on average for these: no model knows more of $b$ than the greys that it was drawn from.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Measure
+#
+# The network trained above was a short run. From here on all networks are bundled ones, as at the start of the lesson, trained by `course train lesson_03/garments` and the like.
+# `data/checkpoints/README.md` gives command, time and figures. Every figure below is computed here, on held-out
+# pictures.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+SYSTEMS = {
+    "clothes, 20 latents": ("garments", test.images[:5000], "grey"),
+    "clothes, convolutions": ("conv", test.images[:5000], "grey"),
+    "clothes, 2 latents": ("plane", test.images[:5000], "grey"),
+    "clothes, black or white": ("binary", test.images[:5000], "black or white"),
+    "digits": ("digits", digit_test.images, "grey"),
+}
+systems = {label: runs.load(f"lesson_03/{name}") for label, (name, *_) in SYSTEMS.items()}
+measured = {}
+for label, (_, images, pixels) in SYSTEMS.items():
+    figures = elbo_figures(systems[label], images[: choose(smoke=500, cpu=5000, gpu=5000)])
+    floor = entropy_floor(images).mean().item()
+    used = f"{int(active_units(systems[label], images).sum())} of {systems[label].config.latents}"
+    measured[label] = {"pixels": pixels} | figures | {"floor": floor, "latents in use": used}
+plotting.metric_table(
+    measured,
+    digits=1,
+    caption="Nats a picture. Negative ELBO = reconstruction + KL. Compare rows of the same data and pixels only.",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# *Latents in use* are those whose mean $\mu_j(x)$ varies over the pictures with a variance above 0.01 (Burda et al.).
+# Two latents cost fewer nats of KL and copy worse. The row *black or white* is the negative ELBO of black and white
+# pictures. The grey rows bound the same kind of likelihood on average, with an encoder that sees the greys. None of them
+# is the ELBO of a model of grey pictures.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### How tight is the bound?
+#
+# With $K$ draws $z_k \sim q(z \mid x)$ and weights $w_k = p(x, z_k) / q(z_k \mid x)$,
+# $\mathbb{E} \log \tfrac1K \sum_k w_k$ is a bound as well. On average it is the ELBO at $K = 1$, never falls with $K$
+# and tends to $\log p(x)$. The figure takes 200 pictures, and few draws leave some noise.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+proper = systems["clothes, black or white"]
+draws = [1, 10, 100, choose(smoke=100, cpu=500, gpu=500)]
+few = test.images[: choose(smoke=20, cpu=200, gpu=200)]
+rise = {}
+for seed in (0, 1):  # of the black and white pixels, too
+    elbo = -elbo_figures(proper, few, seed=seed)["negative ELBO"]
+    rise[seed] = [metrics.importance_bound(proper, few, samples=k, seed=seed).mean().item() - elbo for k in draws]
+fig, axes = plotting.subplots(size=(8, 2.8))
+for seed, values in rise.items():
+    axes.plot(draws, values, marker="o", label=f"seed {seed}")
+axes.axhline(0, color="0.3", linestyle=":", label="ELBO")
+axes.set(xscale="log", xlabel="draws of z a picture, K", ylabel="above the ELBO, nats")
+axes.set_xticks(draws, [str(k) for k in draws])
+axes.minorticks_off()
+axes.legend()
+plotting.show(
+    fig,
+    alt="How far the importance-weighted bound of black and white held-out pictures lies above the ELBO, over the number "
+    "of draws, for two seeds: it starts near zero and rises, steeply at first",
+)
+# %%
+gain = (rise[0][-1] + rise[1][-1]) / 2
+print(
+    f"{draws[-1]} draws raise the bound by {gain:.1f} nats a picture (two seeds: {rise[0][-1]:.1f} and {rise[1][-1]:.1f})"
+)
+
+# %% [markdown]
+# So the ELBO understates $\log p(x)$ by about that much or more; more draws would find a little more. There are two causes:
+# $q$ is a Gaussian, and one pass of a small network computes it for every picture.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.5"]
+# ## The two terms pull against each other
+#
+# The first term wants codes that tell pictures apart: narrow and far from each other. The second wants every code to be
+# the prior: wide and all alike. A weight $\beta$ on the second moves the balance:
+#
+# $$\mathbb{E}_q[-\log p(x \mid z)] + \beta\, \mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z)\bigr).$$
+#
+# At $\beta = 1$ it is the bound. In the language of coding, the KL is the *rate*, the nats that a code costs, and the
+# first term is the *distortion* of the copy. Six networks, half as wide, differ in $\beta$ only.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+by_beta = {beta: runs.load(f"lesson_03/beta_{beta:g}") for beta in BETAS}
+sweep = {beta: elbo_figures(system, test.images[:5000]) for beta, system in by_beta.items()}
+fig, (left, right) = plotting.subplots(1, 2, size=(9, 3.4))
+left.plot([one["KL"] for one in sweep.values()], [one["reconstruction"] for one in sweep.values()], "o-", color="0.5")
+for beta, one in sweep.items():
+    left.annotate(
+        f"β = {beta:g}", (one["KL"], one["reconstruction"]), xytext=(6, 5), textcoords="offset points", fontsize=10
+    )
+left.set(xlabel="rate (KL), nats", ylabel="distortion, nats")
+left.margins(x=0.22, y=0.12)
+for beta, system in by_beta.items():
+    values = kl_of_latents(system, test.images[:5000]).sort(descending=True).values
+    right.plot(range(1, 21), values.clamp(min=1e-4), label=f"β = {beta:g}", marker=".")
+right.set(yscale="log", xlabel="rank of the latent", ylabel="KL, nats (at least 0.0001)", xticks=[1, 5, 10, 15, 20])
+right.legend(fontsize=9.5, loc="center left", bbox_to_anchor=(1, 0.5))
+plotting.show(
+    fig,
+    alt="Left: distortion falls as the rate grows, one point for each beta. Right: KL of each latent, largest first; the "
+    "larger beta is, the fewer latents stay in use, and the others drop to almost nothing.",
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+table = {
+    f"β = {beta:g}": {
+        "distortion": one["reconstruction"],
+        "rate": one["KL"],
+        "negative ELBO": one["negative ELBO"],
+        "latents in use": f"{int(active_units(by_beta[beta], test.images[:5000]).sum())} of 20",
+    }
+    for beta, one in sweep.items()
+}
+plotting.metric_table(
+    table, best={"negative ELBO": "min"}, digits=1, caption="5,000 held-out pictures, nats a picture."
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Posterior collapse.** A latent that saves less distortion than it costs is switched off: its $q(z_j \mid x)$ becomes
+# the prior for every picture, and the decoder ignores it. That happened to some latents at $\beta = 1$ already, and to
+# most at a large $\beta$. The negative ELBO counts the KL once, whatever the training did. It is lowest at the $\beta$
+# that was trained on it.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+picked = eight[2:6]
+rows = [[*held_out[picked], None, *[None] * 4]]
+rows += [
+    [*system.reconstruct(held_out[picked]), None, *system.sample(4, torch.Generator().manual_seed(3))]
+    for system in by_beta.values()
+]
+titles = ["copies", "", "", "", "", "draws", "", "", ""]
+fig = plotting.image_grid(
+    rows, row_titles=["held out", *(f"β = {beta:g}" for beta in by_beta)], column_titles=titles, tile=58
+)
+plotting.show(
+    fig,
+    palette=True,
+    alt="Copies of four held-out garments and four draws for each beta. With beta 0.1 copies are best and draws are odd "
+    "mixtures; with beta 20 copies keep little more than the kind of garment, and draws are very soft.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.6"]
+# ## Sampling
+#
+# Only the decoder is needed: draw $z \sim \mathcal{N}(0, I)$, decode. The output is the *mean* of $p(x \mid z)$ for
+# each pixel, and that is what is shown. To draw from $p(x)$ itself, each pixel would have to be drawn too. The last row
+# does that with the network for black and white pixels: given $z$ they are independent, so grain takes the place of
+# blur.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+chances = proper.sample(10, torch.Generator().manual_seed(2))
+pixels = 2 * torch.bernoulli((chances + 1) / 2, generator=torch.Generator().manual_seed(0)) - 1
+rows = [*garments.sample(30, torch.Generator().manual_seed(2)).split(10), chances, pixels]
+names = ["draws", "", "", "means, black or white", "pixels drawn too"]
+fig = plotting.image_grid(rows, row_titles=names, tile=70)
+plotting.show(
+    fig,
+    palette=True,
+    alt="Thirty soft garments decoded from draws of the prior; ten mean pictures of the network for black and white "
+    "pixels; the same ten with every pixel drawn, which are full of grain",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.7"]
+# ## Independent latents
+#
+# Under the prior the latents are independent, so any pair of values may be combined. With two latents all of them fit
+# on a page. The grid takes the quantiles of the normal distribution, so that every tile stands for nearly the same share
+# of draws.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+plane = systems["clothes, 2 latents"]
+quantiles = torch.special.ndtri(torch.linspace(0.03, 0.97, 10))
+grid = torch.stack(torch.meshgrid(quantiles.flip(0), quantiles, indexing="ij"), -1).flip(-1)  # z1 to the right, z2 up
+marks = [f"{value:.1f}".replace("-", "−") for value in quantiles.tolist()]
+fig = plotting.image_grid(
+    list(plane.decode(grid.view(-1, 2)).split(10)),
+    column_titles=marks,
+    row_titles=list(reversed(marks)),
+    title="first latent to the right, second upwards",
+    tile=46,
+)
+plotting.show(
+    fig,
+    palette=True,
+    alt="A grid of 10 by 10 pictures decoded from two latents: regions of trousers, shoes, bags and tops that blend into "
+    "each other",
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+codes, _ = plane.encode(held_out[:4000])
+fig, axes = plotting.subplots(size=(8, 4.2))
+shades = ["#0072B2", "#D55E00", "#3A9BD9", "#8E2A6E", "#00855F", "#A87900", "#999999", "#E69F00", "#222222", "#CC79A7"]
+for label, (name, shade) in enumerate(zip(test.label_names, shades, strict=True)):
+    here_are = codes[test.labels[:4000] == label]
+    axes.plot(here_are[:, 0], here_are[:, 1], ".", markersize=3, color=shade, linestyle="none", label=name)
+axes.set(xlabel="first latent", ylabel="second latent", xlim=(-4, 4), ylim=(-4, 4))
+axes.grid(visible=False)
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=4, fontsize=10)
+plotting.show(
+    fig,
+    alt="Means of 4,000 held-out pictures in the plane of two latents, coloured by class: classes form regions, and those "
+    "of shirts, pullovers and coats overlap",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# No label was used in training, and yet classes have regions; coats, pullovers and shirts overlap. Between shoes and
+# the rest runs a band with hardly a code, where the prior is dense. In the grid it is the rows of faint mixtures: draws
+# of the prior fall there, too.
+
+# %% tags=["hide-input"]
+steps = torch.linspace(-3, 3, 7)
+start = garments.encode(held_out[[t_shirt]])[0][0]
+square = start.repeat(7, 7, 1)
+square[:, :, by_kl[0]], square[:, :, by_kl[1]] = steps, steps.flip(0)[:, None]
+values = [f"{value:.1f}".replace("-", "−") for value in steps.tolist()]
+fig = plotting.image_grid(
+    list(garments.decode(square.view(49, 20)).split(7)),
+    column_titles=values,
+    row_titles=[f"z{by_kl[1]} = {value}" for value in reversed(values)],
+    title=f"z{by_kl[0]} to the right, z{by_kl[1]} upwards",
+    tile=48,
+)
+plotting.show(
+    fig,
+    palette=True,
+    alt="The code of one T-shirt with two of its twenty latents varied on a grid of 7 by 7: each row and each column changes "
+    "the garment in its own way",
+)
+
+# %% [markdown]
+# Two of twenty latents of a held-out T-shirt are varied: those with the largest KL, the first to the right, the second
+# upwards. The other eighteen stay.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+rows = []
+for latent in by_kl[:5] + by_kl[-1:]:
+    z = torch.zeros(7, 20)
+    z[:, latent] = torch.linspace(-3, 3, 7)
+    rows.append(garments.decode(z))
+share = kl_of_latents(garments, test.images)
+names = [f"z{latent}, KL {share[latent]:.2f}" for latent in by_kl[:5] + by_kl[-1:]]
+columns = [f"{value}".replace("-", "−") for value in range(-3, 4)]
+fig = plotting.image_grid(rows, row_titles=names, column_titles=columns, tile=70)
+plotting.show(
+    fig,
+    palette=True,
+    alt="Six latents moved from -3 to 3, the five with the largest KL and the one with the smallest: the first five change "
+    "the garment, the last changes nothing",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Which latent does what is not known beforehand: it must be looked up, as here. Most change several things at once. A
+# latent without KL changes nothing.
+
+# %%
+codes, _ = garments.encode(train.images.float() / 127.5 - 1)
+in_use = by_kl[: int(active_units(garments, test.images).sum())]
+together = torch.corrcoef(codes[:, in_use].T).fill_diagonal_(0).abs().max()
+print(f"largest correlation between the means of two latents in use, over the training pictures: {together:.2f}")
+
+# %% [markdown]
+# The means are nearly uncorrelated, as the prior asks. That is less than independent: the plane above has dense and
+# empty regions. A later section compares draws of the codes with draws of the prior.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.8"]
+# ## Editing
+#
+# Encode, change the code, decode. Single latents have no names, but labels can say in which direction to go: take the
+# mean code of the pullovers, minus that of the T-shirts, over the *training* pictures. That step is "longer sleeves".
+# Added to held-out T-shirts:
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+centres = torch.stack([codes[train.labels == label].mean(0) for label in range(10)])
+STRENGTHS = torch.linspace(0, 2, 9)
+EDITS = {"T-shirt to pullover": (0, 2), "sneaker to ankle boot": (7, 9)}
+rows, names = [], []
+for name, (lacking, having) in EDITS.items():
+    for i in (test.labels == lacking).nonzero()[:2, 0].tolist():
+        z = garments.encode(held_out[[i]])[0] + STRENGTHS[:, None] * (centres[having] - centres[lacking])
+        rows.append([held_out[i], *garments.decode(z)[::2]])
+        names.append(name)
+columns = ["held out", *(f"strength {value:g}" for value in STRENGTHS[::2].tolist())]
+fig = plotting.image_grid(rows, row_titles=names, column_titles=columns, tile=84)
+plotting.show(
+    fig,
+    alt="Two held-out T-shirts that grow long sleeves, and two sneakers that grow a shaft, as the strength of the edit goes "
+    "from 0 to 2",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Does the edit do what it should?
+#
+# A judge that the VAE never met: a linear classifier of pixels, fitted to the training pictures by least squares.
+
+
+# %%
+def with_one(images):
+    """Return pixels of pictures in [-1, 1] as rows, (N, 785), the last value 1."""
+    return F.pad(images.flatten(1), (0, 1), value=1.0)
+
+
+inputs = with_one(train.images.float() / 127.5 - 1)
+judge = torch.linalg.solve(inputs.T @ inputs + 10 * torch.eye(785), inputs.T @ F.one_hot(train.labels, 10).float())
+for name, pictures in (("held-out pictures", held_out), ("their copies", garments.reconstruct(held_out))):
+    right = ((with_one(pictures) @ judge).argmax(1) == test.labels).float().mean()
+    print(f"the judge is right on {right:.0%} of {name}")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+fig, axes = plotting.subplots(1, 2, size=(9, 3), sharey=True)
+for ax, (name, (lacking, having)) in zip(axes, EDITS.items(), strict=True):
+    z = garments.encode(held_out[test.labels == lacking])[0]
+    step = centres[having] - centres[lacking]
+    verdicts = [(with_one(garments.decode(z + value * step)) @ judge).argmax(1) for value in STRENGTHS]
+    for label, role in ((lacking, "the old class"), (having, "the new class")):
+        ax.plot(STRENGTHS, [(verdict == label).float().mean() for verdict in verdicts], "o-", label=role)
+    other = [((verdict != lacking) & (verdict != having)).float().mean() for verdict in verdicts]
+    ax.plot(STRENGTHS, other, color="0.6", label="another class")
+    ax.set(title=name, xlabel="strength", ylim=(-0.03, 1.03))
+axes[1].legend(fontsize=10, loc="center right")
+axes[0].set_ylabel("share of pictures")
+plotting.show(
+    fig,
+    alt="Share of edited held-out pictures that the judge calls the old class, the new class or another, over the strength. "
+    "Nearly all sneakers become ankle boots; of the T-shirts most become pullovers at strength 1, fewer beyond it.",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# At strength 1 most pictures have changed over. Further along, the judge gives more and more T-shirts to other classes
+# than pullover: the step overshoots. And it is an average: the second sneaker above points the
+# other way, and passes something like a bag before it becomes a boot.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Between two pictures
+#
+# Half way in pixels is a double exposure. Half way in $z$ is nearer to one picture: trousers join into a dress. Between
+# boot and bag even the decoder mixes, for no garment lies there.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+ends = [eight[1], eight[3]]
+share_of = torch.linspace(0, 1, 8)[:, None]
+first_code, last_code = garments.encode(held_out[ends])[0]
+in_z = garments.decode((1 - share_of) * first_code + share_of * last_code)
+copied = garments.reconstruct(held_out[ends])
+in_pixels = (1 - share_of[..., None, None]) * copied[0] + share_of[..., None, None] * copied[1]
+boots = [eight[7], eight[6]]
+first_code, last_code = garments.encode(held_out[boots])[0]
+in_z_too = garments.decode((1 - share_of) * first_code + share_of * last_code)
+copied = garments.reconstruct(held_out[boots])
+in_pixels_too = (1 - share_of[..., None, None]) * copied[0] + share_of[..., None, None] * copied[1]
+fig = plotting.image_grid(
+    [in_pixels, in_z, in_pixels_too, in_z_too], row_titles=["in pixels", "in z", "in pixels", "in z"], tile=80
+)
+plotting.show(
+    fig,
+    alt="From trousers to a dress and from an ankle boot to a bag, mixed in pixels and in z. In pixels both ends show "
+    "through; in z trousers join into a dress, and between boot and bag the decoder, too, draws a mixture.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.9"]
+# ## Why the pictures are blurred
+#
+# Lesson 01: where several answers fit, a loss per pixel asks for a picture in between. Here the input of the decoder is
+# $z$, and all pictures with nearly the same code are its answers. The cross-entropy of each pixel is smallest at their
+# *mean*. Prints and seams that $z$ does not hold are averaged away.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+count = choose(smoke=100, cpu=600, gpu=2000)
+real = held_out[:count]
+made = {
+    "copies of held-out pictures": garments.reconstruct(real),
+    "decoded draws of the codes": garments.decode(aggregate_draws(garments, train.images, count)),
+    "decoded draws of the prior": garments.sample(count, torch.Generator().manual_seed(0)),
+}
+convolved = systems["clothes, convolutions"].reconstruct(real)
+fine = {name: sharpness(pictures, real) for name, pictures in (made | {"copies, convolutions": convolved}).items()}
+fig = plotting.bars_with_spread(
+    fine, x_label="share of high frequencies, real pictures = 1", reference=("held out", 1.0), digits=2, size=(8, 3.2)
+)
+plotting.show(
+    fig,
+    alt="Share of fine detail of copies and draws, relative to held-out pictures: all of them are well below 1, and copies "
+    "hardly better than draws",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# The copies are blurred as well, so the blur is not a fault of sampling. A decoder that predicts each pixel *given the
+# pixels before it* would not have to average: an autoregressive model. It can stand in the decoder or in the
+# prior. Lesson 04 combines the two.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What the bound does not tell
+#
+# Draw the number $n$ of a picture at random, encode it, draw its code: the result follows the *aggregate posterior*
+# $q(z) = \tfrac1N \sum_n q(z \mid x_n)$. The decoder was trained on draws of $q(z)$. Sampling uses draws of $p(z)$. The mean KL splits:
+#
+# $$\tfrac1N \sum_n \mathrm{KL}\bigl(q(z \mid x_n) \,\Vert\, p(z)\bigr) = \underbrace{I(z; n)}_{\text{what } z \text{ tells of the picture}} +
+# \underbrace{\mathrm{KL}\bigl(q(z) \,\Vert\, p(z)\bigr)}_{\text{how far all codes are from the prior}} .$$
+#
+# The ELBO contains the sum of the two and does not say how it is shared out.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+parts = aggregate_figures(garments, test.images, draws=choose(smoke=100, cpu=2000, gpu=2000))
+print(
+    f"mean KL {parts['KL']:.1f} = information {parts['mutual information']:.1f} + KL of the aggregate {parts['aggregate KL']:.1f}"
+)
+print(
+    f"standard error of both parts {parts['standard error']:.2f}; information is at most log N = {parts['log N']:.1f}"
+)
+
+# %% [markdown]
+# The information is near its ceiling $\log N$: $z$ tells nearly always *which* of the 10,000 held-out pictures it came
+# from. So the second part is the mean KL less about $\log N$, whatever the codes are. With these few pictures the figure
+# tells hardly anything of the distance to the prior. The pictures say more: decode draws of $q(z)$, and draws of $p(z)$,
+# and compare both sets with held-out pictures.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+colour = {name: pictures.expand(-1, 3, -1, -1) for name, pictures in made.items()}
+colour = {"real training pictures": (train.images[:count].float() / 127.5 - 1).expand(-1, 3, -1, -1)} | colour
+distances = {name: {"VGG-KID": vgg_kid(pictures, real.expand(-1, 3, -1, -1))} for name, pictures in colour.items()}
+plotting.metric_table(distances, caption=f"Distance to {count:,} held-out pictures, ± standard error; near 0: alike.")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+fig = plotting.image_grid(
+    [made["decoded draws of the codes"][:10], made["decoded draws of the prior"][:10]],
+    row_titles=["draws of q(z)", "draws of p(z)"],
+    tile=72,
+)
+plotting.show(
+    fig,
+    alt="Ten pictures decoded from draws of the aggregate posterior, most of them clear garments, and ten from draws of the "
+    "prior, some of them mixtures of two garments",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Draws of the codes come about as near to real pictures as copies do. Draws of the prior are farther away:
+# some land where no picture's code lies. Lesson 04 learns the prior instead.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Play
+#
+# Move the busiest latents of a held-out picture, or start in the middle of the prior. Try: which slider turns a top
+# into a shoe? Does it do so from every start?
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+places_to_start = {"middle of the prior": torch.zeros(20)}
+for i in (eight[0], eight[3], eight[5], eight[6]):
+    places_to_start[test.label_names[test.labels[i]]] = garments.encode(held_out[[i]])[0][0]
+explorer = latent_explorer(garments, by_kl, places_to_start)
+explorer
+
+# %% [markdown]
+# Change $\beta$. Watch copies and draws: which of the two is better at 0.1, and which at 5? (A page without a kernel shows
+# $\beta = 1$ only; the figure of copies and draws above has all six. Figures here are those of 500 pictures.)
+
+# %% tags=["hide-input"]
+balance = beta_slider(by_beta, held_out[:500])
+balance
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Where it fails
+#
+# **Prints and odd cuts.** The held-out garments whose copies are worst, measured by the cross-entropy above its floor.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+some = held_out[: choose(smoke=500, cpu=10_000, gpu=10_000)]
+with torch.no_grad():
+    grey = (some + 1) / 2
+    above = bernoulli_nll(garments.netG(garments.netE(grey)[0]), grey).double() - entropy_floor(
+        test.images[: len(some)]
+    )
+worst = above.argsort(descending=True)[:8].tolist()
+fig = plotting.image_grid(
+    [some[worst], garments.reconstruct(some[worst])], row_titles=["held out", "copies"], tile=84,
+    column_titles=[test.label_names[test.labels[i]] for i in worst],
+)  # fmt: skip
+plotting.show(
+    fig,
+    alt="The eight held-out garments with the worst copies: mostly stripes and prints, and a few unusual shapes, of which the copies keep little",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Pictures of another kind.** Feed digits to the networks that know only clothes. Is the loss higher for what they
+# have never seen?
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+strange = digit_test.images[:10].float() / 127.5 - 1
+fig = plotting.image_grid([strange, garments.reconstruct(strange)], row_titles=["digits", "copies"], tile=72)
+plotting.show(
+    fig, alt="Ten handwritten digits and what the network for clothes makes of them: broad blurs and parts of garments"
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+for name, images in (("clothes", test.images[:5000]), ("digits", digit_test.images)):
+    loss, floor = elbo_figures(garments, images)["negative ELBO"], entropy_floor(images).mean()
+    bound = elbo_figures(proper, images)["negative ELBO"]
+    for pixels, value in (("grey", loss), ("black or white", bound)):
+        print(f"held-out {name:7}  {pixels:14}: negative ELBO {value:.0f}, above the floor {value - floor:.0f}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# The negative ELBO is *better* for digits than for clothes, though the copies are useless: digits are mostly black, and
+# black is cheap. The distance from the floor shows the right order, with grey pixels and with black and white ones. But
+# the floor is known only because we know the greys. So a good bound is no test of whether a picture belongs (Nalisnick et
+# al. 2019).
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercises
+#
+# Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
+# wrong. `hint("03.1")` gives a hint, a stronger one each time; `solution("03.1")` shows ours.
+
+# %% [markdown]
+# ### Exercise 03.1: From the encoder's outputs to the KL term
+#
+# In this lesson $x$ is a picture and $z$ its latent code; $E$ (`netE`) is the encoder and $G$ (`netG`)
+# the decoder. For a picture $x$ the encoder returns `mu` and `logvar`. They describe
+# $q(z \mid x) = \mathcal{N}(\mu, \operatorname{diag}(e^{\text{logvar}}))$. The bound contains
+# $\mathrm{KL}(q(z \mid x) \,\Vert\, p(z)) = \mathbb{E}_{q} \left[ \log q(z \mid x) - \log p(z) \right]$ with the
+# prior $p(z) = \mathcal{N}(0, I)$, the same for every $x$. Both are distributions with a formula, so no sample is
+# needed: work out the expectation and turn the result into code. `kl_to_prior(mu, logvar)` returns one number for
+# each row, in nats. It must stay finite in float32 for every logvar from -120 to 80.
+
+
+# %%
+def kl_to_prior(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    """Return KL(q || p) for each row, with q = N(mu, diag(exp(logvar))) and the prior p = N(0, I).
+
+    Args:
+        mu: float32, shape (N, d), the means of the d latents of each picture.
+        logvar: float32, shape (N, d), the logarithms of their variances, from -120 to 80.
+
+    Returns:
+        float32, shape (N,), in nats, summed over the latents; finite for these logvar.
+    """
+    ### BEGIN SOLUTION
+    kl_of_each_latent = 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
+    return kl_of_each_latent.sum(dim=1)
+    ### END SOLUTION
+
+
+check("03.1", kl_to_prior)
+
+# %% [markdown]
+# ### Exercise 03.2: Two bugs where the code is drawn
+#
+# `buggy_draw_latent` should draw z from q(z|x) so that the reconstruction error can train the encoder, `netE`,
+# through z. It runs without an error. Two things are seen. First, after `backward()` of the reconstruction error
+# alone, mu has a gradient and logvar has none; in training nothing but the KL term moves logvar, and it settles
+# at 0 for every picture. Second, many draws with mu = 0 and logvar = -2 have a standard deviation of 0.14, but q
+# has 0.37 there. Each has its own cause. Find both, and write the repaired `draw_latent(mu, logvar, noise)`,
+# which uses the noise that it is given and draws none.
+
+
+# %%
+def buggy_draw_latent(mu, logvar, noise):
+    std = logvar.exp()
+    with torch.no_grad():
+        shift = std * noise
+    return mu + shift
+
+
+# %%
+def draw_latent(mu: torch.Tensor, logvar: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Return a code drawn from N(mu, diag(exp(logvar))), through which gradients reach mu and logvar.
+
+    Args:
+        mu: float32, shape (N, d), the means.
+        logvar: float32, shape (N, d), the logarithms of the variances.
+        noise: float32, shape (N, d), drawn from N(0, I); the only source of chance.
+
+    Returns:
+        float32, shape (N, d): the code z, differentiable with respect to mu and logvar.
+    """
+    ### BEGIN SOLUTION
+    std = (0.5 * logvar).exp()  # the root of the variance
+    return mu + std * noise
+    ### END SOLUTION
+
+
+check("03.2", draw_latent)
+
+# %% [markdown]
+# ### Exercise 03.3: Which beta is hidden in the means?
+#
+# A $\beta$-VAE minimises $R + \beta\, \mathrm{KL}$, with the reconstruction error $R$ summed over the pixels and
+# the KL summed over the latents, both averaged over the batch; $\beta = 1$ is the bound itself. Somebody writes
+# `error.mean() + kl.mean()` instead, without a weight: `error` has one value for each picture and pixel, `kl` one
+# for each picture and latent. Somebody else writes `error.mean() + kl.sum(dim=1).mean()`. Each loss is
+# proportional to that of a $\beta$-VAE: a common factor changes the size of the step, but not where the minimum
+# is. Predict both $\beta$, for pictures of `pixels` values and codes of `latents` values:
+# `beta_of_means(pixels, latents)` returns them in a dict. Then look at the lesson's figure of different $\beta$:
+# what becomes of such a model's reconstructions?
+
+
+# %%
+def beta_of_means(pixels: int, latents: int) -> dict[str, float]:
+    """Return the beta that two unweighted losses made of means amount to.
+
+    Args:
+        pixels: how many values a picture has (channels x height x width).
+        latents: how many values a code has.
+
+    Returns:
+        A dict of two numbers: "beta_mean_both" if the reconstruction error is averaged over the pixels and the KL over
+        the latents, "beta_mean_pixels_only" if the error is averaged over the pixels and the KL summed over the
+        latents.
+    """
+    ### BEGIN SOLUTION
+    return {
+        "beta_mean_both": pixels / latents,
+        "beta_mean_pixels_only": float(pixels),
+    }
+    ### END SOLUTION
+
+
+check("03.3", beta_of_means)
+
+# %% [markdown]
+# ### Exercise 03.4: What the bound leaves out
+#
+# The bound of a VAE holds for every $q(z \mid x)$. How much it leaves out can be computed where $z$ is a single
+# number: then an integral $\int f(z)\, \mathrm{d}z$ is a sum over an even grid, `f.sum() * dz`. You get
+# $\log p(x, z)$ of one picture $x$ and $\log q(z \mid x)$ at the points of the grid. (The grid is symmetric
+# about 0, and the prior $p(z)$ is $\mathcal{N}(0, 1)$ and so does not depend on $x$.) Write
+# `gap_of_bound(log_joint, log_q, dz)`, which returns three numbers in a dict:
+# $\log p(x) = \log \int p(x, z)\, \mathrm{d}z$, the bound
+# $\mathrm{ELBO} = \mathbb{E}_{q} \left[ \log p(x, z) - \log q(z \mid x) \right]$, and the divergence
+# $\mathrm{KL}(q(z \mid x) \,\Vert\, p(z \mid x))$ to the true posterior. Is $\log p(x) - \mathrm{ELBO}$ equal to
+# it? A picture has many pixels: log densities of -10000 or +2500 occur, and must not become infinite.
+
+
+# %%
+def gap_of_bound(log_joint: torch.Tensor, log_q: torch.Tensor, dz: float) -> dict[str, float]:
+    """Return the log evidence of one picture x, its lower bound and the gap between them, by sums over a grid of z.
+
+    Args:
+        log_joint: float64, shape (Z,), log p(x, z) at each point z of an even grid; from about -10000 to 2500.
+        log_q: float64, shape (Z,), log q(z|x) at the same points; the sum of its exponentials times dz is 1.
+        dz: distance between neighbouring points of the grid.
+
+    Returns:
+        A dict of three numbers in nats: "log_evidence" is log p(x), "elbo" the expectation under q of
+        log p(x, z) - log q(z|x), and "gap" the KL divergence from q(z|x) to the true posterior p(z|x).
+    """
+    ### BEGIN SOLUTION
+    log_evidence = torch.logsumexp(log_joint, dim=0) + torch.tensor(dz, dtype=log_joint.dtype).log()
+    log_posterior = log_joint - log_evidence  # p(z|x) = p(x, z) / p(x)
+    q = log_q.exp() * dz  # the chance of each piece of the grid
+    return {
+        "log_evidence": log_evidence.item(),
+        "elbo": (q * (log_joint - log_q)).sum().item(),
+        "gap": (q * (log_q - log_posterior)).sum().item(),
+    }
+    ### END SOLUTION
+
+
+check("03.4", gap_of_bound)
+
+# %% [markdown]
+# ### Exercise 03.5: A tighter bound from several draws
+#
+# Draw $K$ codes $z_1, \dots, z_K$ from $q(z \mid x)$ and weigh each by $w_k = p(x, z_k) / q(z_k \mid x)$. The
+# expectation of $w_k$ is $p(x)$, so that $\log \frac1K \sum_k w_k$ is a lower bound of $\log p(x)$ on average,
+# and the more draws, the tighter. Write `importance_bound(log_weights)`, which returns it for each row of
+# $\log w_k$; these may be as low as -10000 and as high as 2500. Then use it on the lesson's trained network: for
+# some held-out pictures draw $K$ codes with $E$ (`netE`), decode them with the decoder $G$ (`netG`), and add up
+# $\log p(x \mid z_k) + \log p(z_k) - \log q(z_k \mid x)$. Plot the mean over the pictures against
+# $K = 1, 10, 100, 1000$. How much of the gap of the ELBO, which is the case $K = 1$, does it close, and how large
+# is the difference between two runs?
+
+
+# %%
+def importance_bound(log_weights: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm of the mean importance weight of each picture.
+
+    Args:
+        log_weights: float32, shape (N, K): log p(x, z) - log q(z|x) for N pictures x and K codes z drawn from q(z|x)
+            for each; from about -10000 to 2500.
+
+    Returns:
+        float32, shape (N,), in nats: an estimate of log p(x) that is a lower bound on average.
+    """
+    ### BEGIN SOLUTION
+    draws = torch.tensor(float(log_weights.shape[1]))
+    return torch.logsumexp(log_weights, dim=1) - draws.log()
+    ### END SOLUTION
+
+
+check("03.5", importance_bound)
+
+# %% [markdown]
+# ### Exercise 03.6: A direction that changes one attribute
+#
+# To edit a picture x, encode it with E (`netE`), change its code z and decode it with the decoder G (`netG`). A
+# single latent rarely means something to us, but the labels can say in which direction to go. Write
+# `attribute_direction(mu, labels, having, lacking)`: the step from the mean code of the pictures with the label
+# `lacking` to the mean code of those with the label `having`. Keep its length: this very step is the edit of
+# strength 1. Then use it: encode held-out pictures that lack the attribute, add 0, 0.5, 1, 1.5 and 2 times the
+# step to their codes, and decode. At which strength does the picture change over, what else changes with it, and
+# where do the pictures stop being good?
+
+
+# %%
+def attribute_direction(mu: torch.Tensor, labels: torch.Tensor, having: int, lacking: int) -> torch.Tensor:
+    """Return the step from the mean code of the pictures that lack an attribute to that of those that have it.
+
+    Args:
+        mu: float32, shape (N, d), the code of each picture.
+        labels: int64, shape (N,), the label of each picture; other labels than the two below may occur.
+        having: the label of the pictures with the attribute; at least one picture has it.
+        lacking: the label of the pictures without it; at least one picture has it.
+
+    Returns:
+        float32, shape (d,): added to the code of a picture that lacks the attribute, it is an edit of strength 1.
+    """
+    ### BEGIN SOLUTION
+    return mu[labels == having].mean(dim=0) - mu[labels == lacking].mean(dim=0)
+    ### END SOLUTION
+
+
+check("03.6", attribute_direction)
+
+# %%
+hint("03.1")  # run again for a stronger hint
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - $\log p(x) = \text{ELBO} + \mathrm{KL}(q(z \mid x) \,\Vert\, p(z \mid x))$. The loss contains the prior $p(z)$; the true
+#   posterior stands in the gap.
+# - The KL to the prior has a closed form. The first term takes one draw, $z = \mu + \sigma \varepsilon$, through which gradients flow.
+# - The two terms pull: a large $\beta$ empties latents, a small one gives codes that the prior does not cover.
+# - Latents can be walked, combined and edited. What they mean must be looked up.
+# - Copies and draws are blurred, because the decoder gives the mean of what fits $z$.
+# - With grey pixels the loss is not the ELBO of a model of grey pictures. And a good bound says neither that samples are good nor that a
+#   picture belongs.
+
+# %% [markdown]
+# ### References
+#
+# - D. P. Kingma, M. Welling. *Auto-Encoding Variational Bayes.* ICLR 2014. Sections 2.2 to 2.4, appendices B and C.
+# - D. J. Rezende, S. Mohamed, D. Wierstra. *Stochastic Backpropagation and Approximate Inference in Deep Generative
+#   Models.* ICML 2014. Section 3.
+# - I. Higgins et al. *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework.* ICLR 2017.
+#   Section 2.
+# - Y. Burda, R. Grosse, R. Salakhutdinov. *Importance Weighted Autoencoders.* ICLR 2016. Sections 3 and 5.2.
+# - M. D. Hoffman, M. J. Johnson. *ELBO surgery: yet another way to carve up the variational evidence lower bound.* NIPS
+#   workshop on advances in approximate Bayesian inference, 2016. Section 1.
+# - G. Loaiza-Ganem, J. P. Cunningham. *The continuous Bernoulli: fixing a pervasive error in variational autoencoders.*
+#   NeurIPS 2019. Sections 2 and 3.
+# - S. R. Bowman et al. *Generating Sentences from a Continuous Space.* CoNLL 2016. Section 3.1 (collapse).
+# - E. Nalisnick et al. *Do Deep Generative Models Know What They Don't Know?* ICLR 2019. Section 3.
