@@ -5,6 +5,7 @@ python -m course_lib.runs.cards            write them
 
 from __future__ import annotations
 
+import math
 import statistics
 from pathlib import Path
 
@@ -51,17 +52,24 @@ def card(one: Run) -> str:
         "",
         f"- Command: `{headers[0]['command']}`" + (f", and seeds {bundled[1:]}" if len(bundled) > 1 else ""),
         f"- {headers[0]['epochs']} epochs, {headers[0]['steps']} steps of {headers[0]['batch_size']}; "
-        f"minutes on one shared CPU core: {minutes}; trained on {headers[0]['date']}; {size:.1f} MB a file",
+        f"minutes on one or two shared CPU cores: {minutes}; trained on {headers[0]['date']}; {size:.1f} MB a file",
         f"- Settings: {', '.join(f'{key} {value}' for key, value in headers[0]['config'].items())}",
     ]
     if headers[0].get("start"):
         lines.append(f"- Started from the bundled weights of `{headers[0]['start']}` with the same seed")
     lines += ["", "| held-out figure | value |", "| --- | ---: |"]
     for key in measured[0]:
-        values = [one_seed[key] for one_seed in measured]
-        spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-        lines.append(f"| {key} | {statistics.mean(values):.3f}{spread} |")
+        lines.append(f"| {key} | {_written([one_seed[key] for one_seed in measured])} |")
     return "\n".join(lines) + "\n"
+
+
+def _written(values: list[float]) -> str:
+    """Return mean and standard deviation over seeds, and in how many seeds the figure is infinite."""
+    finite = [value for value in values if math.isfinite(value)]
+    spread = f" ± {statistics.stdev(finite):.3f}" if len(finite) > 1 else ""
+    text = f"{statistics.mean(finite):.3f}{spread}" if finite else "infinite"
+    lost = len(values) - len(finite)
+    return f"{text} (infinite in {lost} of {len(values)} seeds)" if finite and lost else text
 
 
 def write() -> list[Path]:

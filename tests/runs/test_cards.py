@@ -1,7 +1,12 @@
 """The model cards name every bundled run, its command, and the minutes that its files tell."""
 
+import math
+
+import pytest
+
 from course_lib import runs
 from course_lib.paths import data_dir
+from course_lib.runs import cards
 
 
 def test_every_bundled_run_has_its_section():
@@ -14,3 +19,16 @@ def test_every_bundled_run_has_its_section():
         assert f"{headers[0]['epochs']} epochs, {headers[0]['steps']} steps of {headers[0]['batch_size']}" in section
         assert ", ".join(f"{header['minutes']:g}" for header in headers) in section
         assert "| held-out figure | value |" in section
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([1.0, 2.0, 3.0], "2.000 ± 1.000"),
+        ([0.5], "0.500"),
+        ([1.0, 3.0, math.inf], "2.000 ± 1.414 (infinite in 1 of 3 seeds)"),
+        ([math.inf, math.inf], "infinite"),
+    ],
+)
+def test_a_figure_over_seeds(values, text):
+    assert cards._written(values) == text

@@ -80,11 +80,11 @@ def test_an_epoch_trains(pictures):
 
 @pytest.mark.parametrize(("usual", "ours"), [(1, 2), (3, 1)])
 def test_both_are_timed_by_epoch_and_trained(usual, ours):
-    found = compare(usual, ours, seed=1, rows=300)
+    found = compare(usual, ours, seed=1, rows=600)
     assert len(found["usual seconds"]) == usual
     assert len(found["our seconds"]) == ours
     assert all(seconds > 0 for seconds in found["usual seconds"] + found["our seconds"])
-    assert found["ours"].step == ours  # the 44 rows left over are no batch of 256
+    assert found["ours"].step == ours  # the 88 rows left over are no batch of 512
     pixels = normalise(data.fashion_mnist("train").images[:300], (-1, 1))
     blank = (pixels + 1).square().mean()
     for name in ("usual", "ours"):

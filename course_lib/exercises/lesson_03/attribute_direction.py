@@ -82,8 +82,9 @@ ATTRIBUTE_DIRECTION = Exercise(
         `attribute_direction(mu, labels, having, lacking)`: the step from the mean code of the pictures with the label
         `lacking` to the mean code of those with the label `having`. Keep its length: this very step is the edit of
         strength 1. Then use it: encode held-out pictures that lack the attribute, add 0, 0.5, 1, 1.5 and 2 times the
-        step to their codes, and decode. At which strength does the picture change over, what else changes with it, and
-        where do the pictures stop being good?
+        step to their codes, and decode. At which strength does the picture change over, and what else changes with it?
+        At which strength do the decoded pictures stop looking like one garment to you? Does the lesson's judge agree,
+        that is, does it call fewer of them `having` from there on?
     """,
     reference=attribute_direction,
     cases=_cases,
@@ -91,6 +92,12 @@ ATTRIBUTE_DIRECTION = Exercise(
         Mistake(
             "The step goes the other way: it takes the attribute away. It should lead from `lacking` to `having`.",
             lambda mu, labels, having, lacking: _mean(mu, labels, lacking) - _mean(mu, labels, having),
+        ),
+        Mistake(
+            "You added the two mean codes. A step leads from one place to another: "
+            "what must be added to the first place to reach the second.",
+            lambda mu, labels, having, lacking: _mean(mu, labels, having) + _mean(mu, labels, lacking),
+            lambda mu, labels, having, lacking: 0.5 * (_mean(mu, labels, having) + _mean(mu, labels, lacking)),
         ),
         Mistake(
             "You scaled the step to length 1. Its length says how far the two groups lie apart, and is kept: "

@@ -68,8 +68,9 @@ BETA_OF_MEANS = Exercise(
         for each picture and latent. Somebody else writes `error.mean() + kl.sum(dim=1).mean()`. Each loss is
         proportional to that of a $\beta$-VAE: a common factor changes the size of the step, but not where the minimum
         is. Predict both $\beta$, for pictures of `pixels` values and codes of `latents` values:
-        `beta_of_means(pixels, latents)` returns them in a dict. Then look at the lesson's figure of different $\beta$:
-        what becomes of such a model's reconstructions?
+        `beta_of_means(pixels, latents)` returns them in a dict. Then look at the lesson's figure of different
+        $\beta$. It stops at 20, so extrapolate: what becomes of the reconstructions of such a model with 784 pixels and
+        20 latents?
     """,
     reference=beta_of_means,
     cases=_cases,
@@ -85,9 +86,21 @@ BETA_OF_MEANS = Exercise(
             ),
         ),
         Mistake(
-            "Your beta is upside down. A mean makes its term smaller: multiply the loss until the reconstruction "
+            "Both numbers are upside down. A mean makes its term smaller: multiply each loss until the reconstruction "
             "has weight 1, then read the weight of the KL.",
+            _but(
+                beta_mean_both=lambda pixels, latents: latents / pixels,
+                beta_mean_pixels_only=lambda pixels, latents: 1 / pixels,
+            ),
+        ),
+        Mistake(
+            "Your beta_mean_both is upside down. A mean over more values makes its term smaller: "
+            "multiply the first loss until the reconstruction has weight 1.",
             _but(beta_mean_both=lambda pixels, latents: latents / pixels),
+        ),
+        Mistake(
+            "Your beta_mean_pixels_only is upside down. The mean over the pixels makes the reconstruction smaller, "
+            "not the KL: multiply the second loss until the reconstruction has weight 1.",
             _but(beta_mean_pixels_only=lambda pixels, latents: 1 / pixels),
         ),
         Mistake(

@@ -176,6 +176,13 @@ DRAW_LATENT = Exercise(
             _with_std(lambda logvar: (-logvar).exp()),
         ),
         Mistake(
+            "mu and the standard deviation are exchanged: you scale the noise by mu. "
+            "One of the two says where z lies, the other how far it spreads.",
+            lambda mu, logvar, noise: mu * noise + _std(logvar),
+            lambda mu, logvar, noise: mu * noise + logvar.exp(),
+            lambda mu, logvar, noise: mu * noise + logvar,
+        ),
+        Mistake(
             "The mean is scaled as well. Only the noise is multiplied by the standard deviation.",
             lambda mu, logvar, noise: (mu + noise) * _std(logvar),
             lambda mu, logvar, noise: (mu + noise) * logvar.exp(),
@@ -190,7 +197,7 @@ DRAW_LATENT = Exercise(
         "`torch.no_grad()` cuts every path that is computed inside it. The noise is a constant anyway: "
         "it needs no protection.",
         "logvar is the logarithm of the *variance*. The noise has standard deviation 1; by what must it be multiplied? "
-        "At logvar = 0 both answers agree, which is why the first bug hides the second.",
+        "At logvar = 0 both answers agree: the `no_grad` bug, which lets logvar settle there, hides the other.",
         "Without the `with`, and with `std = (0.5 * logvar).exp()`.",
     ),
     why="the chance comes in from outside, so that z is a differentiable function of mu and logvar, "

@@ -127,8 +127,9 @@ GAP_OF_BOUND = Exercise(
         `gap_of_bound(log_joint, log_q, dz)`, which returns three numbers in a dict:
         $\log p(x) = \log \int p(x, z)\, \mathrm{d}z$, the bound
         $\mathrm{ELBO} = \mathbb{E}_{q} \left[ \log p(x, z) - \log q(z \mid x) \right]$, and the divergence
-        $\mathrm{KL}(q(z \mid x) \,\Vert\, p(z \mid x))$ to the true posterior. Is $\log p(x) - \mathrm{ELBO}$ equal to
-        it? A picture has many pixels: log densities of -10000 or +2500 occur, and must not become infinite.
+        $\mathrm{KL}(q(z \mid x) \,\Vert\, p(z \mid x))$ to the true posterior. Compute this divergence as a sum of
+        its own over the grid, not as the difference of the other two. Is $\log p(x) - \mathrm{ELBO}$ equal to it? A
+        picture has many pixels: log densities of -10000 or +2500 occur, and must not become infinite.
     """,
     reference=gap_of_bound,
     cases=_cases,

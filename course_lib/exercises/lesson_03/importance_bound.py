@@ -58,6 +58,31 @@ def _shifted(log_weights: Tensor) -> Tensor:
     return (log_weights - top).exp().mean(dim=1).log() + top
 
 
+def _never_added_back(log_weights: Tensor) -> Tensor:
+    return _mean_of_exp(log_weights - log_weights.max(dim=1, keepdim=True).values)
+
+
+def _without_log(log_weights: Tensor) -> Tensor:
+    return _never_added_back(log_weights).exp()
+
+
+SMALL_NUMBERS = (1e-30, 1e-8, 1e-10, 1e-12, 1e-20, 1e-6, 1e-7, 1e-9, 1e-15, 1e-16, 1e-35, 1e-37, 1e-38, 1e-40, 1e-45)
+LIMITS = (torch.finfo(torch.float32).tiny, torch.finfo(torch.float32).eps)
+
+
+def _small_number(small: float) -> tuple[Bound, ...]:
+    """Return bounds whose logarithm is kept finite by a small number."""
+    return (
+        lambda log_weights: (log_weights.exp().mean(dim=1) + small).log(),
+        lambda log_weights: (log_weights.exp().sum(dim=1) + small).log() - math.log(log_weights.shape[1]),
+        lambda log_weights: log_weights.exp().mean(dim=1).clamp(min=small).log(),
+    )
+
+
+def _small_number_in_double(log_weights: Tensor) -> Tensor:
+    return (log_weights.double().exp().mean(dim=1) + 1e-300).log().float()
+
+
 IMPORTANCE_BOUND = Exercise(
     id="03.5",
     title="A tighter bound from several draws",
@@ -66,11 +91,13 @@ IMPORTANCE_BOUND = Exercise(
         Draw $K$ codes $z_1, \dots, z_K$ from $q(z \mid x)$ and weigh each by $w_k = p(x, z_k) / q(z_k \mid x)$. The
         expectation of $w_k$ is $p(x)$, so that $\log \frac1K \sum_k w_k$ is a lower bound of $\log p(x)$ on average,
         and the more draws, the tighter. Write `importance_bound(log_weights)`, which returns it for each row of
-        $\log w_k$; these may be as low as -10000 and as high as 2500. Then use it on the lesson's trained network: for
-        some held-out pictures draw $K$ codes with $E$ (`netE`), decode them with the decoder $G$ (`netG`), and add up
-        $\log p(x \mid z_k) + \log p(z_k) - \log q(z_k \mid x)$. Plot the mean over the pictures against
-        $K = 1, 10, 100, 1000$. How much of the gap of the ELBO, which is the case $K = 1$, does it close, and how large
-        is the difference between two runs?
+        $\log w_k$; these may be as low as -10000 and as high as 2500. Then use it on `proper`, the lesson's network
+        for black and white pixels: with grey pixels the cross-entropy is no density, and the expectation of $w_k$ is
+        not $p(x)$. For some held-out pictures draw each pixel white or black, with its grey value from 0 to 1 as the
+        chance of white. Draw $K$ codes with $E$ (`proper.netE`), decode them with the decoder $G$ (`proper.netG`), and
+        add up $\log p(x \mid z_k) + \log p(z_k) - \log q(z_k \mid x)$. Plot the mean over the pictures against
+        $K = 1, 10, 100, 1000$. By how much does it lie above the ELBO ($K = 1$), and does it still rise at $K = 1000$?
+        How large is the difference between two runs?
     """,
     reference=importance_bound,
     cases=_cases,
@@ -91,6 +118,28 @@ IMPORTANCE_BOUND = Exercise(
             "torch has a function for the log of a sum of exponentials.",
             lambda log_weights: log_weights.exp().mean(dim=1).log(),
             lambda log_weights: log_weights.double().exp().mean(dim=1).log().float(),
+        ),
+        Mistake(
+            "A small number inside the logarithm decides wherever the weights are smaller than it, "
+            "and all these pictures get its logarithm. Leave it out: you need none if no sum is rounded to 0.",
+            *(variant for small in (*SMALL_NUMBERS, *LIMITS) for variant in _small_number(small)),
+            _small_number_in_double,
+        ),
+        Mistake(
+            "You took no logarithm. The mean of the weights estimates p(x) itself; "
+            "the bound is one of log p(x), in nats.",
+            lambda log_weights: log_weights.exp().mean(dim=1),
+            lambda log_weights: log_weights.exp().sum(dim=1),
+            _without_log,
+            lambda log_weights: _without_log(log_weights) + log_weights.max(dim=1).values,
+            lambda log_weights: _without_log(log_weights) * log_weights.max(dim=1).values.exp(),
+        ),
+        Mistake(
+            "You subtracted the largest log weight and never added it back. "
+            "That keeps the exponentials finite, but the result is too low or too high by what you took away.",
+            _never_added_back,
+            lambda log_weights: _never_added_back(log_weights) + math.log(log_weights.shape[1]),
+            lambda log_weights: (log_weights - log_weights.max()).exp().mean(dim=1).log(),
         ),
         Mistake(
             "You shifted all pictures by the same number, so that those with smaller weights are rounded to 0. "

@@ -48,9 +48,19 @@ def _cases() -> list[Case]:
     ]
 
 
+SAMPLED = (
+    "Two calls with the same inputs differ: you sampled, and a mean over samples is a Monte Carlo estimate. "
+    "A KL between two distributions with a formula needs no draw."
+)
+
+
 def _observe(answer: Callable[..., object], mu: Tensor, logvar: Tensor) -> object:
-    """Look at the result, and require that a gradient can pass through it: it is a term of the loss."""
-    result = answer(mu.clone().requires_grad_(), logvar.clone().requires_grad_())
+    """Look at the result, and require that it is the same each time and that a gradient can pass through it."""
+    result, again = (answer(mu.clone().requires_grad_(), logvar.clone().requires_grad_()) for _ in range(2))
+    if isinstance(result, Tensor) and isinstance(again, Tensor):
+        same = result.shape == again.shape and torch.allclose(result, again, equal_nan=True)
+        if not same:
+            raise ExerciseError(SAMPLED)
     if isinstance(result, Tensor) and not result.requires_grad:
         raise ExerciseError(
             "No gradient can flow back from your result to mu and logvar. "

@@ -81,6 +81,20 @@ def test_attribute_direction_wrong_in_another_way(answer: Any, message: str) -> 
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("factor", [1.0, 0.5])
+def test_the_sum_of_the_means_is_named(factor: float) -> None:
+    def answer(mu, labels, having, lacking):
+        return factor * (mu[labels == having].mean(0) + mu[labels == lacking].mean(0))
+
+    assert judge(find("03.6"), answer).startswith("You added the two mean codes.")
+
+
+def test_the_task_has_a_criterion() -> None:
+    task = " ".join(find("03.6").task.split())
+    assert "stop looking like one garment to you? Does the lesson's judge agree" in task
+    assert "stop being good" not in task
+
+
 def test_attribute_direction_is_known() -> None:
     mu = torch.tensor([[1.0, 0.0], [9.0, 9.0], [3.0, 2.0], [0.0, -1.0]])
     labels = torch.tensor([5, 7, 5, 2])

@@ -10,6 +10,7 @@ import torch
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
 from course_lib.exercises.lesson_03.beta_of_means import beta_of_means
+from course_lib.runs.lesson_03 import BETAS
 
 BOTH, ONLY = "beta_mean_both", "beta_mean_pixels_only"
 
@@ -42,14 +43,21 @@ def test_beta_of_means_right(answer: Any) -> None:
         (lambda pixels, latents: beta_of_means(pixels, latents) | {ONLY: 3 * pixels}, "3 times the right one"),
         (lambda pixels, latents: beta_of_means(pixels, latents) | {BOTH: pixels - latents}, "expected 39.2, got 764"),
         (lambda pixels, latents: {BOTH: 1, ONLY: 1}, "does not have beta = 1"),
-        (lambda pixels, latents: {BOTH: latents / pixels, ONLY: 1 / pixels}, "upside down"),
-        (lambda pixels, latents: {BOTH: latents / pixels, ONLY: pixels / latents}, "upside down"),
+        (lambda pixels, latents: {BOTH: latents / pixels, ONLY: 1 / pixels}, "Both numbers are upside down"),
+        (lambda pixels, latents: {BOTH: latents / pixels, ONLY: pixels}, f"Your {BOTH} is upside down"),
+        (lambda pixels, latents: {BOTH: pixels / latents, ONLY: 1 / pixels}, f"Your {ONLY} is upside down"),
+        (lambda pixels, latents: {BOTH: latents / pixels, ONLY: pixels / latents}, f"Your {BOTH} is upside down"),
         (lambda pixels, latents: {BOTH: pixels, ONLY: pixels / latents}, "The two numbers are exchanged"),
         (lambda pixels, latents: {BOTH: pixels, ONLY: pixels}, "you forgot the latents"),
     ],
 )
 def test_beta_of_means_wrong_in_another_way(answer: Any, message: str) -> None:
     assert message in judge(find("03.3"), answer)
+
+
+def test_the_task_asks_to_go_beyond_the_figure() -> None:
+    assert max(BETAS) == 20 < beta_of_means(784, 20)[BOTH]
+    assert "It stops at 20, so extrapolate" in " ".join(find("03.3").task.split())
 
 
 def test_digits_with_twenty_latents() -> None:

@@ -96,6 +96,26 @@ def test_one_bug_repaired_leaves_the_other_to_be_named() -> None:
     assert "which is the variance" in judge(find("03.2"), lambda mu, logvar, noise: mu + logvar.exp() * noise)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda mu, logvar, noise: mu * noise + (0.5 * logvar).exp(),
+        lambda mu, logvar, noise: torch.addcmul(logvar.exp().sqrt(), mu, noise),
+        lambda mu, logvar, noise: logvar.exp() + noise * mu,
+    ],
+)
+def test_mean_and_standard_deviation_exchanged(answer: Any) -> None:
+    assert judge(find("03.2"), answer).startswith("mu and the standard deviation are exchanged")
+
+
+def test_the_hint_names_the_bug_that_hides_the_other() -> None:
+    hints = " ".join(find("03.2").hints)
+    assert "the `no_grad` bug, which lets logvar settle there, hides the other" in hints
+    assert "first bug" not in hints
+    noise = torch.randn((3, 2))
+    assert torch.equal(buggy_draw_latent(noise, torch.zeros(3, 2), noise), draw_latent(noise, torch.zeros(3, 2), noise))
+
+
 def test_the_symptoms_in_the_task_are_true() -> None:
     def leaves() -> tuple[Tensor, Tensor]:
         return torch.zeros(100_000, 1, requires_grad=True), torch.full((100_000, 1), -2.0, requires_grad=True)

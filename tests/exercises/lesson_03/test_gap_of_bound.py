@@ -96,6 +96,17 @@ def test_gap_of_bound_wrong_in_another_way(answer: Any, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_the_task_asks_for_the_divergence_as_a_sum_of_its_own() -> None:
+    assert "a sum of its own over the grid, not as the difference" in " ".join(find("03.4").task.split())
+
+
+def test_tensors_with_one_value_are_accepted() -> None:
+    def answer(log_joint, log_q, dz):
+        return {key: torch.tensor([value]) for key, value in gap_of_bound(log_joint, log_q, dz).items()}
+
+    assert judge(find("03.4"), answer) == ""
+
+
 def _kl(mean: float, std: float, other_mean: float, other_std: float) -> float:
     """Return KL(N(mean, std^2) || N(other_mean, other_std^2))."""
     ratio = (std / other_std) ** 2

@@ -53,7 +53,7 @@ def test_importance_bound_right(answer: Any) -> None:
         (lambda w: importance_bound(w).view(-1, 1), "expected shape (3,), got shape (3, 1)"),
         (lambda w: importance_bound(w).double(), "expected dtype float32, got float64"),
         (lambda w: importance_bound(w).tolist(), "expected a torch tensor, got"),
-        (lambda w: importance_bound(w).exp(), "expected values from"),
+        (lambda w: importance_bound(w).exp(), "You took no logarithm."),
         (lambda w: importance_bound(w) / math.log(2), "your result is 1.443 times the right one"),
         (lambda w: w.median(dim=1), "take its `.values`"),
         (lambda w: importance_bound(w).nan_to_num() + 1, "On three pictures with five draws"),
@@ -65,6 +65,39 @@ def test_importance_bound_wrong_in_another_way(answer: Any, message: str) -> Non
     with pytest.raises(ExerciseError) as caught:
         check("03.5", answer)
     assert message in str(caught.value)
+
+
+def _never_added_back(w):
+    return (w - w.max(1, keepdim=True).values).exp().mean(1).log()
+
+
+@pytest.mark.parametrize(
+    "answer, message",
+    [
+        (_never_added_back, "You subtracted the largest log weight and never added it back."),
+        (lambda w: (w - w.max()).exp().mean(1).log(), "You subtracted the largest log weight and never"),
+        (
+            lambda w: torch.logsumexp(w - w.max(1, keepdim=True).values, 1),
+            "You subtracted the largest log weight and never",
+        ),
+        (lambda w: torch.exp(w).mean(1), "You took no logarithm."),
+        (lambda w: _never_added_back(w).exp(), "You took no logarithm."),
+        (lambda w: torch.log(w.exp().mean(1) + 1e-30), "A small number inside the logarithm"),
+        (lambda w: torch.log((w.exp() + 1e-30).mean(1)), "A small number inside the logarithm"),
+        (lambda w: torch.log(w.exp().mean(1) + 1e-8), "A small number inside the logarithm"),
+        (lambda w: torch.log((w.exp().sum(1) + 1e-12) / w.shape[1]), "A small number inside the logarithm"),
+        (lambda w: w.exp().mean(1).clamp_min(torch.finfo(w.dtype).tiny).log(), "A small number inside the logarithm"),
+        (lambda w: w.exp().mean(1).log(), "You took the exponentials of the log weights as they are"),
+    ],
+)
+def test_a_slip_about_the_logarithm_is_named(answer: Any, message: str) -> None:
+    assert judge(find("03.5"), lambda log_weights: answer(log_weights)).startswith(message)
+
+
+def test_the_task_names_the_network_whose_bound_is_one() -> None:
+    task = " ".join(find("03.5").task.split())
+    assert "use it on `proper`, the lesson's network for black and white pixels" in task
+    assert "How much of the gap" not in task
 
 
 def test_importance_bound_is_known() -> None:

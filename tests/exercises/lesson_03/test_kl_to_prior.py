@@ -58,7 +58,6 @@ def _by_samples(mu, logvar):
         (lambda mu, logvar: kl_to_prior(mu, logvar).tolist(), "expected a torch tensor, got"),
         (lambda mu, logvar: kl_to_prior(mu, logvar) / 0.6931472, "your result is 1.443 times the right one"),
         (lambda mu, logvar: 0 * mu.sum(1), "expected values from 1.09 to 9.243, got values from"),
-        (_by_samples, "On four pictures with three latents"),
         (lambda mu, logvar: print(end=""), "got nothing (None): is a `return` missing?"),
         (lambda mu, logvar: mu.numpy(), "stopped with RuntimeError: Can't call numpy()"),
         (lambda mu: mu, "The function should take (mu, logvar), but yours takes (mu)."),
@@ -69,6 +68,33 @@ def test_kl_to_prior_wrong_in_another_way(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
         check("03.1", answer)
     assert message in str(caught.value)
+
+
+def _by_one_sample(mu, logvar):
+    q = torch.distributions.Normal(mu, (0.5 * logvar).exp(), validate_args=False)
+    z = q.rsample()
+    return (q.log_prob(z) - torch.distributions.Normal(0.0, 1.0).log_prob(z)).sum(1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _by_samples,
+        _by_one_sample,
+        lambda mu, logvar: _by_samples(mu, logvar).detach(),
+        lambda mu, logvar: _by_samples(mu, logvar).mean(),
+        lambda mu, logvar: -_by_one_sample(mu, logvar),
+    ],
+)
+def test_a_sampled_estimate_is_told_that_no_draw_is_needed(answer: Any) -> None:
+    assert judge(find("03.1"), answer) == (
+        "Two calls with the same inputs differ: you sampled, and a mean over samples is a Monte Carlo estimate. "
+        "A KL between two distributions with a formula needs no draw."
+    )
+
+
+def test_a_result_that_is_nan_each_time_is_not_called_sampled() -> None:
+    assert "NaN" in judge(find("03.1"), lambda mu, logvar: kl_to_prior(mu, logvar) * torch.nan)
 
 
 def test_kl_to_prior_is_known_and_equals_the_integral() -> None:
