@@ -185,7 +185,7 @@ plotting.show(
     "covers one.",
 )
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
 for x, (mean, width) in best.items():
     evidence, elbo, gap = float(toy.log_evidence(x)), float(toy.elbo(x, mean, width)), float(toy.gap(x, mean, width))
     equal = abs(evidence - elbo - gap) < 1e-4
@@ -235,7 +235,7 @@ plotting.show(
     "around the level line of the closed form",
 )
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
 for size, estimate, error in zip(sizes, estimates, errors, strict=True):
     print(f"{size:6} samples: within 4 standard errors of the closed form: {abs(estimate - exact) < 4 * error}")
 
@@ -445,7 +445,7 @@ plotting.metric_table(
 # What it does bound is another likelihood. The formula is linear in $x_i$, so it is the mean of $-\log p(b \mid z)$ over
 # black and white pictures $b$ whose pixels are drawn white with chance $x_i$.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
 x = (torch.arange(10_000, dtype=torch.float64) + 0.5) / 10_000
 for chance in (0.5 + 1e-6, 0.9, 0.99):
     integral = (chance**x * (1 - chance) ** (1 - x)).mean()
