@@ -650,7 +650,7 @@ plotting.show(
     alt="Three panels with the two-humped density p of the data: q sits on the right hump only; q is one wide hump; q equals p.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.metric_table(
     {
         name: {

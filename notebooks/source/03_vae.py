@@ -509,7 +509,8 @@ plotting.metric_table(
 # Two latents cost fewer nats of KL and copy worse. The row *black or white* is the negative ELBO of black and white
 # pictures. The grey rows bound the same kind of likelihood on average, with an encoder that sees the greys. None of them
 # is the ELBO of a model of grey pictures.
-#
+
+# %% [markdown]
 # The convolutional network comes as far as the dense one with about an eighth of its weights, and no further. It keeps
 # nearly all latents in use. A likely reason: these garments are centred and of one size, so that a dense layer loses
 # little by knowing nothing of shifts.
