@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,7 +45,6 @@ class PointSet:
         shuffle: bool = True,
         drop_last: bool = False,
         skip: int = 0,
-        **_: Any,
     ) -> Iterator[Batch]:
         """Return the batches of one epoch, with the points as ``images``; a point has no mirror image to flip to."""
         where = check_epoch_arguments(len(self), batch_size, drop_last, skip, (-1, 1), device)[0]

@@ -1,7 +1,8 @@
 """Figures of a variational autoencoder on held-out pictures, in nats a picture: its bound, and what that leaves out.
 
 With the likelihood ``"binary"`` the pixels are drawn black or white from the greys by a seeded generator, and with the
-likelihood ``"soft"`` no figure is a bound of a log likelihood, since the cross-entropy of grey pixels is none.
+likelihood ``"soft"`` no figure bounds the log likelihood of grey pictures: the cross-entropy of grey pixels is the mean
+of that of black and white pixels drawn from them, and it is their mean log likelihood that is bounded.
 """
 
 from __future__ import annotations

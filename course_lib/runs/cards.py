@@ -30,8 +30,8 @@ LIMITS = {
     "  tones and genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).",
     "lesson_02": "They draw grey garments of 28 x 28 pixels, or points in a plane.",
     "lesson_03": "They know grey garments, or 4,000 digits, of 28 x 28 pixels, and say little of\n"
-    "  other pictures. With grey pixels as soft targets the figure called negative ELBO bounds no likelihood; that of\n"
-    "  `lesson_03/binary` does.",
+    "  other pictures. With grey pixels as soft targets the negative ELBO bounds the mean log likelihood of\n"
+    "  black and white pictures drawn from the greys, and none of grey pictures.",
 }
 """What the networks of a lesson must not be used for."""
 

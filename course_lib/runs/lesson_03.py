@@ -49,7 +49,7 @@ RUNS = (
     _run("digits", "The same network on 4,000 digits.", VAEConfig(lr=1e-3), digits, epochs=60, batch_size=64),
     _run(
         "binary",
-        "The same network on Fashion-MNIST with pixels drawn black or white, for which the bound is one.",
+        "The same network on Fashion-MNIST with pixels drawn black or white anew at every step.",
         VAEConfig(likelihood="binary"),
     ),
     _run("plane", "Two latents, to see all of them at once.", VAEConfig(latents=2)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course_lib.errors import ExerciseError
-from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.exercises.exercise import Case, Exercise, Mistake
+from course_lib.exercises.gradients import loss_and_gradient
 
 
 def squared_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -43,24 +43,7 @@ def _cases() -> list[Case]:
 def _observe(answer: object, output: Tensor, target: Tensor) -> dict[str, object]:
     """Look at the loss and at the gradient that reaches the output: a loss must let it through."""
     assert callable(answer)
-    leaf = output.clone().requires_grad_()
-    loss = answer(leaf, target)
-    if loss is None:
-        raise ExerciseError(NOTHING)
-    if isinstance(loss, float):
-        raise ExerciseError(
-            "The loss is a Python number. Return the tensor, without `.item()` or `float()`: "
-            "a number has no gradient to train with."
-        )
-    if not isinstance(loss, Tensor):
-        return {"the loss": loss, "its gradient": None}
-    if not loss.requires_grad:
-        raise ExerciseError(
-            "No gradient can flow back from your loss to the output. "
-            "Compute with torch alone, without `detach`, `no_grad` or NumPy."
-        )
-    gradient = torch.autograd.grad(loss.sum(), leaf, allow_unused=True)[0]
-    return {"the loss": loss, "its gradient": torch.zeros_like(output) if gradient is None else gradient}
+    return loss_and_gradient(answer, output, target, where="the output")
 
 
 SQUARED_ERROR = Exercise(

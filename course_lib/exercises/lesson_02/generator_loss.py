@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.errors import ExerciseError
-from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.exercises.exercise import Case, Exercise, Mistake
+from course_lib.exercises.gradients import loss_and_gradient
 
 
 def generator_loss(fake_logits: torch.Tensor) -> torch.Tensor:
@@ -51,24 +51,7 @@ def _cases() -> list[Case]:
 
 def _observe(answer: Callable[..., object], fake_logits: Tensor) -> object:
     """Look at the loss and at the gradient that reaches the logits."""
-    leaf = fake_logits.clone().requires_grad_()
-    loss = answer(leaf)
-    if loss is None:
-        raise ExerciseError(NOTHING)
-    if isinstance(loss, float):
-        raise ExerciseError(
-            "The loss is a Python number. Return the tensor, without `.item()` or `float()`: "
-            "a number has no gradient to train with."
-        )
-    if not isinstance(loss, Tensor):
-        return {"the loss": loss, "its gradient": None}
-    if not loss.requires_grad:
-        raise ExerciseError(
-            "No gradient can flow back from your loss to the logits, so that G cannot learn. "
-            "Compute with torch alone, without `detach`, `no_grad` or NumPy."
-        )
-    gradient = torch.autograd.grad(loss.sum(), leaf, allow_unused=True)[0]
-    return {"the loss": loss, "its gradient": torch.zeros_like(leaf) if gradient is None else gradient}
+    return loss_and_gradient(answer, fake_logits, where="the logits, so that G cannot learn")
 
 
 def _bce(logits: Tensor, label: float) -> Tensor:
