@@ -690,7 +690,7 @@ for ax, (name, title) in zip(axes, collapse, strict=True):
     ax.plot(*mixture.means.T, "o", color="0.75", markersize=7, label="modes of the data")
     ax.plot(*points.T, ".", color=plotting.COLOURS["plum"], markersize=2, label="samples of G")
     ax.set(title=title, xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
-axes[0].legend(loc="center", fontsize=8.5)
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=1.2)
 plotting.show(
     fig,
     alt="Samples (small dots) and modes (grey discs) of seed 0. Ring with a slow D: all samples in one smear. Ring with a fast "
