@@ -49,5 +49,27 @@ class NonSaturating(Saturating):
         return softplus(-fake_logits).mean()
 
 
-LOSSES: dict[str, AdversarialLoss] = {"saturating": Saturating(), "non-saturating": NonSaturating()}
+class LeastSquares:
+    """Distances of D's output from the marks 1 for real and 0 for fake; there is no sigmoid.
+
+    The gradient in the logit grows with the distance from the mark, so that a fake that D is sure of is pulled hardest,
+    and so is one that D takes for "more than real".
+
+    Source: Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation 9; in CycleGAN section 4.
+    """
+
+    def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Return ``E[(D(real) - 1)^2] + E[D(fake)^2]``: 1/2 when D cannot tell them apart and says 1/2."""
+        return (real_logits - 1).square().mean() + fake_logits.square().mean()
+
+    def g_loss(self, fake_logits: Tensor) -> Tensor:
+        """Return ``E[(D(fake) - 1)^2]``."""
+        return (fake_logits - 1).square().mean()
+
+
+LOSSES: dict[str, AdversarialLoss] = {
+    "saturating": Saturating(),
+    "non-saturating": NonSaturating(),
+    "least-squares": LeastSquares(),
+}
 """The adversarial losses by name."""

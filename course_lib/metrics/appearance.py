@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
+from course_lib.metrics.spectrum import cosine_energy, radial_frequencies
 
 if TYPE_CHECKING:
     from course_lib.models.vgg import VGG16Features
@@ -37,11 +38,8 @@ def high_frequency_share(images: Tensor) -> Tensor:
         ShapeError: if the pictures have another shape, type or range.
     """
     check_images(images, channels=(1, 3))
-    x = images.detach().float().cpu()
-    x = x - x.mean(dim=(2, 3), keepdim=True)  # the constant component
-    height, width = x.shape[2:]
-    rows, columns = _cosine_basis(height), _cosine_basis(width)
-    energy = (rows @ x @ columns.T).square().sum(dim=1)
+    height, width = images.shape[2:]
+    energy = cosine_energy(images).sum(dim=1)
     upper = (energy * _upper_half(height, width)).sum(dim=(1, 2))
     total = energy.sum(dim=(1, 2))
     flat = total <= 1e-9 * height * width  # of one colour up to rounding
@@ -127,7 +125,7 @@ def diversity(samples: Tensor, distance: str = "l1", vgg: VGG16Features | None =
         )
     check_images(samples.flatten(0, 1), "samples")
     if distance == "l1":
-        return float(torch.stack([_mean_pairwise_l1(draws.float()) for draws in samples]).mean())
+        return float(torch.stack([mean_pairwise_l1(draws.float()) for draws in samples]).mean())
     if distance == "vgg":
         if vgg is None:
             from course_lib.models.vgg import VGG16Features
@@ -137,8 +135,11 @@ def diversity(samples: Tensor, distance: str = "l1", vgg: VGG16Features | None =
     raise ShapeError(f'There is no distance {distance!r}: choose "l1" or "vgg".')
 
 
-def _mean_pairwise_l1(draws: Tensor) -> Tensor:
-    """Mean over pixels and pairs of (K, ...); sorted, the k-th smallest value enters (2 k - K - 1) times."""
+def mean_pairwise_l1(draws: Tensor) -> Tensor:
+    """Return the mean absolute difference over pixels and over all pairs of K pictures (K, ...), without forming them.
+
+    Sorted, the k-th smallest value of a pixel enters the sum of the differences (2 k - K - 1) times.
+    """
     count = draws.shape[0]
     ranks = torch.arange(1, count + 1, device=draws.device, dtype=draws.dtype)
     weights = (2 * ranks - count - 1) / (count * (count - 1) / 2)
@@ -155,18 +156,6 @@ def _mean_pairwise_vgg(draws: Tensor, vgg: VGG16Features) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _cosine_basis(size: int) -> Tensor:
-    """Return the orthonormal cosine transform (DCT-II) as a matrix: row k has the frequency k / (2 size)."""
-    frequency = torch.arange(size, dtype=torch.float64)[:, None]
-    position = torch.arange(size, dtype=torch.float64)[None, :] + 0.5
-    basis = (torch.pi * frequency * position / size).cos() * (2 / size) ** 0.5
-    basis[0] /= 2**0.5
-    return basis.float()
-
-
-@lru_cache(maxsize=8)
 def _upper_half(height: int, width: int) -> Tensor:
     """Return 1 where the radial frequency is above half the Nyquist frequency, else 0, as (H, W)."""
-    vertical = torch.arange(height)[:, None] / (2 * height)
-    horizontal = torch.arange(width)[None, :] / (2 * width)
-    return ((vertical.square() + horizontal.square()).sqrt() > HALF_NYQUIST).float()
+    return (radial_frequencies(height, width) > HALF_NYQUIST).float()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from course_lib.errors import ShapeError
+from course_lib.models.norms import InstanceNorm
 from course_lib.models.unet import init_pix2pix
 
 
@@ -22,11 +23,12 @@ class PatchGAN(nn.Module):
         y_channels: channels of the picture to be judged.
         base_channels: channels after the first convolution.
         layers: number of stride-2 convolutions.
-        norm: ``"batch"`` as in the paper, or ``"spectral"``: no batch norm, and every convolution is divided by its
-            largest singular value, which keeps D smooth (Miyato et al. 2018, lesson 06).
+        norm: ``"batch"`` as in the paper; ``"instance"`` as in CycleGAN (2,764,737 parameters for 3 channels); or
+            ``"spectral"``: every convolution is divided by its largest singular value, which keeps D smooth (Miyato et
+            al. 2018, lesson 06).
 
     Raises:
-        ShapeError: if ``norm`` is neither.
+        ShapeError: if ``norm`` is none of these.
 
     Source: Isola et al. 2017, section 6.1.2.
     """
@@ -41,10 +43,11 @@ class PatchGAN(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        if norm not in ("batch", "spectral"):
-            raise ShapeError(f"The norm of a PatchGAN is 'batch' or 'spectral', not {norm!r}.")
+        if norm not in ("batch", "instance", "spectral"):
+            raise ShapeError(f"The norm of a PatchGAN is 'batch', 'instance' or 'spectral', not {norm!r}.")
         self.x_channels = x_channels
         self.y_channels = y_channels
+        self.smallest = 3 * 2**layers if layers else 1  # two more convolutions 4x4 take one position each
         channels = x_channels + y_channels
         kernel = 4 if layers else 1
         padding = 1 if layers else 0
@@ -56,8 +59,8 @@ class PatchGAN(nn.Module):
             blocks.append(
                 nn.Conv2d(channels, width, kernel, stride=stride, padding=padding, bias=first or norm != "batch")
             )
-            if not first and norm == "batch":
-                blocks.append(nn.BatchNorm2d(width))
+            if not first and norm != "spectral":
+                blocks.append(nn.BatchNorm2d(width) if norm == "batch" else InstanceNorm())
             blocks.append(nn.LeakyReLU(0.2))
             channels = width
         blocks.append(nn.Conv2d(channels, 1, kernel, stride=1, padding=padding))
@@ -79,7 +82,7 @@ class PatchGAN(nn.Module):
             One logit a patch, ``(N, 1, H', W')``. There is no sigmoid: the losses take logits.
 
         Raises:
-            ShapeError: if the channels or sizes of the pair do not fit.
+            ShapeError: if the channels or sizes of the pair do not fit, or the picture is too small for one logit.
         """
         if self.x_channels == 0:
             pair = y
@@ -94,7 +97,16 @@ class PatchGAN(nn.Module):
             raise ShapeError(
                 f"D takes {self.x_channels} + {self.y_channels} channels, and was given {pair.shape[1]} in all."
             )
+        if min(pair.shape[2:]) < self.smallest:
+            raise ShapeError(
+                f"D judges pictures of at least {self.smallest} x {self.smallest}, not {tuple(pair.shape[2:])}: "
+                "give it fewer layers."
+            )
         return self.body(pair)
+
+
+PATCH_LAYERS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
+"""Side of the patch that one output sees, in pixels: the number of stride-2 convolutions that gives it."""
 
 
 def receptive_field(network: nn.Module) -> int:

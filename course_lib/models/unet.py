@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from course_lib.errors import ShapeError
+
+
+def transposed(in_channels: int, out_channels: int, *, bias: bool) -> nn.Module:
+    """Return the paper's doubling: a transposed convolution, 4x4 with stride 2."""
+    return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
+
+
+def resize(in_channels: int, out_channels: int, *, bias: bool) -> nn.Module:
+    """Return a doubling without checkerboard: each position becomes 2 x 2 equal ones, then a convolution 3x3.
+
+    Source: Odena et al. 2016, "Deconvolution and Checkerboard Artifacts".
+    """
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
+    )
+
+
+UPSAMPLERS: dict[str, Callable[..., nn.Module]] = {"transposed": transposed, "resize": resize}
+"""The ways to double height and width, by name."""
 
 
 class DownBlock(nn.Module):
@@ -34,11 +55,14 @@ class UpBlock(nn.Module):
         in_channels: channels of the input, those of the skip connection included.
         out_channels: channels of the output.
         dropout: chance that a value is set to zero; dropout is the noise z of pix2pix.
+        upsample: one of ``UPSAMPLERS``.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, dropout: float = 0.0, upsample: str = "transposed"
+    ) -> None:
         super().__init__()
-        self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
+        self.conv = UPSAMPLERS[upsample](in_channels, out_channels, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
         self.dropout = nn.Dropout(dropout)
 
@@ -63,6 +87,12 @@ class UNet(nn.Module):
         max_channels: where the doubling stops; ``None`` means ``8 * base_channels``, as in the paper.
         dropout: chance of dropout in the first decoder blocks.
         dropout_blocks: in how many of them; three in the paper.
+        skips: whether the decoder also takes the encoder's outputs. Without them this is the encoder-decoder that the
+            paper compares with: all that G knows of x passes through the innermost positions.
+        upsample: how the decoder doubles: ``"transposed"`` convolutions as in the paper, or ``"resize"``.
+
+    Raises:
+        ShapeError: if there are fewer than two levels, or ``upsample`` is unknown.
 
     Source: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", section 6.1.1.
     """
@@ -77,14 +107,19 @@ class UNet(nn.Module):
         max_channels: int | None = None,
         dropout: float = 0.5,
         dropout_blocks: int = 3,
+        skips: bool = True,
+        upsample: str = "transposed",
     ) -> None:
         super().__init__()
         if levels < 2:
             raise ShapeError(f"A U-Net needs at least 2 levels, not {levels}.")
+        if upsample not in UPSAMPLERS:
+            raise ShapeError(f"A U-Net doubles by {' or '.join(map(repr, UPSAMPLERS))}, not by {upsample!r}.")
         top = max_channels or 8 * base_channels
         widths = [min(base_channels * 2**level, top) for level in range(levels)]
         self.in_channels = in_channels
         self.levels = levels
+        self.skips = skips
         self.down = nn.ModuleList(
             DownBlock(before, after, norm=0 < level < levels - 1)
             for level, (before, after) in enumerate(zip([in_channels, *widths[:-1]], widths, strict=True))
@@ -92,9 +127,10 @@ class UNet(nn.Module):
         self.up = nn.ModuleList()
         for step, level in enumerate(range(levels - 1, 0, -1)):
             # every block but the innermost also takes the encoder's output of its own size
-            before = widths[level] if step == 0 else 2 * widths[level]
-            self.up.append(UpBlock(before, widths[level - 1], dropout=dropout if step < dropout_blocks else 0.0))
-        self.last = nn.ConvTranspose2d(2 * widths[0], out_channels, 4, stride=2, padding=1)
+            before = widths[level] * (2 if skips and step else 1)
+            chance = dropout if step < dropout_blocks else 0.0
+            self.up.append(UpBlock(before, widths[level - 1], dropout=chance, upsample=upsample))
+        self.last = UPSAMPLERS[upsample](widths[0] * (2 if skips else 1), out_channels, bias=True)
         self.apply(init_pix2pix)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -115,14 +151,21 @@ class UNet(nn.Module):
                 f"This U-Net takes (N, {self.in_channels}, H, W) with H and W divisible by {size}, "
                 f"not {tuple(x.shape)}."
             )
-        skips = []
+        encoded = []
         for block in self.down:
             x = block(x)
-            skips.append(x)
-        skips.pop()  # the innermost output goes straight on
+            encoded.append(x)
+        encoded.pop()  # the innermost output goes straight on
         for block in self.up:
-            x = torch.cat([block(x), skips.pop()], dim=1)
+            x = block(x)
+            if self.skips:
+                x = torch.cat([x, encoded.pop()], dim=1)
         return torch.tanh(self.last(x))
+
+
+def unet_256(in_channels: int = 3, out_channels: int = 3) -> UNet:
+    """Return the paper's generator for 256 x 256 pictures: 54,413,955 parameters for 3 to 3 channels."""
+    return UNet(in_channels, out_channels, base_channels=64, levels=8)
 
 
 def init_pix2pix(module: nn.Module) -> None:

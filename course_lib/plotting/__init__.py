@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from course_lib.plotting.charts import bars_with_spread as bars_with_spread
     from course_lib.plotting.charts import curves as curves
     from course_lib.plotting.charts import points_with_spread as points_with_spread
+    from course_lib.plotting.distributions import histogram_plot as histogram_plot
+    from course_lib.plotting.distributions import spectrum_plot as spectrum_plot
     from course_lib.plotting.grids import image_grid as image_grid
     from course_lib.plotting.output import mime_bundle as mime_bundle
     from course_lib.plotting.output import show as show
@@ -30,12 +32,14 @@ _HOME = {
     "apply_style": "style",
     "bars_with_spread": "charts",
     "curves": "charts",
+    "histogram_plot": "distributions",
     "image_grid": "grids",
     "metric_table": "tables",
     "mime_bundle": "output",
     "points_with_spread": "charts",
     "show": "output",
     "show_source": "source",
+    "spectrum_plot": "distributions",
     "subplots": "style",
     "to_png": "output",
 }

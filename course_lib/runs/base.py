@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from course_lib.errors import DataError
 from course_lib.paths import bundled_file, data_dir, manifest
 from course_lib.presets import choose, preset
@@ -54,7 +56,11 @@ class Run:
         start: name of the run whose bundled weights (same seed) the networks start from.
         ema_decay: decay of the moving average of the networks that the system names; the average is bundled.
         matmul: how exact products of matrices must be, see ``fit``.
+        precision: of the networks in training, Fabric's name, see ``fit``.
         evaluate: the held-out figures of a trained system, by name.
+        pictures: what a trained system makes of the held-out inputs that its lesson shows, (K, 3, H, W) in [-1, 1].
+        recorded: keep figures and pictures only, and not the weights, see ``runs.records``.
+        download: whether the data set has to be downloaded first.
     """
 
     name: str
@@ -67,13 +73,17 @@ class Run:
     start: str | None = None
     ema_decay: float = 0.0
     matmul: str = "highest"
+    precision: str = "32-true"
     evaluate: Callable[[Any], dict[str, float]] | None = None
+    pictures: Callable[[Any], Tensor] | None = None
+    recorded: bool = False
+    download: bool = False
 
 
 def _registry() -> dict[str, Run]:
-    from course_lib.runs import lesson_01, lesson_02, lesson_03
+    from course_lib.runs import lesson_01, lesson_02, lesson_03, lesson_10
 
-    return {one.name: one for one in (*lesson_01.RUNS, *lesson_02.RUNS, *lesson_03.RUNS)}
+    return {one.name: one for lesson in (lesson_01, lesson_02, lesson_03, lesson_10) for one in lesson.RUNS}
 
 
 def names() -> list[str]:
@@ -140,7 +150,7 @@ def train(
         for net in run(one.start).inference:
             getattr(system, net).load_state_dict(getattr(before, net).state_dict())
     options: dict[str, Any] = {"epochs": one.sizes.epochs, "batch_size": one.sizes.batch_size, "flip": one.flip}
-    options |= {"ema_decay": one.ema_decay, "matmul": one.matmul}
+    options |= {"ema_decay": one.ema_decay, "matmul": one.matmul, "precision": one.precision}
     if "steps" in changes:
         del options["epochs"]
     options.update(changes)
@@ -151,8 +161,8 @@ def train(
 def publish(name: str, seed: int, system: System, history: History, minutes: float) -> Path:
     """Write the weights that inference needs into ``data/checkpoints``, with how they came about in the header.
 
-    Weights are stored in 8 bits (one scale an output channel), so that all lessons together stay small.
-    Rerun ``data/build/manifest.py`` afterwards.
+    Of a run that is only recorded, its held-out figures are written instead. Weights are stored in 8 bits (one scale
+    an output channel), so that all lessons together stay small. Rerun ``data/build/manifest.py`` afterwards.
 
     Args:
         name: see ``names()``.
@@ -167,6 +177,10 @@ def publish(name: str, seed: int, system: System, history: History, minutes: flo
     from course_lib.training import save_weights
 
     one = run(name)
+    if one.recorded:
+        from course_lib.runs.records import publish_record
+
+        return publish_record(name, seed, system, history, minutes)
     state = {f"{net}.{key}": value for net in one.inference for key, value in system.averaged(net).state_dict().items()}
     metadata = {
         "run": name,

@@ -7,7 +7,7 @@ from course_lib.data.super_resolution import super_resolution_pairs
 from course_lib.models.srresnet import SRResNet
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.evaluate import enlarging_figures, outline_figures, outline_figures_all
-from course_lib.systems.conditional_gan import ConditionalGAN, ConditionalGANConfig
+from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 from course_lib.systems.regression import Regression, RegressionConfig
 
 
@@ -40,8 +40,19 @@ ENLARGING = RunSizes(smoke_epochs=1, cpu_epochs=12, gpu_epochs=100, batch_size=1
 
 # The whole 64 x 64 picture is one patch, so that D also sees whether the tone is the same everywhere. Spectral
 # normalisation and an averaged generator are departures from pix2pix that keep a run of minutes stable.
-ADVERSARY = ConditionalGANConfig(
-    lambda_l1=200.0, lr=1e-3, d_lr=2e-4, dropout=0.1, dropout_blocks=1, patch_layers=3, d_norm="spectral"
+ADVERSARY = Pix2PixConfig(
+    x_channels=1,
+    base_channels=32,
+    max_channels=96,
+    levels=5,
+    dropout=0.1,
+    dropout_blocks=1,
+    patch_layers=3,
+    d_channels=32,
+    d_norm="spectral",
+    lambda_l1=200.0,
+    lr=1e-3,
+    d_lr=2e-4,
 )
 
 RUNS = (
@@ -64,7 +75,7 @@ RUNS = (
     Run(
         "lesson_01/gan",
         "Outline to 3D emoji by L1 and an adversary that sees the outline, started from the MAE network.",
-        lambda: ConditionalGAN(ADVERSARY),
+        lambda: Pix2Pix(ADVERSARY),
         toned_pairs,
         ADVERSARIAL,
         start="lesson_01/mae",

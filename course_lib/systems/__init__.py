@@ -10,8 +10,8 @@ _HOMES = {
     "adam": "base",
     "Regression": "regression",
     "RegressionConfig": "regression",
-    "ConditionalGAN": "conditional_gan",
-    "ConditionalGANConfig": "conditional_gan",
+    "Pix2Pix": "pix2pix",
+    "Pix2PixConfig": "pix2pix",
 }
 
 __all__ = list(_HOMES)

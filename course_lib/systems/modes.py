@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from torch import nn
 
 _DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+_BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @contextmanager
@@ -24,20 +25,31 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def inference(network: nn.Module, *, dropout: bool = False) -> Iterator[None]:
-    """Inside the block the network is in eval mode; with ``dropout`` its dropout stays on, as the noise z of pix2pix.
+def inference(network: nn.Module, *, dropout: bool = False, batch_statistics: bool = False) -> Iterator[None]:
+    """Inside the block the network is in eval mode, but for what is asked to stay as it is in training.
 
-    Batch norm uses its running statistics in both cases, so that one picture's output does not depend on the others
-    of its batch. Afterwards every module is back in the mode it had.
+    Afterwards every module is back in the mode it had, and running statistics are what they were.
+
+    Args:
+        network: whose modules are switched.
+        dropout: leave dropout on, as the noise z of pix2pix.
+        batch_statistics: let batch norm take mean and variance of the batch at hand, as pix2pix does at test time.
+            Otherwise it uses its running statistics, and one picture's output does not depend on its neighbours.
     """
     before = {module: module.training for module in network.modules()}
+    tracked = {}
     network.eval()
-    if dropout:
-        for module in network.modules():
-            if isinstance(module, _DROPOUT):
-                module.train()
+    for module in network.modules():
+        if dropout and isinstance(module, _DROPOUT):
+            module.train()
+        if batch_statistics and isinstance(module, _BATCH_NORM):
+            tracked[module] = module.track_running_stats, module.running_mean, module.running_var
+            # without running statistics, batch norm in eval mode has only those of the batch
+            module.track_running_stats, module.running_mean, module.running_var = False, None, None
     try:
         yield
     finally:
+        for norm, (flag, mean, variance) in tracked.items():
+            norm.track_running_stats, norm.running_mean, norm.running_var = flag, mean, variance
         for module, mode in before.items():
             module.training = mode

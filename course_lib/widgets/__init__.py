@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from course_lib.widgets.cycle_slider import cycle_explorer as cycle_explorer
+    from course_lib.widgets.drawing import draw_and_translate as draw_and_translate
     from course_lib.widgets.explorer import Explorer as Explorer
     from course_lib.widgets.explorer import Picture as Picture
     from course_lib.widgets.latent_sliders import latent_explorer as latent_explorer
@@ -19,6 +21,8 @@ _HOMES = {
     "Picture": "explorer",
     "answer_weights": "weighted_answers",
     "beta_slider": "rate_slider",
+    "cycle_explorer": "cycle_slider",
+    "draw_and_translate": "drawing",
     "game_player": "recorded_game",
     "latent_explorer": "latent_sliders",
 }

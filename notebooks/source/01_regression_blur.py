@@ -37,7 +37,7 @@ from course_lib.losses.reconstruction import distance_to_interval, mae_minimiser
 from course_lib.metrics.answers import AnswerJudge, exact_minimisers, nearest_answer, rms
 from course_lib.presets import choose
 from course_lib.runs.evaluate import draws_of, enlarged, enlarging_figures
-from course_lib.systems.conditional_gan import ConditionalGAN
+from course_lib.systems.pix2pix import Pix2Pix
 from course_lib.systems.regression import Regression
 from course_lib.training import fit
 from course_lib.widgets import answer_weights
@@ -321,7 +321,7 @@ history = fit(
 # The $L_1$ term ($\lambda$ its weight) keeps $G$ near the target while $D$ is still bad at its task.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
-plotting.show_source(ConditionalGAN.training_step)
+plotting.show_source(Pix2Pix.training_step)
 
 # %% [markdown]
 # Three lines decide whether this step is right: `detach` keeps D's loss away from G, `frozen` keeps G's loss away from
@@ -331,7 +331,7 @@ plotting.show_source(ConditionalGAN.training_step)
 
 # %%
 torch.manual_seed(0)
-players = ConditionalGAN(runs.run("lesson_01/gan").system().config)
+players = Pix2Pix(runs.run("lesson_01/gan").system().config)
 history = fit(players, train_pairs, epochs=choose(smoke=0.1, cpu=2, gpu=30), batch_size=16, seed=0, device=device)
 fig = plotting.curves(history, names=["d_loss", "g_adversarial", "l1"], smooth=20)
 plotting.show(

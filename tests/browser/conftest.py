@@ -1,13 +1,42 @@
-"""One headless Chromium for all tests here; where there is none, they are left out by name."""
+"""One headless Chromium and one JupyterLab for all tests here; without a browser they are left out by name."""
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
+from course_lib.publishing.settings import this_house
 from course_lib.publishing.slides import browser_flags, find_browser
+
+TOKEN = "only-for-this-test"
+START_SECONDS = 120
+RUN_SECONDS = 600
+CLICKS = 3  # on "Run All Cells", at most
+UNHEARD_SECONDS = 30  # after a click: by then a first cell has begun, or the click is lost
+STILL_SECONDS = 120  # nothing changes and the kernel is not busy: an answer is lost
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
+# The prompts, whether an error has stopped the run, and how much there is to see.
+LOOK = """() => ({
+  prompts: [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map((prompt) => prompt.textContent),
+  stopped: document.querySelector("[data-mime-type='application/vnd.jupyter.error']") !== null,
+  dialogs: [...document.querySelectorAll('.jp-Dialog')].map((dialog) => dialog.textContent),
+  shown: [...document.querySelectorAll('.jp-OutputArea')].map((area) => area.innerHTML.length).join(),
+})"""
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +50,181 @@ def chromium() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=program, args=browser_flags())
         yield browser
         browser.close()
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: its address, its root folder and the file with its log."""
+
+    address: str
+    folder: Path
+    log: Path
+
+    def write(self, name: str, *cells: str) -> str:
+        """Write a notebook of some code cells; return its path for ``run``."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, self.folder / "notebooks" / name)
+        return f"notebooks/{name}"
+
+    def open(self, page: Any, path: str) -> None:
+        """Open a notebook, with the kernel that it has or a fresh one."""
+        page.goto(f"{self.address}/lab/tree/{path}?token={TOKEN}&reset")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+
+    def save(self, page: Any) -> None:
+        """Save the open notebook with its outputs."""
+        page.locator(".jp-NotebookPanel-toolbar [data-command='docmanager:save']").click()
+        page.wait_for_selector(".lm-TabBar-tab.jp-mod-current:not(.jp-mod-dirty)")
+
+    def run(self, page: Any, path: str) -> None:
+        """Open a notebook, run all its cells, and wait until the last has ended.
+
+        A notebook that was just opened has a fresh kernel, so nothing is restarted. A click may still be lost, for
+        instance where the page has not yet heard from the kernel: then it is made again.
+        """
+        self.open(page, path)
+        opened = time.monotonic()
+        while not (self.state(path) == "idle" and page.locator(READY).count()):
+            if time.monotonic() > opened + START_SECONDS:
+                break  # perhaps only the news of it was lost: the cells will tell
+            page.wait_for_timeout(200)
+        end = time.monotonic() + RUN_SECONDS
+        clicks, clicked, changed, before = 0, 0.0, 0.0, None
+        while not finished(look := page.evaluate(LOOK)) or not clicks:
+            now = time.monotonic()
+            assert now < end, self.report(page, path, f"the cells have not ended after {clicks} clicks")
+            if look != before:
+                before, changed = look, now
+            unheard = not begun(look) and now - clicked > UNHEARD_SECONDS
+            still = now - max(clicked, changed) > STILL_SECONDS
+            if not clicks or (clicks < CLICKS and (unheard or still) and self.state(path) != "busy"):
+                click_run_all(page)
+                clicks, clicked = clicks + 1, time.monotonic()
+            page.wait_for_timeout(200)
+
+    def state(self, path: str) -> str:
+        """Return what the server knows of a notebook's kernel: idle, busy, starting, or that there is none."""
+        sessions = json.loads(self.ask("sessions"))
+        states = [one["kernel"] for one in sessions if one["path"] == path and one["kernel"]]
+        if not states:
+            return "no kernel"
+        return str(states[0]["execution_state"]) if states[0].get("connections") else "not connected"
+
+    def end_kernels(self) -> None:
+        """End all kernels, so that none takes memory from the next test."""
+        for session in json.loads(self.ask("sessions")):
+            self.ask(f"sessions/{session['id']}", method="DELETE")
+
+    def ask(self, what: str, method: str = "GET") -> bytes:
+        """Return the answer of the server's API."""
+        headers = {"Authorization": f"token {TOKEN}"}
+        request = urllib.request.Request(f"{self.address}/api/{what}", headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return reply.read()
+
+    def report(self, page: Any, path: str, fault: str) -> str:
+        """Return what to say of a notebook that did not run."""
+        look = page.evaluate(LOOK)
+        log = self.log.read_text(errors="replace")[-2000:]
+        return (
+            f"{path}: {fault}; kernel {self.state(path)}, indicator {page.locator(READY).count() == 1}, "
+            f"prompts {look['prompts']}, dialogs {look['dialogs']}; end of the server's log:\n{log}"
+        )
+
+    @staticmethod
+    def errors(page: Any) -> list[str]:
+        """Return all that went wrong in the open notebook: errors of cells, what widgets say in place of a figure."""
+        kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
+        places = [f"[data-mime-type='{kind}']" for kind in kinds] + [".jupyter-widgets [role='alert']"]
+        found = page.locator(", ".join(places)).all_inner_texts()
+        found += page.get_by_text("Error displaying widget").all_inner_texts()
+        return [text[:300] for text in found if text.strip()]
+
+
+READY = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+
+
+def click_run_all(page: Any) -> None:
+    """Choose "Run All Cells" from the menu."""
+    page.keyboard.press("Escape")  # a menu that an earlier click has left open
+    page.get_by_role("menuitem", name="Run", exact=True).first.click()
+    page.locator("[data-command='runmenu:run-all']").click()
+
+
+def begun(look: dict[str, Any]) -> bool:
+    """Return whether a cell waits or has run."""
+    return any("*" in text or any(map(str.isdigit, text)) for text in look["prompts"])
+
+
+def finished(look: dict[str, Any]) -> bool:
+    """Return whether no cell waits, and either all have a number or one has stopped the run."""
+    if any("*" in text for text in look["prompts"]):
+        return False
+    return look["stopped"] or all(any(map(str.isdigit, text)) for text in look["prompts"])
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Serve the learner's notebooks without outputs, at the smoke preset, with no settings of this machine."""
+    folder = tmp_path_factory.mktemp("lab")
+    served = folder / "served" / "notebooks"
+    served.mkdir(parents=True)
+    for path in this_house().notebooks.glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, served / path.name)
+    settings = folder / "settings" / "@jupyterlab"
+    for name, values in SETTINGS.items():
+        path = settings / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
+    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={served.parent}"]
+    if hasattr(os, "getuid") and os.getuid() == 0:
+        command.append("--allow-root")
+    environment = {
+        **os.environ,
+        "COURSE_PRESET": "smoke",
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        **{f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")},
+    }
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, cwd=served.parent, stdout=log, stderr=subprocess.STDOUT)
+    running = Lab(f"http://127.0.0.1:{port}", served.parent, folder / "log")
+    try:
+        end = time.monotonic() + START_SECONDS
+        while not answers(running):
+            assert server.poll() is None, running.log.read_text()[-2000:]
+            assert time.monotonic() < end, "JupyterLab did not start"
+            time.sleep(0.3)
+        yield running
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def answers(lab: Lab) -> bool:
+    """Return whether the server answers."""
+    try:
+        return bool(lab.ask("status"))
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def page(chromium: Any, lab: Lab) -> Iterator[Any]:
+    """Return an empty page of its own; the kernels that it started end with it."""
+    context = chromium.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(START_SECONDS * 1000)
+    yield context.new_page()
+    context.close()
+    lab.end_kernels()

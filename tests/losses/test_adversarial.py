@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from course_lib.losses.adversarial import LOSSES, NonSaturating, Saturating
+from course_lib.losses.adversarial import LOSSES, LeastSquares, NonSaturating, Saturating
 
 LOGITS = st.lists(st.floats(-20, 20), min_size=1, max_size=8)
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+OF_2014 = {name: LOSSES[name] for name in ("saturating", "non-saturating")}
+each_of_2014 = pytest.mark.parametrize("loss", OF_2014.values(), ids=OF_2014.keys())
 
 
 def d(logits):
@@ -28,10 +30,11 @@ def gradient(function, logits):
     return torch.autograd.grad(function(logits), logits)[0]
 
 
-def test_the_two_losses_by_name():
+def test_the_losses_by_name():
     assert {name: type(loss) for name, loss in LOSSES.items()} == {
         "saturating": Saturating,
         "non-saturating": NonSaturating,
+        "least-squares": LeastSquares,
     }
 
 
@@ -41,12 +44,12 @@ def test_formula_in_float64(real, fake):
     # 1 - d(l) is written d(-l): for large l the subtraction itself would round away the answer
     for_d = float(-torch.log(d(real)).mean() - torch.log(d(-fake)).mean())
     for_g = {"saturating": float(torch.log(d(-fake)).mean()), "non-saturating": float(-torch.log(d(fake)).mean())}
-    for name, loss in LOSSES.items():
+    for name, loss in OF_2014.items():
         assert loss.d_loss(real, fake) == pytest.approx(for_d, rel=1e-9, abs=1e-12)
         assert loss.g_loss(fake) == pytest.approx(for_g[name], rel=1e-9, abs=1e-12)
 
 
-@each_loss
+@each_of_2014
 def test_d_loss_is_a_cross_entropy(loss):
     real, fake = torch.randn(5, dtype=torch.float64), torch.randn(7, dtype=torch.float64)
     ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
@@ -54,7 +57,7 @@ def test_d_loss_is_a_cross_entropy(loss):
     assert loss.d_loss(real, fake).item() == pytest.approx(expected.item(), rel=1e-12)
 
 
-@each_loss
+@each_of_2014
 def test_log_4_when_d_cannot_tell(loss):
     assert loss.d_loss(torch.zeros(5), torch.zeros(7)).item() == pytest.approx(math.log(4))
 
@@ -98,7 +101,7 @@ def test_the_formula_as_it_stands_is_not_finite_far_out(wrong):
     assert not all(math.isfinite(value) for value in values)
 
 
-@each_loss
+@each_of_2014
 def test_values_far_out(loss):
     """A D that is wrong with logit l pays |l|; one that is right pays nothing."""
     sure, wrong = torch.tensor([1e4]), torch.tensor([-1e4])
@@ -132,7 +135,7 @@ def test_it_is_in_the_logit_that_the_gradient_vanishes_and_not_in_d():
 
 def test_both_push_the_logit_of_a_fake_up():
     logits = torch.linspace(-5, 5, 11)
-    for loss in LOSSES.values():
+    for loss in OF_2014.values():
         assert (gradient(loss.g_loss, logits) < 0).all()
     # the common slip, the sign of E15: to maximise -log D pushes it down
     assert (gradient(lambda fake: -NonSaturating().g_loss(fake), logits) > 0).all()
@@ -152,7 +155,7 @@ def test_wrong_variants_are_seen(wrong):
     real, fake = double(2.0, 0.5), double(-1.0, 0.3, -2.0)
     right = (math.log1p(math.exp(-2)) + math.log1p(math.exp(-0.5))) / 2
     right += (math.log1p(math.exp(-1)) + math.log1p(math.exp(0.3)) + math.log1p(math.exp(-2))) / 3
-    for loss in LOSSES.values():
+    for loss in OF_2014.values():
         assert loss.d_loss(real, fake).item() == pytest.approx(right, rel=1e-12)
     assert wrong(real, fake).item() != pytest.approx(right, rel=1e-3)
 
@@ -163,3 +166,90 @@ def test_any_shape_and_the_mean_over_all_of_it(loss):
     assert loss.g_loss(patches).shape == loss.d_loss(patches, patches).shape == ()
     assert loss.g_loss(patches).item() == pytest.approx(loss.g_loss(patches.flatten()).item(), rel=1e-12)
     assert loss.g_loss(patches.repeat(2, 1, 1, 1)).item() == pytest.approx(loss.g_loss(patches).item(), rel=1e-12)
+
+
+# Least squares: D's output is held against the marks 1 and 0, without a sigmoid.
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+@given(real=LOGITS, fake=LOGITS)
+def test_least_squares_by_hand(real, fake):
+    loss = LeastSquares()
+    for_d = mean([(r - 1) ** 2 for r in real]) + mean([f**2 for f in fake])
+    assert loss.d_loss(double(*real), double(*fake)).item() == pytest.approx(for_d, rel=1e-9, abs=1e-12)
+    assert loss.g_loss(double(*fake)).item() == pytest.approx(mean([(f - 1) ** 2 for f in fake]), rel=1e-9, abs=1e-12)
+
+
+def test_least_squares_at_marked_places():
+    loss = LeastSquares()
+    assert loss.d_loss(double(1, 1), double(0, 0, 0)).item() == 0
+    assert loss.d_loss(double(0.5, 0.5), double(0.5)).item() == 0.5  # D cannot tell: not halved in here
+    assert loss.d_loss(double(0), double(1)).item() == 2
+    assert (loss.g_loss(double(1)).item(), loss.g_loss(double(0)).item(), loss.g_loss(double(3)).item()) == (0, 1, 4)
+
+
+@given(real=LOGITS, fake=LOGITS)
+def test_least_squares_gradients(real, fake):
+    """Twice the distance from the mark, over the number: largest where D is sure of a fake."""
+    loss, real, fake = LeastSquares(), double(*real), double(*fake)
+    assert torch.allclose(gradient(loss.g_loss, fake), 2 * (fake - 1) / len(fake), atol=1e-12)
+    for_fake, for_real = (
+        gradient(lambda f: loss.d_loss(real, f), fake),
+        gradient(lambda r: loss.d_loss(r, fake), real),
+    )
+    assert torch.allclose(for_fake, 2 * fake / len(fake), atol=1e-12)
+    assert torch.allclose(for_real, 2 * (real - 1) / len(real), atol=1e-12)
+
+
+def test_where_d_is_sure_least_squares_pulls_hardest_and_it_pulls_back_what_is_too_real():
+    slopes = gradient(LeastSquares().g_loss, double(-30.0, -3.0, 1.0, 3.0)) * 4
+    assert slopes.tolist() == pytest.approx([-62, -8, 0, 4])
+    assert gradient(NonSaturating().g_loss, double(3.0)).item() < 0  # where the other loss still pushes up
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.2, 0.2), (0.9, 0.1), (0.3, 0.05), (0.5, 0.0), (0.0, 0.4)])
+def test_the_best_d_of_least_squares_is_the_share_of_real(p, q):
+    """Pointwise ``p (D - 1)^2 + q D^2`` is least at p / (p + q): the output itself, with no sigmoid."""
+    output = torch.linspace(-1, 2, 3001, dtype=torch.float64)
+    loss = LeastSquares()
+    cost = [p * loss.d_loss(one, double(0.0)) + q * loss.d_loss(double(1.0), one) for one in output.split(1)]
+    best = output[int(torch.stack(cost).argmin())].item()
+    assert best == pytest.approx(p / (p + q), abs=1e-3)
+    at_best = gradient(lambda d_of_x: p * (d_of_x - 1).square().sum() + q * d_of_x.square().sum(), double(p / (p + q)))
+    assert at_best.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_d_s_best_loss_is_highest_where_p_equals_q():
+    """``sum p q / (p + q)``: 1/2 where the two agree and D is lost, and less anywhere else."""
+    loss, p = LeastSquares(), double(0.5, 0.3, 0.2)
+
+    def value(q):
+        best = p / (p + q)
+        return sum(
+            float(p[i] * loss.d_loss(best[i : i + 1], double(0)) + q[i] * loss.d_loss(double(1), best[i : i + 1]))
+            for i in range(3)
+        )
+
+    assert value(p) == pytest.approx(0.5)
+    assert all(value(q) < 0.5 for q in (double(0.4, 0.4, 0.2), double(0.2, 0.3, 0.5), double(1.0, 0.0, 0.0)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda real, fake: LeastSquares().d_loss(fake, real),
+        lambda real, fake: 0.5 * LeastSquares().d_loss(real, fake),
+        lambda real, fake: LeastSquares().d_loss(torch.sigmoid(real), torch.sigmoid(fake)),
+        lambda real, fake: (real - 1).square().mean() + (fake + 1).square().mean(),  # the marks 1 and -1
+        lambda real, fake: (real - 1).square().sum() + fake.square().sum(),
+        lambda real, fake: Saturating().d_loss(real, fake),  # E10: "least squares", and then the logarithms
+    ],
+)
+def test_wrong_variants_of_least_squares_are_seen(wrong):
+    real, fake = double(2.0, 0.5), double(-1.0, 0.3, -2.0)
+    right = (1 + 0.25) / 2 + (1 + 0.09 + 4) / 3
+    assert LeastSquares().d_loss(real, fake).item() == pytest.approx(right, rel=1e-12)
+    assert wrong(real, fake).item() != pytest.approx(right, rel=1e-3)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from course_lib.errors import ShapeError
-from course_lib.models.patchgan import PatchGAN, receptive_field
+from course_lib.models.norms import InstanceNorm
+from course_lib.models.patchgan import PATCH_LAYERS, PatchGAN, receptive_field
 
 
 def test_the_70_pixel_network_has_the_papers_size():
@@ -71,3 +72,47 @@ def test_spectral_norm_bounds_every_convolution():
         if isinstance(module, torch.nn.Conv2d):
             largest = torch.linalg.matrix_norm(module.weight.flatten(1), ord=2)
             assert largest.item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_table_of_patches_agrees_with_the_networks():
+    assert {side: receptive_field(PatchGAN(layers=n, base_channels=2)) for side, n in PATCH_LAYERS.items()} == {
+        side: side for side in (1, 16, 34, 70, 142, 286)
+    }
+
+
+def test_instance_norm_has_no_parameters_and_its_convolutions_have_biases():
+    """CycleGAN's: 3 channels, four biases for the six scales and shifts."""
+    network = PatchGAN(0, 3, norm="instance")
+    convolutions = 3 * 64 * 16 + 64 * 128 * 16 + 128 * 256 * 16 + 256 * 512 * 16 + 512 * 16
+    biases = 64 + 128 + 256 + 512 + 1
+    assert sum(p.numel() for p in network.parameters()) == convolutions + biases == 2_764_737
+    kinds = [type(layer) for layer in network.body]
+    assert kinds.count(InstanceNorm) == 3
+    assert kinds[1] is torch.nn.LeakyReLU  # the first block is not normalised
+    assert kinds[-1] is torch.nn.Conv2d
+
+
+def test_with_instance_norm_real_and_fake_can_be_judged_in_one_pass():
+    one, other = torch.randn(3, 3, 32, 32), 2 * torch.randn(3, 3, 32, 32)
+    together = {}
+    for norm in ("instance", "batch"):
+        torch.manual_seed(0)
+        network = PatchGAN(0, 3, base_channels=4, layers=2, norm=norm)
+        apart = torch.cat([network(None, one), network(None, other)])
+        together[norm] = (network(None, torch.cat([one, other])) - apart).abs().max().item()
+    assert together["instance"] < 1e-5
+    assert together["batch"] > 1e-3
+
+
+@pytest.mark.parametrize(("layers", "side"), [(0, 1), (1, 6), (2, 12), (3, 24), (5, 96)])
+def test_the_smallest_picture_has_one_logit(layers, side):
+    network = PatchGAN(0, 3, base_channels=2, layers=layers, norm="instance")
+    assert network(None, torch.randn(1, 3, side, side)).shape == (1, 1, 1, 1)
+    if layers:
+        with pytest.raises(ShapeError, match=f"at least {side} x {side}, not .* fewer layers"):
+            network(None, torch.randn(1, 3, side, side - 1))
+
+
+def test_an_unknown_norm_is_refused():
+    with pytest.raises(ShapeError, match="'batch', 'instance' or 'spectral', not 'layer'"):
+        PatchGAN(norm="layer")

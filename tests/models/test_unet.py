@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.errors import ShapeError
-from course_lib.models.unet import UNet
+from course_lib.models.unet import UNet, resize, transposed, unet_256
 
 
 def paper_parameters(in_channels: int, out_channels: int, base: int, levels: int) -> int:
@@ -26,8 +26,8 @@ def count(network: torch.nn.Module) -> int:
 
 def test_the_papers_network_has_the_papers_size():
     with torch.device("meta"):
-        network = UNet()
-    assert count(network) == paper_parameters(3, 3, 64, 8) == 54_413_955
+        networks = UNet(), unet_256()
+    assert [count(network) for network in networks] == [paper_parameters(3, 3, 64, 8)] * 2 == [54_413_955] * 2
 
 
 @pytest.mark.parametrize(("base", "levels"), [(32, 6), (16, 4), (8, 2)])
@@ -87,3 +87,74 @@ def test_dropout_makes_outputs_differ_only_in_train_mode():
 def test_a_wrong_shape_says_what_is_taken(shape):
     with pytest.raises(ShapeError, match=r"takes \(N, 1, H, W\) with H and W divisible by 8"):
         UNet(1, 3, base_channels=4, levels=3)(torch.zeros(shape))
+
+
+def encoder_decoder_parameters(in_channels: int, out_channels: int, base: int, levels: int) -> int:
+    """The same list without skip connections: the decoder takes what the block before it gives."""
+    joined = sum(base * min(2**level, 8) * base * min(2 ** (level - 1), 8) * 16 for level in range(1, levels - 1))
+    return paper_parameters(in_channels, out_channels, base, levels) - joined - base * out_channels * 16
+
+
+@pytest.mark.parametrize(("base", "levels"), [(64, 8), (16, 4), (8, 2)])
+def test_the_encoder_decoder_has_fewer_parameters(base, levels):
+    with torch.device("meta"):
+        network = UNet(1, 3, base_channels=base, levels=levels, skips=False)
+    assert count(network) == encoder_decoder_parameters(1, 3, base, levels)
+
+
+def with_the_innermost_silenced(skips: bool) -> UNet:
+    network = UNet(1, 1, base_channels=4, levels=3, dropout=0.0, skips=skips).eval()
+    with torch.no_grad():
+        network.down[-1].conv.weight.zero_()
+    return network
+
+
+def test_without_skips_x_passes_through_the_innermost_only():
+    """With the innermost output at 0 the encoder-decoder knows nothing of x, and the U-Net still does."""
+    one, other = torch.randn(2, 1, 16, 16), torch.randn(2, 1, 16, 16)
+    blind = with_the_innermost_silenced(skips=False)
+    assert torch.equal(blind(one), blind(other))
+    assert not torch.allclose(with_the_innermost_silenced(True)(one), with_the_innermost_silenced(True)(other))
+    seeing = UNet(1, 1, base_channels=4, levels=3, dropout=0.0, skips=False).eval()
+    assert not torch.equal(seeing(one), seeing(other))
+
+
+@pytest.mark.parametrize("upsample", ["transposed", "resize"])
+@pytest.mark.parametrize("skips", [True, False])
+def test_shapes_of_the_variants(upsample, skips):
+    network = UNet(2, 3, base_channels=4, levels=3, upsample=upsample, skips=skips)
+    assert network(torch.randn(2, 2, 16, 24)).shape == (2, 3, 16, 24)
+
+
+def test_resizing_has_kernels_of_3():
+    """Per doubling 9 weights in the place of 16, and no other difference."""
+    with torch.device("meta"):
+        paper, other = UNet(), UNet(upsample="resize")
+    weights = sum(w.numel() for name, w in paper.named_parameters() if w.dim() == 4 and name[:2] in ("up", "la"))
+    assert count(paper) - count(other) == weights * 7 // 16
+
+
+def checkerboard(upsample) -> float:
+    """Return how much a constant map differs from place to place after doubling, away from the border."""
+    with torch.no_grad():
+        doubled = upsample(4, 2, bias=True).double()(torch.ones(1, 4, 8, 8, dtype=torch.float64))
+    inside = doubled[:, :, 3:-3, 3:-3]
+    return float((inside - inside[:, :, :1, :1]).abs().max())
+
+
+def test_resizing_keeps_a_constant_map_constant_and_the_transposed_convolution_does_not():
+    assert checkerboard(resize) < 1e-12
+    assert checkerboard(transposed) > 1e-2
+
+
+def test_the_transposed_pattern_repeats_every_two_pixels():
+    with torch.no_grad():
+        inside = transposed(4, 2, bias=True)(torch.ones(1, 4, 8, 8))[:, :, 3:-3, 3:-3]
+    assert torch.allclose(inside[:, :, :-2], inside[:, :, 2:], atol=1e-6)
+    assert not torch.allclose(inside[:, :, :-1], inside[:, :, 1:], atol=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"levels": 1}, {"upsample": "bilinear"}])
+def test_what_cannot_be_built_is_refused(options):
+    with pytest.raises(ShapeError, match=r"at least 2 levels, not 1|'transposed' or 'resize', not by 'bilinear'"):
+        UNet(base_channels=2, **options)

@@ -1,4 +1,4 @@
-"""A first conditional GAN for pictures: a U-Net, a PatchGAN that sees the condition, and an L1 term."""
+"""pix2pix: a generator that sees x, a discriminator that sees the pair, and an L1 term."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from course_lib.data.containers import Batch
+from course_lib.errors import ShapeError
 from course_lib.losses.adversarial import NonSaturating
 from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.models.patchgan import PatchGAN
@@ -20,47 +21,61 @@ from course_lib.systems.modes import frozen, inference
 
 
 @dataclass(frozen=True)
-class ConditionalGANConfig:
-    """Sizes, the weight of the L1 term, and the optimisers' settings (the paper's: 2e-4 for both, 0.5)."""
+class Pix2PixConfig:
+    """Sizes, the weights of the two terms, and the optimisers' settings. The default is the paper's, for 256 pixels.
 
-    x_channels: int = 1
+    ``gan_weight=0`` is the paper's "L1", ``lambda_l1=0`` its "cGAN", ``d_sees_x=False`` its "GAN + L1", and
+    ``skips=False`` its encoder-decoder. ``patch_layers`` 0, 1, 3 and 5 are patches of 1, 16, 70 and 286 pixels.
+    """
+
+    x_channels: int = 3
     y_channels: int = 3
-    base_channels: int = 32
-    max_channels: int | None = 96
-    levels: int = 5
+    base_channels: int = 64
+    max_channels: int | None = None
+    levels: int = 8
+    skips: bool = True
+    upsample: str = "transposed"
     dropout: float = 0.5
     dropout_blocks: int = 3
     patch_layers: int = 3
-    d_channels: int = 32
+    d_channels: int = 64
     d_norm: str = "batch"
+    d_sees_x: bool = True
+    gan_weight: float = 1.0
     lambda_l1: float = 100.0
     lr: float = 2e-4
     d_lr: float = 2e-4
     beta1: float = 0.5
 
 
-class ConditionalGAN(System):
+class Pix2Pix(System):
     """Translate x to a picture that D cannot tell from a real answer to x.
 
     ``netG`` (G): U-Net, x and dropout noise z to G(x, z). ``netD`` (D): PatchGAN, the pair (x, y) to one logit a patch.
     G minimises ``-E[log D(x, G(x, z))] + lambda * E[|y - G(x, z)|]``;
     D minimises ``(-E[log D(x, y)] - E[log(1 - D(x, G(x, z)))]) / 2``.
     Departures, declared: the mean of the L1 term is over pixels and channels, as in the authors' code; at inference
-    batch norm uses the running statistics (the authors use those of the test batch, of size one).
+    batch norm uses its running statistics unless ``translate`` is told otherwise (the paper uses those of the test
+    batch, which holds one picture).
 
     Args:
-        config: sizes, the weight ``lambda_l1``, and the optimisers' settings.
+        config: sizes, the weights of the terms, and the optimisers' settings.
+
+    Raises:
+        ShapeError: if both terms of G's loss have weight 0.
 
     Source: Isola et al. 2017, equations 1 to 4; the halved D loss is in section 3.3.
     """
 
-    config: ConditionalGANConfig
+    config: Pix2PixConfig
     adversarial = NonSaturating()
     ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
 
-    def __init__(self, config: ConditionalGANConfig | None = None) -> None:
-        super().__init__(config or ConditionalGANConfig())
+    def __init__(self, config: Pix2PixConfig | None = None) -> None:
+        super().__init__(config or Pix2PixConfig())
         c = self.config
+        if not c.gan_weight and not c.lambda_l1:
+            raise ShapeError("gan_weight and lambda_l1 are both 0, so G has nothing to learn from: set one of them.")
         self.netG = UNet(
             c.x_channels,
             c.y_channels,
@@ -69,9 +84,15 @@ class ConditionalGAN(System):
             levels=c.levels,
             dropout=c.dropout,
             dropout_blocks=c.dropout_blocks,
+            skips=c.skips,
+            upsample=c.upsample,
         )
         self.netD = PatchGAN(
-            c.x_channels, c.y_channels, base_channels=c.d_channels, layers=c.patch_layers, norm=c.d_norm
+            c.x_channels if c.d_sees_x else 0,
+            c.y_channels,
+            base_channels=c.d_channels,
+            layers=c.patch_layers,
+            norm=c.d_norm,
         )
         self.to(memory_format=torch.channels_last)  # for conv + batch norm on a CPU: about twice as fast
 
@@ -88,16 +109,21 @@ class ConditionalGAN(System):
         return {name: constant_then_linear(one, total_steps) for name, one in optimizers.items()}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
-        """Return a random batch of the right channels, 64 x 64."""
+        """Return a random batch of the right channels: 64 x 64, or larger where the U-Net or D needs it."""
         c = self.config
-        x = torch.randn(batch_size, c.x_channels, 64, 64, device=device)
-        y = torch.randn(batch_size, c.y_channels, 64, 64, device=device)
+        side = max(64, 2**c.levels, 4 * 2**c.patch_layers)
+        x = torch.randn(batch_size, c.x_channels, side, side, device=device)
+        y = torch.randn(batch_size, c.y_channels, side, side, device=device)
         return Batch(index=torch.arange(batch_size), x=x, y=y)
 
     def training_step(self, batch: Any) -> dict[str, Tensor]:
         """Take one step of D, then one of G; return the losses and what D says of real and fake pictures."""
         x, y = batch.x, batch.y
         fake = self.netG(x)
+        l1 = mean_absolute_error(fake, y)
+        if not self.config.gan_weight:  # the paper's "L1" row: there is no second player
+            self.optimizer_step("G", self.config.lambda_l1 * l1)
+            return {"l1": l1.detach()}
 
         # D: the fake is detached, so that this loss cannot reach G; half the loss slows D down, as in the paper.
         real_logits = self.netD(x, y)
@@ -108,9 +134,7 @@ class ConditionalGAN(System):
         # G: D has just moved and stays fixed now; its weights collect no gradient, but the picture does.
         with frozen(self.netD):
             g_adversarial = self.adversarial.g_loss(self.netD(x, fake))
-        l1 = mean_absolute_error(fake, y)
-        g_loss = g_adversarial + self.config.lambda_l1 * l1
-        self.optimizer_step("G", g_loss)
+        self.optimizer_step("G", self.config.gan_weight * g_adversarial + self.config.lambda_l1 * l1)
 
         return {
             "d_loss": d_loss.detach(),
@@ -121,13 +145,14 @@ class ConditionalGAN(System):
         }
 
     @torch.no_grad()
-    def translate(self, x: Tensor, *, noise: bool = True) -> Tensor:
+    def translate(self, x: Tensor, *, noise: bool = True, batch_statistics: bool = False) -> Tensor:
         """Return G(x, z) in [-1, 1] for a condition ``(N, C, H, W)`` in [-1, 1].
 
         Args:
             x: condition.
             noise: draw z, that is keep dropout on; ``False`` gives the mean network, the same output each time.
+            batch_statistics: let batch norm use mean and variance of this very batch, as the paper does.
         """
         network = self.averaged("netG")
-        with inference(network, dropout=noise):
+        with inference(network, dropout=noise, batch_statistics=batch_statistics):
             return network(x)

@@ -1,0 +1,401 @@
+"""Exercise 10.1: the two losses of pix2pix.
+
+Source: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (2017), equations 1 to 4 and
+section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.errors import ExerciseError
+from course_lib.exercises.comparing import describe
+from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.exercises.lesson_10.toys import ToyD
+
+
+def pix2pix_losses(
+    netD: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, fake: torch.Tensor, lambda_l1: float
+) -> dict[str, torch.Tensor]:
+    """Return what D minimises and what G minimises, for one batch.
+
+    Args:
+        netD: D. netD(x, y) judges pairs and returns logits, float32, shape (N, 1, h, w): one for each patch.
+        x: float32, shape (N, C_x, H, W), from -1 to 1, the conditions.
+        y: float32, shape (N, C_y, H, W), from -1 to 1, the targets.
+        fake: float32, the shape of y, the outputs G(x, z); gradients flow back from it to G.
+        lambda_l1: the weight of the L1 term, 0 or more.
+
+    Returns:
+        A dict of two scalar tensors: "d_loss" is half of -E[log D(x, y)] - E[log(1 - D(x, G(x, z)))], "g_loss" is
+        -E[log D(x, G(x, z))] + lambda_l1 * E|y - G(x, z)|. Each E is a mean: over all logits, or over all pixels and
+        channels.
+    """
+    real_logits = netD(x, y)
+    fake_logits = netD(x, fake.detach())  # D's loss need not reach G
+    d_loss = 0.5 * (F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean())
+    g_loss = F.softplus(-netD(x, fake)).mean() + lambda_l1 * (y - fake).abs().mean()
+    return {"d_loss": d_loss, "g_loss": g_loss}
+
+
+def _cases() -> list[Case]:
+    draw = torch.Generator().manual_seed(0)
+
+    def case(label: str, n: int, x_channels: int, size: tuple[int, int], lambda_l1: float, scale: float = 1) -> Case:
+        x = torch.rand((n, x_channels, *size), generator=draw) * 2 - 1
+        y = torch.rand((n, 3, *size), generator=draw) * 2 - 1
+        fake = 0.6 * y + 0.3 * x + 0.1 * torch.rand(y.shape, generator=draw)
+        return Case(label, ToyD(scale), x, y, fake, lambda_l1)
+
+    return [
+        case("two outlines", 2, 1, (6, 8), 100.0),
+        case("three flat pictures", 3, 3, (8, 4), 1.5),
+        case("one pair, and no L1 term", 1, 3, (6, 6), 0.0),
+        case("a D that is utterly sure", 2, 1, (4, 4), 10.0, scale=1e4),
+    ]
+
+
+D_LOSS, D_GRADIENT = "d_loss", "the gradient of d_loss in D's weights"
+G_LOSS, G_GRADIENT = "g_loss", "the gradient of g_loss in the output"
+
+
+def _observe(
+    answer: Callable[..., object], netD: torch.nn.Module, x: Tensor, y: Tensor, fake: Tensor, lambda_l1: float
+) -> object:
+    """Look at both losses, at D's gradient from its own, and at what reaches the output from G's."""
+    fake = fake.clone().requires_grad_()
+    losses = answer(netD, x, y, fake, lambda_l1)
+    if losses is None:
+        raise ExerciseError(NOTHING)
+    if not isinstance(losses, dict) or not {D_LOSS, G_LOSS} <= set(losses):
+        raise ExerciseError(f'Return a dict with the keys "d_loss" and "g_loss"; yours is {describe(losses)}.')
+    for key, where in ((D_LOSS, "D's weights"), (G_LOSS, "the output, so that G cannot learn")):
+        loss = losses[key]
+        if not isinstance(loss, Tensor) or loss.ndim:
+            raise ExerciseError(f"{key} should be a tensor without dimensions, a mean; yours is {describe(loss)}.")
+        if not loss.requires_grad:
+            raise ExerciseError(
+                f"No gradient can flow back from {key} to {where}. "
+                "Compute with torch alone, without `.item()` or `no_grad`."
+            )
+    weights = list(netD.parameters())
+    of_d = torch.autograd.grad(losses[D_LOSS], weights, retain_graph=True, allow_unused=True)
+    of_g = torch.autograd.grad(losses[G_LOSS], fake, allow_unused=True)[0]
+    filled = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, of_d, strict=True)]
+    return {
+        D_LOSS: losses[D_LOSS],
+        D_GRADIENT: torch.cat([g.flatten() for g in filled]),
+        G_LOSS: losses[G_LOSS],
+        G_GRADIENT: torch.zeros_like(fake) if of_g is None else of_g,
+    }
+
+
+Net = torch.nn.Module
+Of = Callable[[Net, Tensor, Tensor, Tensor], Tensor]
+Answer = Callable[[Net, Tensor, Tensor, Tensor, float], dict[str, Tensor]]
+Two = Callable[[Tensor, Tensor], Tensor]
+
+
+def _right_d(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
+    return 0.5 * (F.softplus(-netD(x, y)).mean() + F.softplus(netD(x, fake.detach())).mean())
+
+
+def _right_g(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
+    return F.softplus(-netD(x, fake)).mean()
+
+
+def _right_l1(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
+    return (y - fake).abs().mean()
+
+
+def _d(loss: Of) -> Answer:
+    """Put another loss of D in place of the right one."""
+
+    def answer(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
+        g_loss = _right_g(netD, x, y, fake) + lam * _right_l1(netD, x, y, fake)
+        return {D_LOSS: loss(netD, x, y, fake), G_LOSS: g_loss}
+
+    return answer
+
+
+def _d_logits(loss: Two) -> Answer:
+    """Put another loss of D, a function of its logits for real and for fake, in place of the right one."""
+    return _d(lambda netD, x, y, fake: loss(netD(x, y), netD(x, fake)))
+
+
+def _sum(gan: Tensor, distance: Tensor, lam: float) -> Tensor:
+    return gan + lam * distance
+
+
+def _g(adversarial: Of = _right_g, l1: Of = _right_l1, total: Callable[..., Tensor] = _sum) -> Answer:
+    """Put another adversarial term, another L1 term or another sum of the two into G's loss."""
+
+    def answer(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
+        loss = total(adversarial(netD, x, y, fake), l1(netD, x, y, fake), lam)
+        return {D_LOSS: _right_d(netD, x, y, fake), G_LOSS: loss}
+
+    return answer
+
+
+def _g_logits(loss: Callable[[Tensor], Tensor]) -> Answer:
+    return _g(lambda netD, x, y, fake: loss(netD(x, fake)))
+
+
+def _bce(logits: Tensor, label: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+
+def _seen(real: Of, fake: Of) -> Answer:
+    """Let D's loss be right, of logits that are not."""
+
+    def loss(netD: Net, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+        return 0.5 * (_bce(real(netD, x, y, out), 1) + _bce(fake(netD, x, y, out), 0))
+
+    return _d(loss)
+
+
+def _true(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
+    return netD(x, y)
+
+
+def _made(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
+    return netD(x, fake)
+
+
+def _no_x(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
+    return netD(torch.zeros_like(x), fake)
+
+
+def _exchanged(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
+    right = pix2pix_losses(netD, x, y, fake, lam)
+    return {D_LOSS: right[G_LOSS], G_LOSS: right[D_LOSS]}
+
+
+def _exchanged_from_output(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
+    right = _d_logits(lambda real, made: 0.5 * (_bce(real, 1) + _bce(made, 0)))(netD, x, y, fake, lam)
+    return {D_LOSS: right[G_LOSS], G_LOSS: right[D_LOSS]}
+
+
+def _with_l1_in_d(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
+    right = pix2pix_losses(netD, x, y, fake, lam)
+    return right | {D_LOSS: right[D_LOSS] + lam * (y - fake).abs().mean()}
+
+
+PIX2PIX_LOSSES = Exercise(
+    id="10.1",
+    title="The two losses of pix2pix",
+    kind="derivation to code",
+    task=r"""
+        G translates x, D judges pairs, and each has its loss:
+        $\mathcal{L}_D = \frac12 \left( -\mathbb{E}[\log D(x, y)] - \mathbb{E}[\log(1 - D(x, G(x, z)))] \right)$ and
+        $\mathcal{L}_G = -\mathbb{E}[\log D(x, G(x, z))] + \lambda\, \mathbb{E}\, |y - G(x, z)|$. D sees the condition
+        in both terms, and G is compared with y in the L1 term only. Write `pix2pix_losses(netD, x, y, fake, lambda_l1)`,
+        where `fake` is G(x, z) as the caller has it, and return both in a dict. `netD` returns logits, one for each
+        patch; $D$ in the formulas is their sigmoid. The check looks at both values, at the gradient of D's loss in D's
+        weights and at that of G's loss in the output, also for a D whose logits are in the thousands.
+    """,
+    reference=pix2pix_losses,
+    cases=_cases,
+    observe=_observe,
+    mistakes=(
+        Mistake(
+            "D's loss is not halved. The paper divides it by 2, which slows D down relative to G.",
+            _d_logits(lambda real, made: _bce(real, 1) + _bce(made, 0)),
+            _d_logits(lambda real, made: _bce(real, 1) + 0.5 * _bce(made, 0)),
+            _d_logits(lambda real, made: 0.5 * _bce(real, 1) + _bce(made, 0)),
+        ),
+        Mistake(
+            "A sigmoid too many: the logits pass through it twice. "
+            "`binary_cross_entropy_with_logits`, `softplus` and `logsigmoid` take logits as they are.",
+            _d_logits(lambda real, made: 0.5 * (_bce(real.sigmoid(), 1) + _bce(made.sigmoid(), 0))),
+            _d_logits(lambda real, made: _bce(real.sigmoid(), 1) + _bce(made.sigmoid(), 0)),
+            _g_logits(lambda made: _bce(made.sigmoid(), 1)),
+        ),
+        Mistake(
+            "You took the logarithm of a sigmoid that is rounded to 0 or 1, and it is infinite or loses its gradient. "
+            "Use a function that takes the logits.",
+            _d_logits(lambda real, made: -0.5 * (real.sigmoid().log().mean() + (1 - made.sigmoid()).log().mean())),
+            _d_logits(
+                lambda real, made: (
+                    0.5
+                    * (
+                        F.binary_cross_entropy(real.sigmoid(), torch.ones_like(real))
+                        + F.binary_cross_entropy(made.sigmoid(), torch.zeros_like(made))
+                    )
+                )
+            ),
+            *(
+                _d_logits(
+                    lambda real, made, e=e: (
+                        -0.5 * ((real.sigmoid() + e).log().mean() + (1 - made.sigmoid() + e).log().mean())
+                    )
+                )
+                for e in (1e-8, 1e-12)
+            ),
+            _g_logits(lambda made: -made.sigmoid().log().mean()),
+            _g_logits(lambda made: F.binary_cross_entropy(made.sigmoid(), torch.ones_like(made))),
+            *(_g_logits(lambda made, e=e: -(made.sigmoid() + e).log().mean()) for e in (1e-8, 1e-12)),
+        ),
+        Mistake(
+            "The labels in D's loss are swapped: D would learn to accept outputs and to reject targets.",
+            _d_logits(lambda real, made: 0.5 * (_bce(real, 0) + _bce(made, 1))),
+            _d_logits(lambda real, made: _bce(real, 0) + _bce(made, 1)),
+        ),
+        Mistake(
+            "D's loss has the same label for both kinds of pairs. True pairs should score 1 and outputs 0.",
+            _d_logits(lambda real, made: 0.5 * (_bce(real, 1) + _bce(made, 1))),
+            _d_logits(lambda real, made: 0.5 * (_bce(real, 0) + _bce(made, 0))),
+        ),
+        Mistake(
+            "G's loss has D's label for outputs. G wants D to take its output for real: the label is 1.",
+            _g_logits(lambda made: _bce(made, 0)),
+        ),
+        Mistake(
+            "You used the saturating form, log(1 - D), for G: it has no gradient where D is sure of an output. "
+            "Asked for is -log D.",
+            _g_logits(lambda made: -_bce(made, 0)),
+        ),
+        Mistake(
+            "The sign of an adversarial term is wrong: an optimiser minimises, "
+            "and the logarithms of the paper's equation 1 are maximised.",
+            _d_logits(lambda real, made: -0.5 * (_bce(real, 1) + _bce(made, 0))),
+            _d_logits(lambda real, made: -(_bce(real, 1) + _bce(made, 0))),
+            _g_logits(lambda made: -_bce(made, 1)),
+        ),
+        Mistake(
+            "D's loss lacks one of its two terms. D learns from the true pair and from the output.",
+            *(
+                _d_logits(one)
+                for factor in (0.5, 1.0)
+                for one in (
+                    lambda real, made, f=factor: f * _bce(real, 1),
+                    lambda real, made, f=factor: f * _bce(made, 0),
+                )
+            ),
+        ),
+        Mistake(
+            "In D's loss, D judges the picture without its own x. D sees the condition in both terms: "
+            "`netD(x, y)` and `netD(x, fake)`.",
+            _seen(lambda netD, x, y, fake: netD(torch.zeros_like(x), y), _no_x),
+            _seen(_true, _no_x),
+            _seen(lambda netD, x, y, fake: netD(torch.zeros_like(x), y), _made),
+            _seen(lambda netD, x, y, fake: netD(y, y), lambda netD, x, y, fake: netD(fake, fake)),
+            _seen(_true, lambda netD, x, y, fake: netD(y, fake)),
+            _seen(_true, lambda netD, x, y, fake: netD(fake, fake)),
+        ),
+        Mistake(
+            "In G's loss, D judges the output without its x. The condition comes first, also here: `netD(x, fake)`.",
+            _g(lambda netD, x, y, fake: F.softplus(-_no_x(netD, x, y, fake)).mean()),
+            _g(lambda netD, x, y, fake: F.softplus(-netD(y, fake)).mean()),
+            _g(lambda netD, x, y, fake: F.softplus(-netD(fake, fake)).mean()),
+        ),
+        Mistake(
+            "The pair is the wrong way round: D takes the condition first and the picture to be judged second.",
+            _seen(lambda netD, x, y, fake: netD(y, x), lambda netD, x, y, fake: netD(fake, x)),
+            _seen(_true, lambda netD, x, y, fake: netD(fake, x)),
+            _g(lambda netD, x, y, fake: F.softplus(-netD(fake, x)).mean()),
+        ),
+        Mistake(
+            "In G's loss D judges the target, on which G has no influence. It should judge the output.",
+            _g(lambda netD, x, y, fake: F.softplus(-netD(x, y)).mean()),
+        ),
+        Mistake(
+            "D's loss holds the same pair twice: true pairs in one term, outputs in the other.",
+            _seen(_true, _true),
+            _seen(_made, _made),
+        ),
+        Mistake(
+            "You compare the output with x. The L1 term asks for the target: it is the mean of |y - G(x, z)|.",
+            _g(l1=lambda netD, x, y, fake: (x - fake).abs().mean()),
+        ),
+        Mistake(
+            "You compare x with y, and the output is in neither: this term has no gradient for G. "
+            "The L1 term compares the output with y.",
+            _g(l1=lambda netD, x, y, fake: (x - y).abs().mean()),
+        ),
+        Mistake(
+            "The L1 term is a sum. With a mean over pixels, channels and pictures, lambda does not depend on their "
+            "number.",
+            _g(l1=lambda netD, x, y, fake: (y - fake).abs().sum()),
+            _g(l1=lambda netD, x, y, fake: (y - fake).abs().sum() / len(y)),
+            _g(l1=lambda netD, x, y, fake: (y - fake).abs().mean(dim=0).sum()),
+            _g(l1=lambda netD, x, y, fake: (y - fake).abs().sum(dim=1).mean()),
+        ),
+        Mistake(
+            "An adversarial term is a sum over the logits. Take the mean, or D's size decides how much it counts.",
+            _d_logits(lambda real, made: 0.5 * (F.softplus(-real).sum() + F.softplus(made).sum())),
+            _d_logits(lambda real, made: F.softplus(-real).sum() + F.softplus(made).sum()),
+            _g_logits(lambda made: F.softplus(-made).sum()),
+        ),
+        Mistake(
+            "The third term is a squared error. pix2pix takes L1, whose minimiser is a median and blurs less.",
+            _g(l1=lambda netD, x, y, fake: (y - fake).square().mean()),
+        ),
+        Mistake(
+            "lambda is on the wrong term: it weighs the L1 term, and the adversarial term has weight 1.",
+            _g(total=lambda gan, distance, lam: lam * gan + distance),
+            _g(total=lambda gan, distance, lam: lam * (gan + distance)),
+        ),
+        Mistake(
+            "lambda is missing: with weight 1 the L1 term hardly counts beside the adversarial one.",
+            _g(total=lambda gan, distance, lam: gan + distance),
+        ),
+        Mistake(
+            "The L1 term is missing from G's loss.",
+            _g(total=lambda gan, distance, lam: gan),
+        ),
+        Mistake(
+            "The adversarial term is missing from G's loss.",
+            _g(total=lambda gan, distance, lam: lam * distance),
+            _g(total=lambda gan, distance, lam: lam * distance + 0 * gan),
+        ),
+        Mistake(
+            "You halved G's adversarial term. Only D's loss is halved.",
+            _g(total=lambda gan, distance, lam: 0.5 * gan + lam * distance),
+            _g(total=lambda gan, distance, lam: 0.5 * (gan + lam * distance)),
+        ),
+        Mistake(
+            "The L1 term is in D's loss. D has no influence on it: it belongs to G alone.",
+            _with_l1_in_d,
+        ),
+        Mistake(
+            "In G's loss the output is detached, and what D says of it cannot reach G. "
+            "Detach it in D's loss alone.",
+            _g(lambda netD, x, y, fake: F.softplus(-netD(x, fake.detach())).mean()),
+        ),
+        Mistake(
+            "The L1 term is cut off from G by a `detach`: its value is right, and it teaches nothing.",
+            _g(l1=lambda netD, x, y, fake: (y - fake.detach()).abs().mean()),
+        ),
+        Mistake(
+            "You detached D's logits of the outputs. D then learns from true pairs alone: detach the output instead, "
+            "before D sees it.",
+            _seen(_true, lambda netD, x, y, fake: netD(x, fake).detach()),
+        ),
+        Mistake(
+            "You used the least-squares loss, without any logarithm. That is CycleGAN's, in the next lesson.",
+            _d_logits(lambda real, made: 0.5 * ((real - 1).square().mean() + made.square().mean())),
+            _d_logits(lambda real, made: (real - 1).square().mean() + made.square().mean()),
+            _g_logits(lambda made: (made - 1).square().mean()),
+        ),
+        Mistake(
+            "The two losses are exchanged in the dict.",
+            _exchanged,
+            _exchanged_from_output,
+        ),
+    ),
+    hints=(
+        "D is called three times: on the true pair, on the output for D's loss, and on the output for G's loss. "
+        "Which label does each of the three want, and from which is the output detached?",
+        "With the logit l, D = sigmoid(l), -log D is `F.softplus(-l)` and -log(1 - D) is `F.softplus(l)`. "
+        "`F.binary_cross_entropy_with_logits` with labels of ones or zeros gives the same.",
+        "D: half of `F.softplus(-netD(x, y)).mean()` plus `F.softplus(netD(x, fake.detach())).mean()`.",
+        "G: `F.softplus(-netD(x, fake)).mean() + lambda_l1 * (y - fake).abs().mean()`.",
+    ),
+    why="D is asked about pairs in both terms and learns at half speed, and G is told by D whether its output "
+    "looks right for this x, and by L1 where it is wrong.",
+)

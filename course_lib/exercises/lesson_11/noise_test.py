@@ -1,0 +1,375 @@
+"""Exercise 11.6: is x hidden inside G(x)? A little noise tells.
+
+Source: Chu et al., CycleGAN, a Master of Steganography (2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.errors import ExerciseError
+from course_lib.exercises.comparing import differences
+from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+
+Translate = Callable[[Tensor], Tensor]
+
+
+def noise_test(forward, back, x: torch.Tensor, y: torch.Tensor, sigma: float, noise: torch.Tensor) -> dict[str, float]:
+    """Return what noise costs the way back, from a translated picture and from one that holds no code.
+
+    Args:
+        forward: G, called as forward(x).
+        back: F, called as back(y).
+        x: pictures, shape (N, C, H, W), in [-1, 1].
+        y: the true partners of x, shape (N, C, H, W), in [-1, 1]; G did not make them, so that no x is hidden in them.
+        sigma: the strength of the noise, 0 or more.
+        noise: shape (N, C, H, W), drawn from N(0, 1); the only source of chance.
+
+    Returns:
+        A dict of three numbers, all from mean absolute errors against x: "clean", the error of F(G(x)); "added", by how
+        much it grows when sigma * noise is added to G(x); "added_without_code", by how much the error of F(y) grows
+        when the same is added to y.
+    """
+
+    def error(picture: torch.Tensor) -> float:
+        return (back(picture) - x).abs().mean().item()
+
+    fake_y = forward(x)
+    clean = error(fake_y)
+    return {
+        "clean": clean,
+        "added": error(fake_y + sigma * noise) - clean,
+        "added_without_code": error(y + sigma * noise) - error(y),
+    }
+
+
+def smooth(pictures: Tensor) -> Tensor:
+    """Return pictures whose blocks of 2 x 2 pixels have the mean of the block each."""
+    return F.interpolate(F.avg_pool2d(pictures, 2), scale_factor=2)
+
+
+def honest_pair() -> tuple[Translate, Translate]:
+    """Return a G that darkens (0.8 x, and slightly too bright) and the F that undoes it; noise comes back 1.25-fold."""
+    return (lambda x: 0.8 * x + 0.02), (lambda y: y / 0.8)
+
+
+def cheating_pair(amplitude: float = 0.01) -> tuple[Translate, Translate]:
+    """Return a G that smooths x and hides the lost detail in a faint pattern, and the F that reads the pattern."""
+
+    def forward(x: Tensor) -> Tensor:
+        return 0.5 * smooth(x) + amplitude * (x - smooth(x))
+
+    def back(y: Tensor) -> Tensor:
+        coarse = smooth(y)
+        return (2 * coarse + (y - coarse) / amplitude).clamp(-1, 1)
+
+    return forward, back
+
+
+def checks(shape: tuple[int, int, int, int], draw: torch.Generator) -> Tensor:
+    """Return pictures of fine detail alone: each block of 2 x 2 pixels has two at -1 and two at 1, at random places."""
+    n, c, h, w = shape
+    order = torch.rand((n, c, h // 2, w // 2, 4), generator=draw).argsort(dim=4)
+    blocks = torch.where(order < 2, -1.0, 1.0).reshape(n, c, h // 2, w // 2, 2, 2)
+    return blocks.permute(0, 1, 2, 4, 3, 5).reshape(shape)
+
+
+def _cases() -> list[Case]:
+    draw = torch.Generator().manual_seed(0)
+
+    def noise(shape: tuple[int, int, int, int]) -> Tensor:
+        return torch.randn(shape, generator=draw)
+
+    def honest(label: str, shape: tuple[int, int, int, int], sigma: float) -> Case:
+        x = 2 * torch.rand(shape, generator=draw) - 1
+        return Case(label, *honest_pair(), x, 0.8 * x, sigma, noise(shape))
+
+    def cheating(label: str, shape: tuple[int, int, int, int], sigma: float) -> Case:
+        x = (0.5 * checks(shape, draw) + 0.5 * smooth(2 * torch.rand(shape, generator=draw) - 1)).clamp(-1, 1)
+        return Case(label, *cheating_pair(), x, 0.5 * smooth(x), sigma, noise(shape))
+
+    return [
+        honest("an honest pair", (2, 3, 8, 8), 0.1),
+        cheating("a pair that hides x in a faint pattern", (3, 1, 16, 16), 0.1),
+        cheating("the same with little noise", (2, 3, 8, 8), 0.02),
+        honest("an honest pair with much noise", (4, 1, 6, 10), 0.5),
+        honest("no noise at all", (1, 1, 4, 4), 0.0),
+    ]
+
+
+Answer = Callable[[Translate, Translate, Tensor, Tensor, float, Tensor], dict[str, float]]
+KEYS = ("clean", "added", "added_without_code")
+
+
+def _observe(
+    answer: Answer, forward: Translate, back: Translate, x: Tensor, y: Tensor, sigma: float, noise: Tensor
+) -> object:
+    """Look at the three numbers, and require that the same noise gives the same ones."""
+    found, again = (answer(forward, back, x, y, sigma, noise) for _ in range(2))
+    if found is None:
+        raise ExerciseError(NOTHING)
+    if isinstance(found, dict) and set(KEYS) <= set(found) and differences(again, found):
+        raise ExerciseError(
+            "Two calls with the same inputs differ: you draw noise of your own. Take the `noise` that is given, "
+            "the same for G(x) and for y, or chance alone makes them differ."
+        )
+    return found
+
+
+Parts = Callable[[Translate, Translate, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+
+def _parts(forward: Translate, back: Translate, x: Tensor, y: Tensor, scaled: Tensor) -> tuple[Tensor, ...]:
+    """Return F(G(x)), the same with noise, F(y), and the same with noise."""
+    fake_y = forward(x)
+    return back(fake_y), back(fake_y + scaled), back(y), back(y + scaled)
+
+
+def _with(
+    parts: Callable[..., tuple[Tensor, ...]] = _parts,
+    distance: Distance = lambda a, b: (a - b).abs().mean(),
+    scale: Callable[[float], float] = lambda sigma: sigma,
+    keys: tuple[str, ...] = KEYS,
+) -> Answer:
+    """Return a variant: other pictures, another distance or another noise, in some of the three numbers."""
+
+    def answer(
+        forward: Translate, back: Translate, x: Tensor, y: Tensor, sigma: float, noise: Tensor
+    ) -> dict[str, float]:
+        errors = [float(distance(part, x)) for part in parts(forward, back, x, y, scale(sigma) * noise)]
+        found = dict(zip(KEYS, (errors[0], errors[1] - errors[0], errors[3] - errors[2]), strict=True))
+        right = noise_test(forward, back, x, y, sigma, noise)
+        return {key: found[key] if key in keys else right[key] for key in KEYS}
+
+    return answer
+
+
+def _errors(make: Callable[[float, float, float, float], tuple[float, float, float]], *keys: str) -> Answer:
+    """Return a variant that combines the four right errors in another way, in some of the three numbers."""
+
+    def answer(
+        forward: Translate, back: Translate, x: Tensor, y: Tensor, sigma: float, noise: Tensor
+    ) -> dict[str, float]:
+        errors = [float((part - x).abs().mean()) for part in _parts(forward, back, x, y, sigma * noise)]
+        found = dict(zip(KEYS, make(*errors), strict=True))
+        right = noise_test(forward, back, x, y, sigma, noise)
+        return {key: found[key] if key in (keys or KEYS) else right[key] for key in KEYS}
+
+    return answer
+
+
+def _moved(*keys: str) -> Answer:
+    """Return the variant that measures how far the noise moves the result, and not how far from x it gets."""
+
+    def answer(
+        forward: Translate, back: Translate, x: Tensor, y: Tensor, sigma: float, noise: Tensor
+    ) -> dict[str, float]:
+        clean, noisy, bare, bare_noisy = _parts(forward, back, x, y, sigma * noise)
+        right = noise_test(forward, back, x, y, sigma, noise)
+        found = {"added": (noisy - clean).abs().mean(), "added_without_code": (bare_noisy - bare).abs().mean()}
+        return right | {key: float(found[key]) for key in keys}
+
+    return answer
+
+
+def _against(target: Callable[[Translate, Tensor, Tensor], Tensor]) -> Answer:
+    """Return the variant that compares what comes back with another picture than x."""
+
+    def answer(
+        forward: Translate, back: Translate, x: Tensor, y: Tensor, sigma: float, noise: Tensor
+    ) -> dict[str, float]:
+        parts = _parts(forward, back, x, y, sigma * noise)
+        errors = [float((part - target(forward, x, y)).abs().mean()) for part in parts]
+        return dict(zip(KEYS, (errors[0], errors[1] - errors[0], errors[3] - errors[2]), strict=True))
+
+    return answer
+
+
+def _part(position: int, changed: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, ...]]:
+    """Return the four pictures with one of them replaced."""
+
+    def parts(forward: Translate, back: Translate, x: Tensor, y: Tensor, scaled: Tensor) -> tuple[Tensor, ...]:
+        found = list(_parts(forward, back, x, y, scaled))
+        found[position] = changed(forward, back, x, y, scaled)
+        return tuple(found)
+
+    return parts
+
+
+def _of_another_picture(picture: Callable[[Translate, Translate, Tensor, Tensor], Tensor]) -> Answer:
+    """Return the variant whose picture without a code is another one than y."""
+
+    def parts(forward: Translate, back: Translate, x: Tensor, y: Tensor, scaled: Tensor) -> tuple[Tensor, ...]:
+        other = picture(forward, back, x, y)
+        return *_parts(forward, back, x, y, scaled)[:2], back(other), back(other + scaled)
+
+    return _with(parts, keys=("added_without_code",))
+
+
+NOISE_TEST = Exercise(
+    id="11.6",
+    title="Is x hidden inside G(x)?",
+    kind="open extension",
+    task="""
+        A small cycle loss can be had in two ways: G(x) shows all that F needs, or G hides x in a pattern too faint to
+        see. Noise that nobody sees in a picture destroys the pattern. Write
+        `noise_test(forward, back, x, y, sigma, noise)`, which returns a dict of three numbers: `"clean"`, the mean
+        absolute error of F(G(x)) against x; `"added"`, by how much that error grows when `sigma * noise` is added to
+        G(x); and `"added_without_code"`, by how much the error of F(y) against x grows when the same is added to y, the
+        true partner, which G did not make. Any F suffers from noise; only a code makes the two last numbers differ. Do
+        not clamp the noisy pictures.
+
+        Then put the bundled CycleGAN to the test, with held-out pairs: `system.translate` and `system.translate_back`,
+        `torch.randn` from a generator with a fixed seed, and sigma from 0.01 to 0.3. At which sigma do the two curves
+        part? Does x still come back when G(x) is rounded to 16 levels a channel or blurred a little? Choose a
+        remedy, for example noise on G(x) before F sees it in training, say what you expect of the three numbers,
+        and train with three seeds.
+    """,
+    reference=noise_test,
+    cases=_cases,
+    observe=_observe,
+    mistakes=(
+        Mistake(
+            "The noise is added to x, before G sees it. It belongs between the two translations, on G(x), "
+            "where the code would be.",
+            _with(_part(1, lambda forward, back, x, y, scaled: back(forward(x + scaled)))),
+        ),
+        Mistake(
+            "The noise is added to what came back, after F. Any picture gets worse by that; "
+            "add it to G(x), so that F has to read a noisy picture.",
+            _with(_part(1, lambda forward, back, x, y, scaled: back(forward(x)) + scaled)),
+            _with(
+                lambda forward, back, x, y, scaled: (
+                    back(forward(x)),
+                    back(forward(x)) + scaled,
+                    back(y),
+                    back(y) + scaled,
+                )
+            ),
+        ),
+        Mistake(
+            "The translations are called in the wrong order: x goes through `forward` first, then `back`.",
+            _with(
+                lambda forward, back, x, y, scaled: (
+                    forward(back(x)),
+                    forward(back(x) + scaled),
+                    forward(y),
+                    forward(y + scaled),
+                )
+            ),
+            _with(
+                lambda forward, back, x, y, scaled: (
+                    forward(back(x)),
+                    forward(back(x) + scaled),
+                    back(y),
+                    back(y + scaled),
+                )
+            ),
+        ),
+        Mistake(
+            "You compare what comes back with y or with G(x). It should be x: compare with x in all four errors.",
+            _against(lambda forward, x, y: y),
+            _against(lambda forward, x, y: forward(x)),
+        ),
+        Mistake(
+            "You measured how far noise moves the result, not how much worse it gets. A result that was wrong before "
+            "and is wrong in another way after has moved and is no worse: subtract two errors against x.",
+            _moved("added", "added_without_code"),
+            _moved("added"),
+            _moved("added_without_code"),
+        ),
+        Mistake(
+            "You return the errors with noise themselves. Subtract the error without noise: "
+            "F(y) is not x even when y is clean.",
+            _errors(lambda clean, noisy, bare, bare_noisy: (clean, noisy, bare_noisy)),
+            _errors(lambda clean, noisy, bare, bare_noisy: (clean, noisy, 0.0), "added"),
+            _errors(lambda clean, noisy, bare, bare_noisy: (clean, 0.0, bare_noisy), "added_without_code"),
+        ),
+        Mistake(
+            "You subtract the error of F(G(x)) from that of the noisy y. Each picture has its own start: "
+            "subtract the error of F(y).",
+            _errors(lambda clean, noisy, bare, bare_noisy: (clean, noisy - clean, bare_noisy - clean)),
+        ),
+        Mistake(
+            "The difference has the wrong sign: the error with noise comes first, and the clean one is subtracted.",
+            _errors(lambda clean, noisy, bare, bare_noisy: (clean, clean - noisy, bare - bare_noisy)),
+            _errors(lambda clean, noisy, bare, bare_noisy: (clean, clean - noisy, 0.0), "added"),
+            _errors(lambda clean, noisy, bare, bare_noisy: (clean, 0.0, bare - bare_noisy), "added_without_code"),
+        ),
+        Mistake(
+            "You divided the errors. Where the clean error is near 0, as with a code, a ratio has no bound; "
+            "take the difference.",
+            _errors(
+                lambda clean, noisy, bare, bare_noisy: (
+                    clean,
+                    noisy / clean if clean else float("inf"),
+                    bare_noisy / bare if bare else float("inf"),
+                )
+            ),
+            _errors(lambda clean, noisy, bare, bare_noisy: (clean, noisy / max(clean, 1e-8), 0.0), "added"),
+        ),
+        Mistake(
+            "Your picture without a code is G(x) again, in which the code is. Take y, which G did not make.",
+            _of_another_picture(lambda forward, back, x, y: forward(x)),
+        ),
+        Mistake(
+            "Your picture without a code is x. F expects a y: take the true partner.",
+            _of_another_picture(lambda forward, back, x, y: x),
+        ),
+        Mistake(
+            "Your picture without a code has been through G, as G(F(y)). What G makes may hold a code again: "
+            "give y itself to F.",
+            _of_another_picture(lambda forward, back, x, y: forward(back(y))),
+        ),
+        Mistake(
+            "The noise is not scaled, or not by sigma: add `sigma * noise`. "
+            "The noise has standard deviation 1, and the sum of variances is no matter here.",
+            _with(scale=lambda sigma: 1.0),
+            _with(scale=lambda sigma: sigma**2),
+            _with(scale=lambda sigma: sigma**0.5),
+            _with(scale=lambda sigma: 1.0, keys=("added",)),
+            _with(scale=lambda sigma: 1.0, keys=("added_without_code",)),
+        ),
+        Mistake(
+            "You subtract the noise. That has the same distribution, but the check gives you the noise and adds it.",
+            _with(scale=lambda sigma: -sigma),
+        ),
+        Mistake(
+            "You clamped the noisy pictures to [-1, 1]. At a white or black pixel half of the noise is then lost; "
+            "leave them as they are.",
+            _with(
+                lambda forward, back, x, y, scaled: (
+                    back(forward(x)),
+                    back((forward(x) + scaled).clamp(-1, 1)),
+                    back(y),
+                    back((y + scaled).clamp(-1, 1)),
+                )
+            ),
+        ),
+        Mistake(
+            "You squared the errors. Take the mean of the absolute ones.",
+            _with(distance=lambda a, b: (a - b).square().mean()),
+            _with(distance=lambda a, b: (a - b).square().mean().sqrt()),
+        ),
+        Mistake(
+            "You added the errors of all pixels. Take their mean.",
+            _with(distance=lambda a, b: (a - b).abs().sum()),
+            _with(distance=lambda a, b: (a - b).abs().flatten(1).sum(dim=1).mean()),
+        ),
+    ),
+    hints=(
+        "There are four results of F to compare with x: of G(x) and of y, each without noise and with it.",
+        "A small function `error(picture)`, which gives the mean absolute error of `back(picture)` against x, "
+        "is called four times.",
+        "`error(forward(x) + sigma * noise) - error(forward(x))` is what noise adds. "
+        "What is the same difference for y?",
+        "The third number is `error(y + sigma * noise) - error(y)`. All three are numbers, so `.item()` at the end.",
+    ),
+    why="noise costs any F something, and the cost for a y that G did not make says how much; "
+    "what G(x) loses beyond that was not in what one sees of it.",
+)

@@ -1,0 +1,280 @@
+"""Exercise 11.4: what G gains by collapse and by wrong pairs, with and without the cycle loss.
+
+Source: Zhu et al. (2017), section 3.2: adversarial losses alone cannot say which x belongs to which y.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from course_lib.exercises.exercise import Case, Exercise, Mistake
+
+
+def predicted_losses(scores: torch.Tensor, lambda_cycle: float) -> dict[str, float]:
+    """Predict what G pays for three translations of K pictures, E[(D_Y(G(x)) - 1)^2] + lambda E|F(G(x)) - x|.
+
+    Args:
+        scores: float32, shape (K,), K at least 2: what D_Y says to each of y_1 ... y_K, from 0 to 1.
+        lambda_cycle: the weight of the cycle loss, 0 or more.
+
+    Returns:
+        A dict of four sums: "right" for x_k to y_k, "shifted" for x_k to y_(k+1) and the last to y_1, "collapse" for
+        every x to the y with the highest score, and "caught" for the same after D_Y has found its best answer to it.
+    """
+    k = len(scores)
+    error = (scores - 1).square()
+    lost = lambda_cycle * (k - 1) / k  # F gets the same y for every x, and is right once in K
+    return {
+        "right": error.mean().item(),
+        "shifted": error.mean().item(),  # D_Y sees no pairs, and F can undo the shift
+        "collapse": error.min().item() + lost,
+        "caught": (1 - 1 / (k + 1)) ** 2 + lost,  # the best D_Y: p / (p + q) = (1 / K) / (1 / K + 1)
+    }
+
+
+def play_on_a_ring(lambda_cycle, d_lr, seed=0, steps=1500):
+    """Train a CycleGAN on eight points of a circle; x and y are the same points, and the right partner is the same."""
+    torch.manual_seed(seed)
+
+    def network(outputs):
+        first, second, last = torch.nn.Linear(2, 64), torch.nn.Linear(64, 64), torch.nn.Linear(64, outputs)
+        return torch.nn.Sequential(first, torch.nn.LeakyReLU(0.2), second, torch.nn.LeakyReLU(0.2), last)
+
+    turn = torch.arange(8) / 8 * 2 * torch.pi
+    x = y = torch.stack([turn.cos(), turn.sin()], dim=1)
+    netG, netF, netD_y, netD_x = network(2), network(2), network(1), network(1)
+    g_step = torch.optim.Adam([*netG.parameters(), *netF.parameters()], lr=1e-3, betas=(0.5, 0.999))
+    d_step = torch.optim.Adam([*netD_y.parameters(), *netD_x.parameters()], lr=d_lr, betas=(0.5, 0.999))
+    for _ in range(steps):
+        fake_y, fake_x = netG(x), netF(y)
+        loss = (netD_y(fake_y) - 1).square().mean() + (netD_x(fake_x) - 1).square().mean()
+        cycle = (netF(fake_y) - x).abs().mean() + (netG(fake_x) - y).abs().mean()
+        g_step.zero_grad()
+        (loss + lambda_cycle * cycle).backward()
+        g_step.step()
+        d_loss = sum(
+            0.5 * ((netD(real) - 1).square().mean() + netD(fake.detach()).square().mean())
+            for netD, real, fake in ((netD_y, y, fake_y), (netD_x, x, fake_x))
+        )
+        d_step.zero_grad()
+        d_loss.backward()
+        d_step.step()
+    with torch.no_grad():
+        partner = torch.cdist(netG(x), y).argmin(dim=1)  # the y that each output is nearest to
+        back = (netF(netG(x)) - x).abs().mean().item()
+    right = (partner == torch.arange(8)).sum().item()
+    return {"partner": partner.tolist(), "reached": len(partner.unique()), "right": right, "cycle error": back}
+
+
+def _cases() -> list[Case]:
+    return [
+        Case("GAN alone", torch.tensor([0.5, 0.8, 0.2]), 0.0),
+        Case("the paper's weight", torch.tensor([0.5, 0.8, 0.2]), 10.0),
+        Case("a D_Y that has not made up its mind", torch.full((8,), 0.5), 10.0),
+        Case("two pictures", torch.tensor([0.9, 0.3]), 0.0),
+        Case("two pictures and a small weight", torch.tensor([0.9, 0.3]), 0.4),
+        Case("five pictures", torch.tensor([0.4, 0.7, 0.1, 0.55, 0.6]), 2.0),
+    ]
+
+
+Answer = Callable[[Tensor, float], dict[str, float]]
+Part = Callable[[Tensor, float], float]
+
+
+def _but(**changes: Part) -> Answer:
+    def answer(scores: Tensor, lambda_cycle: float) -> dict[str, float]:
+        changed = {key: change(scores, lambda_cycle) for key, change in changes.items()}
+        return predicted_losses(scores, lambda_cycle) | changed
+
+    return answer
+
+
+def _gan(errors: Callable[[Tensor], Tensor]) -> Answer:
+    """Return a variant with another adversarial term in the two translations that D_Y is held still for."""
+
+    def answer(scores: Tensor, lambda_cycle: float) -> dict[str, float]:
+        error, right = errors(scores), predicted_losses(scores, lambda_cycle)
+        lost = right["collapse"] - (scores - 1).square().min().item()
+        mean = error.mean().item()
+        return right | {"right": mean, "shifted": mean, "collapse": error[scores.argmax()].item() + lost}
+
+    return answer
+
+
+def _mean(scores: Tensor, lambda_cycle: float = 0.0) -> float:
+    return (scores - 1).square().mean().item()
+
+
+def _best(scores: Tensor, lambda_cycle: float = 0.0) -> float:
+    return (scores - 1).square().min().item()
+
+
+def _caught(scores: Tensor) -> float:
+    return (len(scores) / (len(scores) + 1)) ** 2
+
+
+def _lost(share: Callable[[int], float]) -> tuple[Answer, ...]:
+    """Return the variants in which the collapse loses another share of the cycle: in both parts, and in one."""
+
+    def collapse(scores: Tensor, lambda_cycle: float) -> float:
+        return _best(scores) + lambda_cycle * share(len(scores))
+
+    def caught(scores: Tensor, lambda_cycle: float) -> float:
+        return _caught(scores) + lambda_cycle * share(len(scores))
+
+    return _but(collapse=collapse, caught=caught), _but(collapse=collapse), _but(caught=caught)
+
+
+def _after(d_says: Callable[[int], float]) -> Answer:
+    """Return the variant in which the D_Y that has caught up says something else to the collapsed output."""
+
+    def caught(scores: Tensor, lambda_cycle: float) -> float:
+        k = len(scores)
+        return (1 - d_says(k)) ** 2 + lambda_cycle * (k - 1) / k
+
+    return _but(caught=caught)
+
+
+def _cycle_of_collapse(scores: Tensor, lambda_cycle: float) -> float:
+    return lambda_cycle * (len(scores) - 1) / len(scores)
+
+
+PREDICTED_LOSSES = Exercise(
+    id="11.4",
+    title="What does lambda = 0 give, and what does the cycle rule out?",
+    kind="prediction to test",
+    task=r"""
+        K emoji, each drawn in two styles: $x_1 \ldots x_K$ and $y_1 \ldots y_K$. Each style is a training set, nobody
+        knows the pairs, and any two different pictures of a style are 1 apart (mean absolute error). G is a table that
+        sends each x to one of the y, F one that sends each y to one of the x, and F is always the table that makes
+        the cycle loss smallest. $D_Y$ is held still for a moment and says `scores[k]` to $y_k$. What does G pay,
+        $E[(D_Y(G(x)) - 1)^2] + \lambda\, E|F(G(x)) - x|$, for
+
+        * `"right"`: each $x_k$ becomes $y_k$;
+        * `"shifted"`: $x_k$ becomes $y_{k+1}$ and the last one $y_1$, so that no pair is right;
+        * `"collapse"`: every x becomes the y with the highest score;
+        * `"caught"`: the same, but $D_Y$ has meanwhile minimised its own least-squares loss against this G? (Its
+          value there is $D^* = p / (p + q)$, with p the share of that y among the real pictures and q its share
+          among the outputs.)
+
+        Write `predicted_losses(scores, lambda_cycle)`, which returns the four sums in a dict. Then read it with
+        lambda = 0 and lambda = 10: is a collapse possible, is a wrong pairing possible? Say what you expect of
+        `play_on_a_ring(lambda_cycle, d_lr)` with lambda 0 and 10, each with a D that learns as fast as G (`d_lr=1e-3`)
+        and a slow one (`1e-4`), and run it with three seeds. How many points are reached, how many are right?
+    """,
+    reference=predicted_losses,
+    given=inspect.getsource(play_on_a_ring),
+    cases=_cases,
+    mistakes=(
+        Mistake(
+            "You let the shifted pairs pay for the cycle. F takes every y back to the x that it came from, "
+            "whichever pairing G has chosen: a wrong pairing that F can undo costs nothing.",
+            _but(shifted=lambda scores, weight: _mean(scores) + weight),
+            _but(shifted=lambda scores, weight: _mean(scores) + _cycle_of_collapse(scores, weight)),
+            _but(shifted=lambda scores, weight: _mean(scores) + weight / len(scores)),
+        ),
+        Mistake(
+            "You let D_Y find the shifted pairs out. D_Y sees one picture at a time and no x: "
+            "every y is made once, as with the right pairs.",
+            _but(shifted=lambda scores, weight: 1.0),
+            _but(shifted=lambda scores, weight: 1.0 + weight),
+            _but(shifted=lambda scores, weight: scores.square().mean().item()),
+            _but(shifted=lambda scores, weight: _caught(scores)),
+        ),
+        Mistake(
+            "You let the right pairs pay nothing at all. D_Y knows no pairs: G pays for what D_Y says to each y, "
+            "rightly paired or not.",
+            _but(right=lambda scores, weight: 0.0),
+            _but(right=lambda scores, weight: 0.0, shifted=lambda scores, weight: 0.0),
+        ),
+        Mistake(
+            "You let the collapse pay nothing for the cycle. F gets the same y for every x: "
+            "how many of the K can it bring back?",
+            *_lost(lambda k: 0),
+        ),
+        Mistake(
+            "You let the collapse lose every x. F sends the one y that is left to one of the x, "
+            "and for that one the cycle is right.",
+            *_lost(lambda k: 1),
+        ),
+        Mistake(
+            "You count the pictures that come back in place of those that are lost: of K pictures F brings back one.",
+            *_lost(lambda k: 1 / k),
+        ),
+        Mistake(
+            "You added up the lost pictures of the collapse. The cycle loss is a mean over the K pictures.",
+            *_lost(lambda k: k - 1),
+            *_lost(lambda k: k),
+        ),
+        Mistake(
+            "You let the collapsed G pay the mean over all scores, or for another y than the best. "
+            "All of its outputs are the one y that D_Y likes most: that is the gain of a collapse.",
+            _but(collapse=lambda scores, weight: _mean(scores) + _cycle_of_collapse(scores, weight)),
+            _but(collapse=lambda scores, weight: (1 - scores.min()).item() ** 2 + _cycle_of_collapse(scores, weight)),
+            _but(collapse=lambda scores, weight: (1 - scores[0]).item() ** 2 + _cycle_of_collapse(scores, weight)),
+        ),
+        Mistake(
+            "You let the collapsed G deceive D_Y entirely. D_Y says its highest score to each output, "
+            "and what is missing to 1 is paid for.",
+            _but(collapse=lambda scores, weight: _cycle_of_collapse(scores, weight)),
+        ),
+        Mistake(
+            "You let D_Y find the collapse out while it is held still. In `collapse` it still says what it said; "
+            "only in `caught` has it learnt.",
+            _but(collapse=lambda scores, weight: _caught(scores) + _cycle_of_collapse(scores, weight)),
+            _but(collapse=lambda scores, weight: 1 + _cycle_of_collapse(scores, weight)),
+        ),
+        Mistake(
+            "Your D_Y has learnt nothing from the collapse: `caught` is what G paid before. "
+            "All outputs are now one y, which is real in 1 of K cases only.",
+            _but(caught=lambda scores, weight: _best(scores) + _cycle_of_collapse(scores, weight)),
+        ),
+        Mistake(
+            "Your D_Y says 0 to the y of the collapse once it has caught up. It cannot: "
+            "that picture is also one of the real ones. Use D* = p / (p + q).",
+            _after(lambda k: 0.0),
+        ),
+        Mistake(
+            "Your D_Y still says 1/2 to the y of the collapse. That holds where real and made pictures are "
+            "equally frequent; here it is 1 of K real ones and all of the made ones.",
+            _after(lambda k: 0.5),
+        ),
+        Mistake(
+            "Your D* is not that of the collapse. One real picture in K is that y, p = 1 / K, and every output is, "
+            "q = 1: put both into p / (p + q).",
+            _after(lambda k: 1 / k),
+            _after(lambda k: k / (k + 1)),
+            _after(lambda k: 1 - 1 / k),
+        ),
+        Mistake(
+            "The square is missing in the adversarial term: it is the mean of (D - 1)^2.",
+            _gan(lambda scores: 1 - scores),
+            _but(caught=lambda scores, weight: _caught(scores) ** 0.5 + _cycle_of_collapse(scores, weight)),
+        ),
+        Mistake(
+            "You took D's target for G's: G pays for what is missing to 1, (D - 1)^2.",
+            _gan(lambda scores: scores.square()),
+            _but(caught=lambda scores, weight: (1 / (len(scores) + 1)) ** 2 + _cycle_of_collapse(scores, weight)),
+        ),
+        Mistake(
+            "You took logarithms in the adversarial term. This game is that of the squares, (D - 1)^2.",
+            _gan(lambda scores: -scores.log()),
+            _gan(lambda scores: (1 - scores).log()),
+        ),
+    ),
+    hints=(
+        "Take the two terms apart. Which of the four translations makes every y once? What does D_Y, which sees no x, "
+        "say to them on average?",
+        "The cycle: whenever G sends different x to different y, a table F can undo it. If G sends all x to one y, "
+        "F has one x to give back. How often is that the right one?",
+        "So the cycle costs 0, 0 and lambda (K - 1) / K. The collapse pays for the highest score only, "
+        "the other two for the mean of all.",
+        "Caught: p = 1 / K and q = 1 give D* = 1 / (K + 1), and G pays (1 - D*)^2 besides the cycle.",
+    ),
+    why="against a D_Y that is held still a collapse is never dearer than the right pairs at lambda = 0, and only a "
+    "D_Y that keeps up makes it so; the cycle loss charges a collapse lambda (K - 1) / K and a wrong pairing nothing.",
+)

@@ -1,0 +1,114 @@
+"""The generator of CycleGAN: down, residual blocks, up; the border is reflected."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import ShapeError
+from course_lib.models.norms import InstanceNorm
+from course_lib.models.unet import UPSAMPLERS, init_pix2pix
+
+
+class ReflectedResidualBlock(nn.Module):
+    """Add to the input what two 3x3 convolutions with instance norm make of it; the border is reflected.
+
+    Args:
+        channels: of input and output.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            InstanceNorm(),
+            nn.ReLU(),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            InstanceNorm(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` to the same shape."""
+        return x + self.body(x)
+
+
+class ResNetGenerator(nn.Module):
+    """The generators G and F of CycleGAN: c7s1-64, d128, d256, nine R256, u128, u64, c7s1-3.
+
+    With the default arguments this is the paper's network for 256 x 256 pictures: 11,378,179 parameters. The 7 x 7
+    convolutions and the residual blocks reflect the border; where the size changes it is padded by zeros, as in the
+    authors' code.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        base_channels: channels after the first convolution; they double at each halving of the size.
+        blocks: number of residual blocks; the paper has 6 for 128 pixels and 9 for 256.
+        downs: how often the size is halved before the residual blocks: 2 in the paper. Fewer keep more places.
+        upsample: how the size is doubled again: ``"transposed"`` convolutions (3x3, stride 2) as in the paper, or
+            ``"resize"``, without checkerboard.
+
+    Raises:
+        ShapeError: if there is no block, ``downs`` is negative or ``upsample`` is unknown.
+
+    Source: Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks",
+        appendix 7.2, after Johnson et al. 2016.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        *,
+        base_channels: int = 64,
+        blocks: int = 9,
+        downs: int = 2,
+        upsample: str = "transposed",
+    ) -> None:
+        super().__init__()
+        if blocks < 1 or downs < 0:
+            raise ShapeError(f"{blocks} blocks and {downs} halvings: give at least 1 block and 0 halvings.")
+        if upsample not in UPSAMPLERS:
+            raise ShapeError(f"A generator doubles by {' or '.join(map(repr, UPSAMPLERS))}, not by {upsample!r}.")
+        self.in_channels = in_channels
+        self.multiple = 2**downs
+        self.smallest = max(4, 2 * self.multiple)  # a border of 3 is reflected outside, and one of 1 inside
+        width = base_channels
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7), InstanceNorm(), nn.ReLU()]
+        for _ in range(downs):
+            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), InstanceNorm(), nn.ReLU()]
+            width *= 2
+        layers += [ReflectedResidualBlock(width) for _ in range(blocks)]
+        for _ in range(downs):
+            if upsample == "transposed":
+                double: nn.Module = nn.ConvTranspose2d(
+                    width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=True
+                )
+            else:
+                double = UPSAMPLERS[upsample](width, width // 2, bias=True)
+            layers += [double, InstanceNorm(), nn.ReLU()]
+            width //= 2
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, out_channels, 7)]
+        self.body = nn.Sequential(*layers)
+        self.apply(init_pix2pix)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Translate ``(N, in_channels, H, W)`` in [-1, 1] to ``(N, out_channels, H, W)`` in (-1, 1), through tanh.
+
+        Raises:
+            ShapeError: if the channels or the size do not fit.
+        """
+        fits = x.dim() == 4 and x.shape[1] == self.in_channels
+        if not fits or any(side % self.multiple or side < self.smallest for side in x.shape[2:]):
+            raise ShapeError(
+                f"This generator takes (N, {self.in_channels}, H, W) with H and W divisible by {self.multiple} "
+                f"and at least {self.smallest}, not {tuple(x.shape)}."
+            )
+        return torch.tanh(self.body(x))
+
+
+def resnet_9blocks(in_channels: int = 3, out_channels: int = 3) -> ResNetGenerator:
+    """Return the paper's generator for 256 x 256 pictures: 11,378,179 parameters for 3 to 3 channels."""
+    return ResNetGenerator(in_channels, out_channels)

@@ -1,0 +1,116 @@
+"""The drawing widget in a real JupyterLab: a stroke of the mouse is on the canvas and in the translation."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+# The translation is the negative, so that each of its pixels says what the network was given.
+CELL = """
+from course_lib.widgets import draw_and_translate
+
+def negative(x):
+    if float((x < 0).float().mean()) > {limit}:
+        raise ValueError("too much ink")
+    return -x.repeat(1, 3, 1, 1)
+
+draw_and_translate(negative)
+"""
+INK = """(canvas) => {
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return [...data].filter((_, place) => place % 4 === 0);
+}"""
+SIDE = 64
+
+
+def translation(page: Any) -> np.ndarray:
+    """Return the picture beside the canvas, grey, at the size of the drawing."""
+    source = page.locator(".jp-OutputArea-output:has(canvas) img").get_attribute("src")
+    picture = Image.open(io.BytesIO(base64.b64decode(source.partition("base64,")[2]))).convert("L")
+    return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX)).astype(int)
+
+
+def sheet(page: Any) -> np.ndarray:
+    """Return what is on the canvas."""
+    return np.array(page.locator("canvas.course-drawing").evaluate(INK)).reshape(SIDE, SIDE)
+
+
+def stroke(page: Any, *places: tuple[float, float]) -> float:
+    """Draw from place to place (0 to 1 from left and top); return the seconds until the picture has changed."""
+    canvas = page.locator("canvas.course-drawing")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    image = page.locator(".jp-OutputArea-output:has(canvas) img").evaluate_handle("image => image.parentElement")
+    before = image.evaluate("place => place.innerHTML")
+    for number, (x, y) in enumerate(places):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=1 if number == 0 else 10)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+    begun = time.perf_counter()
+    page.wait_for_function("([place, before]) => place.innerHTML !== before", arg=[image, before])
+    return time.perf_counter() - begun
+
+
+def settled(page: Any, until: Any) -> bool:
+    """Return whether something becomes true within some seconds."""
+    for _ in range(50):
+        if until():
+            return True
+        page.wait_for_timeout(100)
+    return False
+
+
+def test_a_stroke_changes_the_translation(page: Any, lab: Any) -> None:
+    lab.run(page, lab.write("drawing.ipynb", CELL.format(limit=1)))
+    assert lab.errors(page) == []
+    assert settled(page, lambda: np.abs(sheet(page) + translation(page) - 255).max() <= 1)
+    assert (sheet(page) < 128).sum() > 50  # the outline that one starts from
+
+    page.get_by_role("button", name="clear", exact=True).click()
+    assert settled(page, lambda: sheet(page).min() == 255)
+    assert settled(page, lambda: translation(page).max() == 0)
+    seconds = stroke(page, (0.25, 0.5), (0.75, 0.5))
+    print(f"the picture was there {1000 * seconds:.0f} ms after the stroke")
+    assert settled(page, lambda: sheet(page)[30:34, 20:44].min(axis=0).max() < 160)  # the line is whole
+    assert sheet(page)[:28].min() == sheet(page)[36:].min() == 255
+    assert np.abs(sheet(page) + translation(page) - 255).max() <= 1
+
+    page.get_by_role("button", name="eraser").click()
+    stroke(page, (0.5, 0.4), (0.5, 0.6))
+    assert settled(page, lambda: sheet(page)[:, 31:33].min() == 255)
+    assert sheet(page)[30:34, 20:26].min() < 160
+    assert np.abs(sheet(page) + translation(page) - 255).max() <= 1
+    assert lab.errors(page) == []
+    assert seconds < 5  # a loose bound: other programs may keep this machine busy
+
+
+def test_a_page_that_is_loaded_again_shows_the_drawing(page: Any, lab: Any) -> None:
+    path = lab.write("again.ipynb", CELL.format(limit=1))
+    lab.run(page, path)
+    page.get_by_role("button", name="clear", exact=True).click()
+    assert settled(page, lambda: sheet(page).min() == 255)
+    stroke(page, (0.25, 0.25), (0.75, 0.75))
+    drawn = translation(page)
+    lab.save(page)
+    lab.open(page, path)
+    page.wait_for_selector("canvas.course-drawing")
+    assert settled(page, lambda: np.abs(sheet(page) + drawn - 255).max() <= 1)
+    stroke(page, (0.25, 0.75), (0.75, 0.25))
+    assert settled(page, lambda: np.abs(sheet(page) + translation(page) - 255).max() <= 1)
+    assert (sheet(page) < drawn.max()).sum() > 0
+
+
+def test_an_error_is_said(page: Any, lab: Any) -> None:
+    lab.run(page, lab.write("fault.ipynb", CELL.format(limit=0.05)))
+    page.wait_for_selector("[role='alert']")
+    (sentence,) = lab.errors(page)
+    assert sentence == "This figure cannot be drawn. ValueError: too much ink"
+    page.get_by_role("button", name="clear", exact=True).click()
+    page.wait_for_selector(".jp-OutputArea-output:has(canvas) img")
+    assert lab.errors(page) == []
