@@ -50,6 +50,9 @@ def measure(system: Any, batch: Any, seconds: float) -> dict[str, float]:
 def bench(seconds: float = 5.0) -> None:
     """Print a line for every run of the course, each measured on a batch of its own training set.
 
+    Left out are the variants of an ablation, which have the networks of their lesson's other runs or smaller ones, and
+    runs whose data would have to be downloaded.
+
     Args:
         seconds: how long each run is timed.
     """
@@ -62,6 +65,8 @@ def bench(seconds: float = 5.0) -> None:
     print(f"{'run':<26}{'batch':>6}{'images/s':>10}{'GFLOP/step':>12}{'of peak':>9}{'memory':>10}")
     for name in runs.names():
         one = runs.run(name)
+        if one.recorded or one.download:
+            continue
         batch = next(one.dataset().batches(one.sizes.batch_size))
         gc.collect()  # what the run before this one held
         found = measure(one.system(), batch, seconds)

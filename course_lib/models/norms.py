@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import group_norm
 
@@ -25,7 +26,8 @@ class InstanceNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``(N, C, H, W)`` over H and W."""
-        return group_norm(x.float(), x.shape[1], eps=self.eps).to(x.dtype)  # in half precision that kernel is slow
+        half = x.dtype in (torch.float16, torch.bfloat16)  # in which that kernel is slow; float64 stays as it is
+        return group_norm(x.float() if half else x, x.shape[1], eps=self.eps).to(x.dtype)
 
     def extra_repr(self) -> str:
         """Return what ``print`` shows between the brackets."""

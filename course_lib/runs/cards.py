@@ -11,6 +11,7 @@ from pathlib import Path
 
 from course_lib.paths import data_dir, manifest
 from course_lib.runs.base import Run, checkpoint_name, figures, load, names, run, seeds
+from course_lib.runs.records import record_name, recorded
 
 INTRODUCTION = """\
 # Checkpoints of {lesson}
@@ -32,6 +33,9 @@ LIMITS = {
     "lesson_03": "They know grey garments, or 4,000 digits, of 28 x 28 pixels, and say little of\n"
     "  other pictures. With grey pixels as soft targets the negative ELBO bounds the mean log likelihood of\n"
     "  black and white pictures drawn from the greys, and none of grey pictures.",
+    "lesson_10": "They know emoji of one style, or four dozen photographs, and the skin tones and\n"
+    "  genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).",
+    "lesson_11": "They know emoji of two styles, or eight paintings and four dozen photographs.",
 }
 """What the networks of a lesson must not be used for."""
 
@@ -55,11 +59,42 @@ def card(one: Run) -> str:
         f"minutes on one or two shared CPU cores: {minutes}; trained on {headers[0]['date']}; {size:.1f} MB a file",
         f"- Settings: {', '.join(f'{key} {value}' for key, value in headers[0]['config'].items())}",
     ]
+    if one.precision != "32-true":
+        lines.append(f"- Trained in mixed precision (`{one.precision}`)")
     if headers[0].get("start"):
         lines.append(f"- Started from the bundled weights of `{headers[0]['start']}` with the same seed")
     lines += ["", "| held-out figure | value |", "| --- | ---: |"]
     for key in measured[0]:
         lines.append(f"| {key} | {_written([one_seed[key] for one_seed in measured])} |")
+    return "\n".join(lines) + "\n"
+
+
+def record_card(lesson: str) -> str:
+    """Return the section of the runs whose figures alone are kept, or nothing if there are none."""
+    if record_name(lesson) not in manifest():
+        return ""
+    found = recorded(lesson)
+    figures_shown = list(
+        dict.fromkeys(key for by_seed in found.values() for one in by_seed.values() for key in one["figures"])
+    )
+    lines = [
+        "## Runs whose figures alone are kept",
+        "",
+        "Their weights are not bundled. `course train NAME --seed S --publish` trains one and writes its figures, on",
+        "held-out data, to `record.json`, and what it makes of some held-out inputs (seed 0) to `outputs/`.",
+        "",
+        f"| run | seeds | epochs | minutes | {' | '.join(figures_shown)} |",
+        f"| --- | --- | ---: | ---: |{' ---: |' * len(figures_shown)}",
+    ]
+    for name in names():
+        if name in found:
+            entries = list(found[name].values())
+            cells = [name.split("/")[1], ", ".join(map(str, found[name])), str(entries[0]["epochs"])]
+            cells.append(f"{statistics.mean(entry['minutes'] for entry in entries):.0f}")
+            for key in figures_shown:
+                values = [entry["figures"][key] for entry in entries if key in entry["figures"]]
+                cells.append(_written(values) if values else "")
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -76,7 +111,7 @@ def write() -> list[Path]:
     """Write the card of every lesson that has checkpoints; return their paths."""
     written = []
     for lesson in dict.fromkeys(name.split("/")[0] for name in names()):
-        sections = [card(run(name)) for name in names() if name.startswith(f"{lesson}/")]
+        sections = [card(run(name)) for name in names() if name.startswith(f"{lesson}/")] + [record_card(lesson)]
         folder = data_dir() / "checkpoints" / lesson
         if folder.is_dir() and any(sections):
             path = folder / "README.md"

@@ -56,9 +56,9 @@ def pair_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
 
     Returns:
         ``L1`` (mean over [-1, 1] pixels), ``SSIM``, ``VGG-KID`` (set against set), ``sharpness`` (1 as the truth),
-        ``colourfulness`` (as a share of the truth's), ``a overlap`` and ``b overlap`` (of the colour histograms where the
-        truth is not white: half of an emoji's picture is ground, which every output gets right), and ``diversity``
-        (mean L1 between two draws for one input).
+        ``colourfulness`` (as a share of the truth's), ``a overlap`` and ``b overlap`` (of the colour histograms, where
+        the truth is not white: half of an emoji's picture is ground, which every output gets right), and
+        ``diversity`` (mean L1 between two draws for one input).
     """
     from course_lib.metrics import colourfulness, diversity, histogram_intersection, l1, sharpness, ssim, vgg_kid
     from course_lib.metrics.colour import not_white

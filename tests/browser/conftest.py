@@ -30,10 +30,12 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
-# The prompts, whether an error has stopped the run, and how much there is to see.
-LOOK = """() => ({
+# JupyterLab gives errors of cells the type of stderr, too.
+FAULTS = ", ".join(f"[data-mime-type='application/vnd.jupyter.{kind}']" for kind in ("error", "stderr"))
+# The prompts, whether a cell complains, and how much there is to see.
+LOOK = """(faults) => ({
   prompts: [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map((prompt) => prompt.textContent),
-  stopped: document.querySelector("[data-mime-type='application/vnd.jupyter.error']") !== null,
+  complains: document.querySelector(faults) !== null,
   dialogs: [...document.querySelectorAll('.jp-Dialog')].map((dialog) => dialog.textContent),
   shown: [...document.querySelectorAll('.jp-OutputArea')].map((area) => area.innerHTML.length).join(),
 })"""
@@ -91,7 +93,7 @@ class Lab:
             page.wait_for_timeout(200)
         end = time.monotonic() + RUN_SECONDS
         clicks, clicked, changed, before = 0, 0.0, 0.0, None
-        while not finished(look := page.evaluate(LOOK)) or not clicks:
+        while not finished(look := page.evaluate(LOOK, FAULTS)) or not clicks:
             now = time.monotonic()
             assert now < end, self.report(page, path, f"the cells have not ended after {clicks} clicks")
             if look != before:
@@ -125,19 +127,18 @@ class Lab:
 
     def report(self, page: Any, path: str, fault: str) -> str:
         """Return what to say of a notebook that did not run."""
-        look = page.evaluate(LOOK)
+        look = page.evaluate(LOOK, FAULTS)
         log = self.log.read_text(errors="replace")[-2000:]
         return (
             f"{path}: {fault}; kernel {self.state(path)}, indicator {page.locator(READY).count() == 1}, "
-            f"prompts {look['prompts']}, dialogs {look['dialogs']}; end of the server's log:\n{log}"
+            f"prompts {look['prompts']}, errors {self.errors(page)}, dialogs {look['dialogs']}; "
+            f"end of the server's log:\n{log}"
         )
 
     @staticmethod
     def errors(page: Any) -> list[str]:
         """Return all that went wrong in the open notebook: errors of cells, what widgets say in place of a figure."""
-        kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
-        places = [f"[data-mime-type='{kind}']" for kind in kinds] + [".jupyter-widgets [role='alert']"]
-        found = page.locator(", ".join(places)).all_inner_texts()
+        found = page.locator(f"{FAULTS}, .jupyter-widgets [role='alert']").all_inner_texts()
         found += page.get_by_text("Error displaying widget").all_inner_texts()
         return [text[:300] for text in found if text.strip()]
 
@@ -158,10 +159,10 @@ def begun(look: dict[str, Any]) -> bool:
 
 
 def finished(look: dict[str, Any]) -> bool:
-    """Return whether no cell waits, and either all have a number or one has stopped the run."""
+    """Return whether no cell waits, and either all have a number or an error has stopped the run."""
     if any("*" in text for text in look["prompts"]):
         return False
-    return look["stopped"] or all(any(map(str.isdigit, text)) for text in look["prompts"])
+    return (begun(look) and look["complains"]) or all(any(map(str.isdigit, text)) for text in look["prompts"])
 
 
 @pytest.fixture(scope="session")

@@ -65,3 +65,12 @@ def test_channels_last_is_kept_there_and_back():
     (out * torch.randn_like(out)).sum().backward()
     assert x.grad.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(out, InstanceNorm()(x.detach().contiguous()), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_comes_back_as_it_went_in(dtype):
+    x = (10 + torch.randn(2, 3, 16, 16)).to(dtype)
+    out = InstanceNorm()(x)
+    assert out.dtype == dtype
+    # computed in float32 and rounded once at the end
+    assert (out.float() - nn.InstanceNorm2d(3)(x.float())).abs().max() < 0.01

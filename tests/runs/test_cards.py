@@ -7,10 +7,13 @@ import pytest
 from course_lib import runs
 from course_lib.paths import data_dir
 from course_lib.runs import cards
+from course_lib.runs.records import recorded
 
 
 def test_every_bundled_run_has_its_section():
     for name in runs.names():
+        if runs.run(name).recorded or runs.run(name).download:
+            continue
         text = (data_dir() / "checkpoints" / name.split("/")[0] / "README.md").read_text(encoding="utf-8")
         section = text.split(f"## {name}\n", 1)[1].split("\n## ", 1)[0]
         headers = [runs.load(name, seed).card for seed in runs.seeds(name)]
@@ -19,6 +22,17 @@ def test_every_bundled_run_has_its_section():
         assert f"{headers[0]['epochs']} epochs, {headers[0]['steps']} steps of {headers[0]['batch_size']}" in section
         assert ", ".join(f"{header['minutes']:g}" for header in headers) in section
         assert "| held-out figure | value |" in section
+
+
+def test_every_recorded_run_has_its_row():
+    for name in runs.names():
+        if runs.run(name).recorded:
+            lesson, short = name.split("/")
+            text = (data_dir() / "checkpoints" / lesson / "README.md").read_text(encoding="utf-8")
+            entries = recorded(lesson)[name]
+            rows = [line for line in text.splitlines() if line.startswith(f"| {short} | ")]
+            assert len(rows) == 1, name
+            assert rows[0].startswith(f"| {short} | {', '.join(map(str, entries))} | {entries[0]['epochs']} | ")
 
 
 @pytest.mark.parametrize(

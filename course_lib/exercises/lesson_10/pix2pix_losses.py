@@ -363,8 +363,7 @@ PIX2PIX_LOSSES = Exercise(
             _with_l1_in_d,
         ),
         Mistake(
-            "In G's loss the output is detached, and what D says of it cannot reach G. "
-            "Detach it in D's loss alone.",
+            "In G's loss the output is detached, and what D says of it cannot reach G. Detach it in D's loss alone.",
             _g(lambda netD, x, y, fake: F.softplus(-netD(x, fake.detach())).mean()),
         ),
         Mistake(

@@ -45,9 +45,7 @@ def _cases() -> list[Case]:
         Case("logits of patches", logits(2, 1, 3, 5), logits(2, 1, 3, 5)),
         Case("a single logit each", logits(1), logits(1, 1)),
         Case("more real than fake logits", logits(5, 1), logits(2, 1)),
-        Case(
-            "logits far from 1 and 0", torch.tensor([9.0, 7.5, 8.0]), torch.tensor([-8.0, -9.5])
-        ),
+        Case("logits far from 1 and 0", torch.tensor([9.0, 7.5, 8.0]), torch.tensor([-8.0, -9.5])),
         Case("a D that has reached its targets", torch.ones(2, 1, 2, 2), torch.zeros(2, 1, 3, 3)),
     ]
 
@@ -67,9 +65,7 @@ def _observe(answer: Callable[..., object], real_logits: Tensor, fake_logits: Te
     for key in ("d", "g"):
         loss = found[key]
         if not isinstance(loss, Tensor):
-            raise ExerciseError(
-                f'"{key}" is no tensor. Return a tensor: a number has no gradient to train with.'
-            )
+            raise ExerciseError(f'"{key}" is no tensor. Return a tensor: a number has no gradient to train with.')
         if not loss.requires_grad:
             raise ExerciseError(
                 f'No gradient flows back from "{key}" to the logits. Compute with torch alone, without `detach`, '
@@ -200,7 +196,6 @@ LEAST_SQUARES = Exercise(
         Mistake(
             "You halve G's loss as well. In CycleGAN only D's has the factor 1/2.",
             _with(g=_times(0.5, _g)),
-            _with(_times(2, _d), _times(0.5, _g)),
         ),
         Mistake(
             "You took one mean over all of D's logits together. Where there are more fakes than real ones, they count "

@@ -94,7 +94,7 @@ def _cases() -> list[Case]:
 
     return [
         honest("an honest pair", (2, 3, 8, 8), 0.1),
-        cheating("a pair that hides x in a faint pattern", (3, 1, 16, 16), 0.1),
+        cheating("a pair that hides x in a faint pattern", (3, 1, 16, 16), 0.3),
         cheating("the same with little noise", (2, 3, 8, 8), 0.02),
         honest("an honest pair with much noise", (4, 1, 6, 10), 0.5),
         honest("no noise at all", (1, 1, 4, 4), 0.0),

@@ -219,13 +219,18 @@ POOL_QUERY = Exercise(
             _with(lambda image, pool, size, draw: (_exchanged(image, pool, 0), image)[1]),
         ),
         Mistake(
+            "You return the new picture in place of the stored one: you overwrite the pool before you read it. "
+            "Take the old picture out first.",
+            _with(_returns_what_it_overwrote),
+        ),
+        Mistake(
             "The full pool is never used: each new picture comes back, and none is exchanged.",
             _with(lambda image, pool, size, draw: image),
         ),
         Mistake(
-            "You return the new picture in place of the stored one: you overwrite the pool before you read it. "
-            "Take the old picture out first.",
-            _with(_returns_what_it_overwrote),
+            "You toss two coins, one for what is returned and one for what is stored. "
+            "One coin decides both: as it is, or an exchange.",
+            _with(_random_half),
         ),
         Mistake(
             "An old picture comes back, but the new one does not take its place. "
@@ -247,11 +252,6 @@ POOL_QUERY = Exercise(
             "The coin decides what comes back and not what is stored: you store every new picture. "
             "One that comes back as it is leaves the pool alone.",
             _with(_stores_always),
-        ),
-        Mistake(
-            "You toss two coins, one for what is returned and one for what is stored. "
-            "One coin decides both: as it is, or an exchange.",
-            _with(_random_half),
         ),
         Mistake(
             "Once the pool is full, an old picture comes back each time. "

@@ -182,7 +182,6 @@ PREDICTED_LOSSES = Exercise(
             "every y is made once, as with the right pairs.",
             _but(shifted=lambda scores, weight: 1.0),
             _but(shifted=lambda scores, weight: 1.0 + weight),
-            _but(shifted=lambda scores, weight: scores.square().mean().item()),
             _but(shifted=lambda scores, weight: _caught(scores)),
         ),
         Mistake(
@@ -258,7 +257,6 @@ PREDICTED_LOSSES = Exercise(
         Mistake(
             "You took D's target for G's: G pays for what is missing to 1, (D - 1)^2.",
             _gan(lambda scores: scores.square()),
-            _but(caught=lambda scores, weight: (1 / (len(scores) + 1)) ** 2 + _cycle_of_collapse(scores, weight)),
         ),
         Mistake(
             "You took logarithms in the adversarial term. This game is that of the squares, (D - 1)^2.",

@@ -1,0 +1,304 @@
+"""Exercise 10.6: how much the noise of pix2pix does, and a way to make it do more.
+
+Source: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (2017), section 3.1; Zhu et al.,
+Toward Multimodal Image-to-Image Translation (2017), section 5.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import ExerciseError
+from course_lib.exercises.comparing import Difference, differences
+from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+
+
+def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: float) -> torch.Tensor:
+    """Return how much the outputs for one input differ when G draws its noise, the dropout, at a rate of your choice.
+
+    Args:
+        netG: G in eval mode, with `torch.nn.Dropout` somewhere inside. Afterwards it is as it was before.
+        x: float32, shape (N, C, H, W), from -1 to 1, the inputs.
+        draws: number K of outputs drawn for each input, 2 or more.
+        rate: chance that dropout sets a value to 0 while these outputs are drawn; from 0 to below 1.
+
+    Returns:
+        float32, shape (N,), without gradient: for each input the mean absolute difference of two of its outputs, over
+        pixels, channels and all K (K - 1) / 2 pairs of draws.
+    """
+    dropouts = [module for module in netG.modules() if isinstance(module, torch.nn.Dropout)]
+    before = [module.p for module in dropouts]
+    for module in dropouts:
+        module.train()  # dropout alone: batch norm stays in eval mode
+        module.p = rate
+    with torch.no_grad():
+        y_hat = torch.stack([netG(x) for _ in range(draws)])  # (K, N, C, H, W)
+    for module, p in zip(dropouts, before):
+        module.eval()
+        module.p = p
+    pairs = torch.combinations(torch.arange(draws))  # (K (K - 1) / 2, 2)
+    return (y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).abs().mean(dim=(0, 2, 3, 4))
+
+
+class NoisyG(nn.Module):
+    """A G whose diversity is known: batch norm, dropout of single values, and tanh.
+
+    Args:
+        p: rate of dropout, in one layer for the left half of the picture and in another, deeper one for the right.
+        variance: that batch norm divides by in eval mode.
+    """
+
+    def __init__(self, p: float, variance: float) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.norm.running_var.fill_(variance)  # type: ignore[operator, union-attr]
+        self.dropout = nn.Dropout(p)
+        self.block = nn.Sequential(nn.Identity(), nn.Dropout(p))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, 3, H, W)`` to the same shape, in [-1, 1]."""
+        left, right = self.norm(x).chunk(2, dim=3)
+        return torch.cat([self.dropout(left), self.block(right)], dim=3).tanh()
+
+
+def known_diversity(netG: NoisyG, x: Tensor, rate: float) -> Tensor:
+    """Return the expected diversity of a `NoisyG`, for pictures of shape ``(N, 3, H, W)``, as ``(N,)``.
+
+    A value a becomes 0 with chance p, else a / (1 - p). Two draws differ with chance 2 p (1 - p), and then by
+    tanh(a / (1 - p)).
+    """
+    with torch.no_grad():
+        a = netG.norm(x)
+    return 2 * rate * (1 - rate) * (a / (1 - rate)).tanh().abs().mean(dim=(1, 2, 3))
+
+
+def _cases() -> list[Case]:
+    def case(label: str, levels: list[float], side: int, draws: int, p: float, rate: float) -> Case:
+        x = torch.tensor(levels).view(-1, 1, 1, 1) * torch.tensor([1.0, 0.8, -0.6]).view(1, 3, 1, 1)
+        return Case(label, NoisyG(p, 0.5).eval(), x.expand(-1, -1, side, side).contiguous(), draws, rate)
+
+    return [
+        case("three inputs with four draws", [0.9, -0.4, 0.1], 48, 4, 0.5, 0.2),
+        case("two draws", [0.3, 1.0], 96, 2, 0.2, 0.5),
+        case("one input with three draws", [-0.7], 80, 3, 0.5, 0.7),
+        case("a black-and-white pair at the usual rate", [-1.0, 1.0, 0.5, 0.0], 64, 3, 0.3, 0.3),
+    ]
+
+
+DIVERSITY, KEEPS = "the diversity", "whether the result carries gradients"
+MODE, RATE, NORM = "the mode of netG afterwards", "its dropout rate afterwards", "its batch norm afterwards"
+
+
+def _observe(answer: Callable[..., object], netG: NoisyG, x: Tensor, draws: int, rate: float) -> object:
+    """Look at the diversity, and at whether G is afterwards as it was."""
+    netG = copy.deepcopy(netG)
+    norm = [tensor.clone() for tensor in netG.norm.state_dict().values()]
+    found = answer(netG, x, draws, rate)
+    if found is None:
+        raise ExerciseError(NOTHING)
+    same = all(torch.equal(a, b) for a, b in zip(norm, netG.norm.state_dict().values(), strict=True))
+    rates = sorted({round(module.p, 6) for module in netG.modules() if isinstance(module, nn.Dropout)})
+    modes = {module.training for module in netG.modules()}
+    return {
+        DIVERSITY: found.detach() if isinstance(found, Tensor) else found,
+        KEEPS: isinstance(found, Tensor) and found.requires_grad,
+        NORM: "as before" if same else "changed",
+        MODE: "eval" if modes == {False} else "training",
+        RATE: rates[0] if len(rates) == 1 else -1.0,
+    }
+
+
+def _compare(result: object, expected: dict[str, object], netG: NoisyG, x: Tensor, draws: int, rate: float):
+    """Compare with the diversity that is known, within what chance does to the draws."""
+    known = expected | {DIVERSITY: known_diversity(netG, x, rate)}
+    return differences(result, known, rtol=TOLERANCE, atol=1e-4)
+
+
+TOLERANCE = 0.07
+Answer = Callable[[NoisyG, Tensor, int, float], Tensor]
+
+
+def _variant(
+    reduce: Callable[[Tensor], Tensor] | None = None,
+    *,
+    used: Callable[[NoisyG, float], float] = lambda netG, rate: rate,
+    switched: Callable[[NoisyG], list[nn.Module]] = lambda netG: list(netG.modules()),
+    whole: bool = False,
+    seeded: bool = False,
+    gradient: bool = False,
+    leave_rate: bool = False,
+    leave_mode: bool = False,
+) -> Answer:
+    """Return an answer with another reduction of the draws, or another treatment of G."""
+
+    def answer(netG: NoisyG, x: Tensor, draws: int, rate: float) -> Tensor:
+        before = netG.dropout.p
+        for module in switched(netG):
+            if isinstance(module, nn.Dropout):
+                module.train()
+                module.p = used(netG, rate)
+        if whole:
+            netG.train()
+        outputs = []
+        with torch.set_grad_enabled(gradient):
+            for _ in range(draws):
+                if seeded:
+                    torch.manual_seed(0)
+                outputs.append(netG(x))
+        if not leave_mode:
+            netG.eval()
+        if not leave_rate:
+            netG.dropout.p = netG.block[1].p = before
+        y_hat = torch.stack(outputs)
+        return (reduce or _pairs)(y_hat)
+
+    return answer
+
+
+def _pairs(y_hat: Tensor) -> Tensor:
+    """Return the right reduction of (K, N, C, H, W)."""
+    pairs = torch.combinations(torch.arange(len(y_hat)))
+    return (y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).abs().mean(dim=(0, 2, 3, 4))
+
+
+def _with_themselves(y_hat: Tensor) -> Tensor:
+    return (y_hat.unsqueeze(0) - y_hat.unsqueeze(1)).abs().mean(dim=(0, 1, 3, 4, 5))
+
+
+def _over_inputs(y_hat: Tensor) -> Tensor:
+    return (y_hat.unsqueeze(1) - y_hat.unsqueeze(2)).abs().mean(dim=(0, 2, 3, 4, 5))
+
+
+def _other_inputs(y_hat: Tensor) -> Tensor:
+    n = y_hat.shape[1]
+    return _over_inputs(y_hat) * n / max(n - 1, 1)
+
+
+def _summed_pairs(y_hat: Tensor) -> Tensor:
+    return _pairs(y_hat) * (len(y_hat) * (len(y_hat) - 1) / 2)
+
+
+def _squared(y_hat: Tensor) -> Tensor:
+    pairs = torch.combinations(torch.arange(len(y_hat)))
+    return (y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).square().mean(dim=(0, 2, 3, 4))
+
+
+DRAW_DIVERSITY = Exercise(
+    id="10.6",
+    title="Make z do more",
+    kind="open extension",
+    optional=True,
+    task="""
+        In pix2pix z is dropout, and it does little: the outputs for one input are almost alike. First measure it. Write
+        `draw_diversity(netG, x, draws, rate)`: draw K outputs for each input, with dropout at the given rate and all
+        else of G as at inference, and return for each input the mean absolute difference of two of its outputs, over
+        all pairs of draws. G must be afterwards as it was: mode, rate and running statistics. The check takes a toy G
+        whose diversity is known on paper, and allows for chance.
+
+        Then make z do more without leaving the set of good pictures. The least effort is another `rate` while drawing:
+        try 0, 0.2, 0.5, 0.7 and 0.9 with the bundled outline to 3D model, and for each rate measure the diversity and,
+        against the held-out targets, L1 and VGG-KID. Up to which rate does diversity cost nothing? A second way is to
+        train with a channel of noise beside x. It is likely to be ignored: why does neither L1 nor D ask G to use it?
+        Look at the draws as well: noise is diverse too.
+    """,
+    reference=draw_diversity,
+    cases=_cases,
+    observe=_observe,
+    compare=_compare,
+    rtol=TOLERANCE,
+    atol=1e-4,
+    mistakes=(
+        Mistake(
+            "All draws of an input are alike. In eval mode dropout is off, and with a seed set before each draw it "
+            "drops the same values: switch it on, and let chance run on.",
+            _variant(switched=lambda netG: []),
+            _variant(seeded=True),
+        ),
+        Mistake(
+            "All of G was in training mode. Batch norm then takes the statistics of the batch, and the diversity of an "
+            "input depends on its neighbours: switch the dropout layers alone.",
+            _variant(whole=True),
+            _variant(whole=True, leave_mode=True),
+            _variant(whole=True, used=lambda netG, rate: netG.dropout.p),
+            _variant(whole=True, switched=lambda netG: []),
+        ),
+        Mistake(
+            "You did not use `rate`: dropout has the rate of the training.",
+            _variant(used=lambda netG, rate: netG.dropout.p),
+        ),
+        Mistake(
+            "You set the chance that a value is kept. `p` of a dropout layer is the chance that it becomes 0.",
+            _variant(used=lambda netG, rate: 1 - rate),
+        ),
+        Mistake(
+            "Some dropout layers were not reached: `children()` lists the outermost ones alone. "
+            "Those inside of blocks are in `modules()`.",
+            _variant(switched=lambda netG: list(netG.children())),
+        ),
+        Mistake(
+            "You compared the outputs of different inputs. Two draws of the *same* input show what z does.",
+            _variant(_over_inputs),
+            _variant(_other_inputs),
+        ),
+        Mistake(
+            "Each draw is compared with itself too, which adds zeros. There are K (K - 1) / 2 pairs of different draws.",
+            _variant(_with_themselves),
+        ),
+        Mistake(
+            "You summed over the pairs. With a mean the figure does not grow with the number of draws.",
+            _variant(_summed_pairs),
+            _variant(lambda y_hat: 2 * _summed_pairs(y_hat)),
+        ),
+        Mistake(
+            "You squared the differences. Asked for is their absolute value, as in the L1 term.",
+            _variant(_squared),
+            _variant(lambda y_hat: _squared(y_hat).sqrt()),
+        ),
+        Mistake(
+            "You measured the spread about the mean of the draws. "
+            "Asked for is the difference of two draws, which is larger.",
+            _variant(lambda y_hat: y_hat.std(dim=0).mean(dim=(1, 2, 3))),
+            _variant(lambda y_hat: y_hat.std(dim=0, correction=0).mean(dim=(1, 2, 3))),
+            _variant(lambda y_hat: y_hat.var(dim=0).mean(dim=(1, 2, 3))),
+            _variant(lambda y_hat: (y_hat - y_hat.mean(dim=0)).abs().mean(dim=(0, 2, 3, 4))),
+        ),
+        Mistake(
+            "You put all inputs into one number. Return one for each input: some leave G more choice than others.",
+            _variant(lambda y_hat: _pairs(y_hat).mean()),
+        ),
+        Mistake(
+            "You took the mean of the differences with their signs, in which they cancel. Take absolute values first.",
+            _variant(lambda y_hat: (y_hat[0] - y_hat[1]).mean(dim=(1, 2, 3)).abs()),
+            _variant(lambda y_hat: (y_hat[0] - y_hat[1]).mean(dim=(1, 2, 3))),
+        ),
+        Mistake(
+            "The result carries gradients: G ran outside of `torch.no_grad()`, and K graphs wait in memory for nothing.",
+            _variant(gradient=True),
+        ),
+        Mistake(
+            "The diversity is right, but G keeps your dropout rate. Put the old one back.",
+            _variant(leave_rate=True),
+        ),
+        Mistake(
+            "The diversity is right, but dropout is left on: the next output of G would be noisy. "
+            "Put the old mode back.",
+            _variant(leave_mode=True),
+        ),
+    ),
+    hints=(
+        "`netG.modules()` lists all modules, also those inside of blocks. Those that are a `torch.nn.Dropout` have "
+        "a rate `p` and a mode of their own: note both before you change them.",
+        "`module.train()` on these alone, then `torch.stack([netG(x) for _ in range(draws)])` under "
+        "`torch.no_grad()`: shape (K, N, C, H, W).",
+        "`torch.combinations(torch.arange(draws))` has a row for each pair i < j. Which dimensions are averaged over, "
+        "and which one stays?",
+        "With `pairs` so: `(y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).abs().mean(dim=(0, 2, 3, 4))`. "
+        "Then put mode and rate back.",
+    ),
+    why="only draws for the same x show what z does, and only dropout may differ from inference, "
+    "so that the figure belongs to the G that is used.",
+)

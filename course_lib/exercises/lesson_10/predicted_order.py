@@ -1,0 +1,206 @@
+"""Exercise 10.4: which pairs D accepts, predicted before D is asked.
+
+Source: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (2017), section 3.1.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import data
+from course_lib.errors import ExerciseError
+from course_lib.exercises.comparing import Difference, describe, differences
+from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.exercises.lesson_10.bundled import flat_players
+from course_lib.training import rng_untouched
+
+
+def predicted_order(sees: str) -> dict[str, str]:
+    """Predict which of two kinds of pairs has the higher mean score by a trained D, on held-out emoji.
+
+    Args:
+        sees: what D is given: "x and y" as in pix2pix, "y" alone (the unconditional D), or "x" alone (a slip).
+
+    Returns:
+        A dict of four comparisons. The value of "a ? b" is ">" if pairs of the kind a score higher on average, "<" if
+        those of the kind b do, and "=" if both have the very same mean.
+    """
+    if sees == "x":  # both sides show the same conditions
+        return {
+            "true ? shuffled": "=",
+            "true ? output": "=",
+            "output ? shuffled": "=",
+            "output ? shuffled output": "=",
+        }
+    if sees == "y":  # shuffling changes nothing that D sees
+        return {
+            "true ? shuffled": "=",
+            "true ? output": ">",
+            "output ? shuffled": "<",
+            "output ? shuffled output": "=",
+        }
+    return {
+        "true ? shuffled": ">",
+        "true ? output": ">",
+        "output ? shuffled": ">",  # a picture that fits, though it is not real
+        "output ? shuffled output": ">",
+    }
+
+
+def mean_scores(netD, x, y, fake):
+    wrong_x = x.roll(1, dims=0)  # each condition goes to the next picture
+    pairs = {"true": (x, y), "shuffled": (wrong_x, y), "output": (x, fake), "shuffled output": (wrong_x, fake)}
+    with torch.no_grad():
+        return {kind: netD(*pair).mean().item() for kind, pair in pairs.items()}
+
+
+SEES = ("x and y", "y", "x")
+PAIRS = ("true ? shuffled", "true ? output", "output ? shuffled", "output ? shuffled output")
+SIGNS = (">", "=", "<")
+SHOWN = 32
+
+
+def order_of(scores: dict[str, float]) -> dict[str, str]:
+    """Return the four comparisons of the mean scores of the four kinds of pairs."""
+    found = {}
+    for pair in PAIRS:
+        first, second = (scores[kind] for kind in pair.split(" ? "))
+        found[pair] = "=" if abs(first - second) < 1e-4 else (">" if first > second else "<")
+    return found
+
+
+def held_out() -> tuple[Tensor, Tensor]:
+    """Return flat and 3D pictures of held-out emoji, no two of the same person or thing, float32 in [-1, 1]."""
+    pairs = data.emoji_pairs("test", x="flat", y="3d")
+    assert pairs.factors is not None
+    first: dict[int, int] = {}
+    for row, role in enumerate(pairs.factors["role"].tolist()):
+        first.setdefault(role, row)
+    rows = torch.tensor(list(first.values()))
+    rows = rows[torch.linspace(0, len(rows) - 1, SHOWN).long()]
+    return pairs.x[rows].float() / 127.5 - 1, pairs.y[rows].float() / 127.5 - 1
+
+
+@lru_cache(maxsize=1)
+def measured_order() -> dict[str, str] | None:
+    """Return what the bundled conditional D says of held-out pairs; None where it is not bundled."""
+    system = flat_players()
+    if system is None:
+        return None
+    x, y = held_out()
+    with rng_untouched():
+        torch.manual_seed(0)
+        fake = system.translate(x)
+    return order_of(mean_scores(system.netD, x, y, fake))
+
+
+def _cases() -> list[Case]:
+    labels = ("the conditional D", "the unconditional D", "a D that is blind to the picture")
+    return [Case(label, sees) for label, sees in zip(labels, SEES, strict=True)]
+
+
+def _observe(answer: Callable[[str], object], sees: str) -> object:
+    """Look at the prediction, and refuse other signs than the three."""
+    found = answer(sees)
+    if found is None:
+        raise ExerciseError(NOTHING)
+    if isinstance(found, dict) and set(PAIRS) <= set(found):
+        odd = next((value for value in found.values() if value not in SIGNS), None)
+        if odd is not None:
+            raise ExerciseError(f'Each value is ">", "=" or "<"; yours has {describe(odd)}.')
+    return found
+
+
+def _compare(result: Any, expected: dict[str, str], sees: str) -> list[Difference]:
+    """Hold the prediction for the conditional D against what the bundled one says; the rest is as it must be."""
+    return differences(result, (measured_order() if sees == "x and y" else None) or expected)
+
+
+def _but(pair: str, signs: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
+    """Put other signs, one a D, in place of the right ones for a comparison."""
+    return lambda sees: predicted_order(sees) | {pair: dict(zip(SEES, signs, strict=True))[sees]}
+
+
+MESSAGES = {
+    ("true ? shuffled", "x and y"): "A D that sees x and y judges the pair, not each for itself: only pairs that fit "
+    "were shown to it as real. A fine picture beside the x of another is none of those.",
+    ("true ? shuffled", "y"): "To a D that sees y alone, true and shuffled pairs are the same pictures. "
+    "Whatever it thinks of them, their mean score stays as it is.",
+    ("true ? shuffled", "x"): "To a D that sees x alone, shuffling exchanges the conditions among themselves. "
+    "Their mean score stays as it is.",
+    ("true ? output", "x and y"): "D is trained to score true pairs higher than outputs, "
+    "and G does not catch up so far that the order turns.",
+    ("true ? output", "y"): "A D that sees y alone is still trained to tell real pictures from outputs. "
+    "It lacks the condition, not the labels.",
+    ("true ? output", "x"): "A D that sees x alone is shown the very same x with a true picture and with an output. "
+    "It has nothing to tell them by.",
+    ("output ? shuffled", "x and y"): "You expect that a real picture beside a wrong x does at least as well as an "
+    "output beside its own. For a D of pairs, not to fit at all is worse than not to be quite real.",
+    ("output ? shuffled", "y"): "A D that sees y alone does not notice the wrong x: "
+    "to it, shuffled pairs are real pictures, and outputs are not.",
+    ("output ? shuffled", "x"): "A D that sees x alone does not notice that one side has outputs and the other side "
+    "real pictures: the conditions are the same.",
+    ("output ? shuffled output", "x and y"): "An output fits the x that it was made from. "
+    "A D that sees both notices when the output stands beside the x of another.",
+    ("output ? shuffled output", "y"): "Both sides are the same outputs beside other conditions, "
+    "and a D that sees y alone never looks at those.",
+    ("output ? shuffled output", "x"): "You expect a D that sees x alone to notice which output stands beside it. "
+    "The conditions themselves are the same on both sides.",
+}
+
+
+def _mistakes() -> list[Mistake]:
+    """Return a mistake for each comparison and each D, with every wrong prediction of that comparison as its answers.
+
+    A prediction that is wrong for several D belongs to the first of them.
+    """
+    found = []
+    for pair in PAIRS:
+        right = tuple(predicted_order(sees)[pair] for sees in SEES)
+        for place, sees in enumerate(SEES):
+            wrong = [
+                _but(pair, signs)
+                for signs in itertools.product(SIGNS, repeat=3)
+                if signs[:place] == right[:place] and signs[place] != right[place]
+            ]
+            found.append(Mistake(MESSAGES[pair, sees], *wrong))
+    return found
+
+
+PREDICTED_ORDER = Exercise(
+    id="10.4",
+    title="Which pair does D accept?",
+    kind="prediction to test",
+    task="""
+        Take held-out emoji and make four kinds of pairs: *true* ones, (x, y); *shuffled* ones, in which the real y
+        stands beside the x of another emoji; *outputs*, (x, G(x)); and *shuffled outputs*, G(x) beside the x of
+        another. A trained D scores them all, and we take the mean over the pairs of a kind. Predict the order for three
+        D: the conditional D of pix2pix, which sees "x and y"; an unconditional one, which sees "y" alone; and one that
+        by a slip sees "x" alone. Write `predicted_order(sees)`, which returns `">"`, `"="` or `"<"` for four
+        comparisons in a dict. Two of the D need no measurement. For the conditional one the check asks the bundled D,
+        which was never shown a shuffled pair in training. Then ask it yourself: `mean_scores` is how.
+    """,
+    reference=predicted_order,
+    given=inspect.getsource(mean_scores),
+    cases=_cases,
+    observe=_observe,
+    compare=_compare,
+    mistakes=_mistakes(),
+    hints=(
+        "For each D write down what it is actually shown on both sides of a comparison. Where both sides show the same "
+        "pictures, in another order, what can a mean do?",
+        "D's labels were 1 for true pairs and 0 for outputs. The conditional D has learned that from pairs in which "
+        "edges and colours of x and y lie in the same place.",
+        "The two real D disagree on outputs against shuffled pairs: one of them sees the wrong x, and the other sees "
+        "nothing but real pictures.",
+    ),
+    why="the conditional D rejects what does not fit, though nobody showed it such pairs, "
+    "and to the unconditional D a shuffled pair is as good as a true one.",
+)

@@ -1,0 +1,257 @@
+"""CycleGAN's training step as it is commonly written, to set beside the one of the course.
+
+python -m course_lib.runs.usual_cyclegan      times both in turns, and ours compiled, and keeps the result
+
+It is right, has the same networks and does the same sums. It differs in how they are asked for: a pass of its own for
+every picture that goes through a network, torch's instance norm, memory in the order (N, C, H, W), Adam in its plain
+form.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import statistics
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.paths import bundled_file, data_dir
+from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
+
+RECORD = "checkpoints/lesson_11/usual_cyclegan.json"
+SETTINGS = {
+    "paper, 64 pixels": (CycleGANConfig(identity=0.5), 64, 1),
+    "lesson, 32 pixels": (
+        CycleGANConfig(base_channels=32, blocks=6, downs=1, d_channels=32, patch_layers=1, identity=0.5),
+        32,
+        8,
+    ),
+}
+"""What is compared: settings, side of the pictures, and batch size."""
+
+
+def usual_generator(config: CycleGANConfig) -> nn.Sequential:
+    """Return the generator of CycleGAN, from torch's own layers, for three channels."""
+    width = config.base_channels
+    layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(True)]
+    for _ in range(config.downs):
+        layers += [nn.Conv2d(width, 2 * width, 3, 2, 1), nn.InstanceNorm2d(2 * width), nn.ReLU(True)]
+        width *= 2
+    layers += [UsualBlock(width) for _ in range(config.blocks)]
+    for _ in range(config.downs):
+        layers += [nn.ConvTranspose2d(width, width // 2, 3, 2, 1, 1), nn.InstanceNorm2d(width // 2), nn.ReLU(True)]
+        width //= 2
+    return nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
+
+
+class UsualBlock(nn.Module):
+    """A residual block of two convolutions.
+
+    Args:
+        width: channels.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), nn.InstanceNorm2d(width)]
+        other = [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), nn.InstanceNorm2d(width)]
+        self.body = nn.Sequential(*half, nn.ReLU(True), *other)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` to the same shape."""
+        return x + self.body(x)
+
+
+def usual_discriminator(config: CycleGANConfig) -> nn.Sequential:
+    """Return the PatchGAN of CycleGAN, from torch's own layers, for three channels."""
+    layers: list[nn.Module] = []
+    before, width = 3, config.d_channels
+    for number, stride in enumerate([2] * config.patch_layers + [1]):
+        width = config.d_channels * min(2**number, 8)
+        layers.append(nn.Conv2d(before, width, 4, stride, 1))
+        if number:
+            layers.append(nn.InstanceNorm2d(width))
+        layers.append(nn.LeakyReLU(0.2, True))
+        before = width
+    return nn.Sequential(*layers, nn.Conv2d(before, 1, 4, 1, 1))
+
+
+class UsualPool:
+    """A pool of fakes that looks at one picture after another.
+
+    Args:
+        size: number of pictures held.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.kept = size, []  # type: int, list[Tensor]
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Return pictures of this step and of earlier ones."""
+        out = []
+        for picture in pictures.detach().split(1):
+            if len(self.kept) < self.size:
+                self.kept.append(picture)
+                out.append(picture)
+            elif random.random() > 0.5:
+                place = random.randrange(self.size)
+                out.append(self.kept[place].clone())
+                self.kept[place] = picture
+            else:
+                out.append(picture)
+        return torch.cat(out)
+
+
+class UsualCycleGAN:
+    """The four networks, two optimisers and one step of CycleGAN, written out.
+
+    Args:
+        config: as for the course's system.
+    """
+
+    def __init__(self, config: CycleGANConfig) -> None:
+        self.config = config
+        self.netG, self.netF = usual_generator(config), usual_generator(config)
+        self.netD_y, self.netD_x = usual_discriminator(config), usual_discriminator(config)
+        chain = itertools.chain
+        betas = (config.beta1, 0.999)
+        self.opt_g = torch.optim.Adam(chain(self.netG.parameters(), self.netF.parameters()), config.lr, betas)
+        self.opt_d = torch.optim.Adam(chain(self.netD_y.parameters(), self.netD_x.parameters()), config.d_lr, betas)
+        self.pool_y, self.pool_x = UsualPool(config.pool), UsualPool(config.pool)
+        self.l1, self.mse = nn.L1Loss(), nn.MSELoss()
+
+    def step(self, x: Tensor, y: Tensor) -> dict[str, float]:
+        """Train all players on one batch; return the losses of the generators and of the discriminators."""
+        c = self.config
+        fake_y, fake_x = self.netG(x), self.netF(y)
+        back_x, back_y = self.netF(fake_y), self.netG(fake_x)
+        for parameter in itertools.chain(self.netD_y.parameters(), self.netD_x.parameters()):
+            parameter.requires_grad_(False)
+        self.opt_g.zero_grad()
+        loss = c.lambda_forward * self.l1(back_x, x) + c.lambda_backward * self.l1(back_y, y)
+        if c.identity:
+            loss = loss + c.lambda_backward * c.identity * self.l1(self.netG(y), y)
+            loss = loss + c.lambda_forward * c.identity * self.l1(self.netF(x), x)
+        for netD, fake in ((self.netD_y, fake_y), (self.netD_x, fake_x)):
+            judged = netD(fake)
+            loss = loss + self.mse(judged, torch.ones_like(judged))
+        loss.backward()
+        self.opt_g.step()
+
+        for parameter in itertools.chain(self.netD_y.parameters(), self.netD_x.parameters()):
+            parameter.requires_grad_(True)
+        self.opt_d.zero_grad()
+        total = 0.0
+        for netD, real, fake in (
+            (self.netD_y, y, self.pool_y(fake_y)),
+            (self.netD_x, x, self.pool_x(fake_x)),
+        ):
+            on_real, on_fake = netD(real), netD(fake)
+            half = 0.5 * (self.mse(on_real, torch.ones_like(on_real)) + self.mse(on_fake, torch.zeros_like(on_fake)))
+            half.backward()
+            total += half.item()
+        self.opt_d.step()
+        return {"G": loss.item(), "D": total}
+
+
+def pair_of(config: CycleGANConfig) -> tuple[UsualCycleGAN, CycleGAN]:
+    """Return both, with the same weights."""
+    usual, ours = UsualCycleGAN(config), CycleGAN(config)
+    for name in ("netG", "netF", "netD_y", "netD_x"):
+        values = list(getattr(usual, name).state_dict().values())
+        own = getattr(ours, name)
+        own.load_state_dict(dict(zip(own.state_dict(), values, strict=True)))
+    return usual, ours.train()
+
+
+def compare(
+    config: CycleGANConfig, side: int, batch_size: int, seconds: float, compiled: bool = True
+) -> dict[str, Any]:
+    """Time both steps in turns on the same random pictures, so that a busy machine disturbs them alike.
+
+    Args:
+        config: of both.
+        side: of the pictures.
+        batch_size: of a step.
+        seconds: for all.
+        compiled: whether to time ours compiled too, which first takes a minute or two.
+
+    Returns:
+        Median seconds of a step of each, ``GFLOP`` of a step, ``images/s``, and the ratios to the usual one.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from course_lib.data.containers import Batch
+
+    torch.manual_seed(0)
+    usual, ours = pair_of(config)
+    x, y = torch.rand(2, batch_size, 3, side, side) * 2 - 1
+    batch = Batch(index=torch.arange(batch_size), x=x, y=y)
+    players = {"usual": lambda: usual.step(x, y), "ours": lambda: ours.training_step(batch)}
+    if compiled:
+        fast = pair_of(config)[1]
+        for name in ("netG", "netF", "netD_y", "netD_x"):
+            getattr(fast, name).compile()
+        players["ours compiled"] = lambda: fast.training_step(batch)
+    with FlopCounterMode(display=False) as counter:
+        ours.training_step(batch)
+    taken: dict[str, list[float]] = {name: [] for name in players}
+    for play in players.values():
+        play(), play()
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(taken["usual"]) < 3:
+        for name, play in players.items():
+            started = time.perf_counter()
+            play()
+            taken[name].append(time.perf_counter() - started)
+    median = {name: statistics.median(values) for name, values in taken.items()}
+    return {
+        "seconds": {name: round(value, 4) for name, value in median.items()},
+        "images/s": {name: round(batch_size / value, 2) for name, value in median.items()},
+        "times faster": {name: round(median["usual"] / value, 3) for name, value in median.items()},
+        "GFLOP": round(counter.get_total_flops() / 1e9, 2),
+        "turns": len(taken["usual"]),
+    }
+
+
+def record(seconds: float = 60.0) -> dict[str, Any]:
+    """Compare both for all settings, and write what was found to ``data/``.
+
+    Args:
+        seconds: for each setting.
+
+    Returns:
+        What :func:`recorded` gives from then on.
+    """
+    from course_lib.doctor import matmul_gflops
+
+    found: dict[str, Any] = {"settings": {}}
+    for name, (config, side, batch_size) in SETTINGS.items():
+        found["settings"][name] = compare(config, side, batch_size, seconds) | {"side": side, "batch": batch_size}
+    found |= {
+        "peak GFLOP/s": round(matmul_gflops(2.0)),
+        "threads": torch.get_num_threads(),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": "python -m course_lib.runs.usual_cyclegan",
+    }
+    path = data_dir() / RECORD
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def recorded() -> dict[str, Any]:
+    """Return what :func:`record` last found.
+
+    Raises:
+        DataError: if the file is missing or corrupt.
+    """
+    return json.loads(bundled_file(RECORD).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    print(json.dumps(record(), indent=1))

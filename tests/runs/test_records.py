@@ -1,0 +1,116 @@
+"""Runs whose figures are kept: what is recorded comes back, and each mistake gets one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from course_lib import runs
+from course_lib.errors import DataError
+from course_lib.paths import manifest
+from course_lib.runs import base, records
+from course_lib.runs.base import Run
+from course_lib.systems.regression import Regression, RegressionConfig
+from course_lib.training.history import History
+
+Release = Callable[[], Path]
+
+
+def history_of(steps: int) -> History:
+    history = History()
+    for step in range(steps):
+        history.append({"mae": 1.0}, epoch=step // 2, seconds=step + 1.0)
+    return history
+
+
+@pytest.fixture
+def one_run(two_runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a run of two fixed pictures, whose figures alone are kept."""
+    pictures = torch.linspace(-1, 1, 2 * 3 * 16 * 16).reshape(2, 3, 16, 16)
+    one = dataclasses.replace(
+        two_runs["tiny/first"],
+        recorded=True,
+        evaluate=lambda system: {"L1": 0.123456789, "SSIM": 0.5},
+        pictures=lambda system: pictures,
+    )
+    monkeypatch.setattr(base, "_registry", lambda: {one.name: one})
+    return one
+
+
+def system() -> Regression:
+    return Regression(RegressionConfig(loss="mae", base_channels=8, max_channels=16, levels=2))
+
+
+def test_what_is_recorded_comes_back(one_run: Run, release: Release) -> None:
+    for seed in (10, 2, 0):
+        path = runs.publish("tiny/first", seed, system(), history_of(6), minutes=1.26)
+    folder = release()
+    assert path == folder / "checkpoints" / "tiny" / "record.json"
+    assert not list(folder.rglob("*.safetensors"))
+    assert not list(folder.rglob(".unfinished*"))
+    found = records.recorded("tiny")
+    assert list(found) == ["tiny/first"]
+    assert sorted(found["tiny/first"]) == [0, 2, 10]
+    entry = found["tiny/first"][2]
+    assert entry["figures"] == {"L1": 0.12346, "SSIM": 0.5}
+    assert (entry["epochs"], entry["steps"], entry["batch_size"], entry["minutes"]) == (3, 6, 4, 1.3)
+    assert entry["command"] == "course train tiny/first --seed 2 --publish"
+
+
+def test_the_pictures_come_back(one_run: Run, release: Release) -> None:
+    runs.publish("tiny/first", 0, system(), history_of(2), minutes=1)
+    release()
+    assert one_run.pictures is not None
+    found = records.recorded_pictures("tiny/first")
+    assert found.shape == (2, 3, 16, 16)
+    assert (found - one_run.pictures(None)).abs().mean() < 0.05
+
+
+def test_pictures_are_those_of_seed_0(one_run: Run, release: Release) -> None:
+    runs.publish("tiny/first", 1, system(), history_of(2), minutes=1)
+    release()
+    with pytest.raises(DataError, match=r"^There are no pictures of 'tiny/first': train it with `course train "):
+        records.recorded_pictures("tiny/first")
+
+
+def test_a_run_without_figures_is_refused(one_run: Run, release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = dataclasses.replace(one_run, evaluate=None)
+    monkeypatch.setattr(base, "_registry", lambda: {bare.name: bare})
+    with pytest.raises(DataError, match="has no held-out figures"):
+        runs.publish("tiny/first", 0, system(), history_of(2), minutes=1)
+
+
+def test_a_lesson_without_a_record(release: Release) -> None:
+    with pytest.raises(DataError, match=r"^No figures are recorded for 'lesson_99': choose one of no lesson yet\.$"):
+        records.recorded("lesson_99")
+
+
+# The course's records.
+
+
+LESSONS = sorted({path.split("/")[1] for path in manifest() if path.endswith("/record.json")})
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_record_is_of_the_runs_as_they_are(lesson: str) -> None:
+    found = records.recorded(lesson)
+    wanted = {name for name in runs.names() if name.startswith(f"{lesson}/") and runs.run(name).recorded}
+    assert set(found) == wanted
+    for name, by_seed in found.items():
+        one = runs.run(name)
+        assert 0 in by_seed
+        assert one.pictures is not None
+        assert records.recorded_pictures(name).shape[1] == 3
+        for seed, entry in by_seed.items():
+            assert entry["command"] == f"course train {name} --seed {seed} --publish"
+            assert entry["preset"] == "cpu"
+            assert entry["epochs"] == one.sizes.cpu_epochs
+            assert entry["batch_size"] == one.sizes.batch_size
+            assert entry["minutes"] > 0
+            assert entry["config"] == json.loads(json.dumps(dataclasses.asdict(one.system().config)))
+            assert all(value == value for value in entry["figures"].values())
