@@ -21,6 +21,7 @@ NEEDED = (
     "safetensors",
     "matplotlib",
     "ipywidgets",
+    "ipycanvas",
     "psutil",
 )
 OPTIONAL = ("jupyterlab",)  # Colab and editors bring their own

@@ -28,6 +28,7 @@ SMALL_PACKAGES = {
     "psutil": "psutil",
     "requests": "requests",
     "ipywidgets": "ipywidgets",
+    "ipycanvas": "ipycanvas",
     "tqdm": "tqdm",
 }
 

@@ -51,6 +51,8 @@ REMEDIES = replace(
     d_lr=2e-4,
 )
 
+GREY = replace(REMEDIES, x_channels=1, base_channels=32, max_channels=96)
+
 ABLATION = RunSizes(smoke_epochs=1, cpu_epochs=10, gpu_epochs=200, batch_size=8)
 HALF = "bf16-mixed"  # 1.5 times as fast on a CPU that computes in bfloat16, and slower on one that does not
 LONG = RunSizes(smoke_epochs=1, cpu_epochs=40, gpu_epochs=400, batch_size=8)
@@ -113,7 +115,7 @@ RUNS = (
     Run(
         "lesson_10/grey",
         "Patches of photographs from grey to colour: pix2pix with the remedies of the lesson.",
-        lambda: Pix2Pix(replace(REMEDIES, x_channels=1)),
+        lambda: Pix2Pix(GREY),
         colour_patches,
         LONG,
         ema_decay=0.998,

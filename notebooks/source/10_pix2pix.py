@@ -36,6 +36,7 @@ from course_lib import data, plotting, runs
 from course_lib.data.answers import emoji_answers
 from course_lib.errors import CourseError
 from course_lib.exercises import check, hint
+from course_lib.losses.adversarial import NonSaturating
 from course_lib.losses.game import best_discriminator
 from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.metrics import (
@@ -55,6 +56,7 @@ from course_lib.presets import choose
 from course_lib.runs.lesson_10 import SMALL, colour_patches, flat_pairs, outline_pairs
 from course_lib.runs.records import recorded, recorded_pictures
 from course_lib.runs.translation import as_float, outputs_of, shown_rows
+from course_lib.systems.base import adam
 from course_lib.systems.modes import inference
 from course_lib.systems.pix2pix import Pix2Pix
 from course_lib.training import fit, seed_everything
@@ -361,8 +363,8 @@ with torch.device("meta"):  # shapes without memory
     print(f"the paper's, for 256 pixels: {sum(weight.numel() for weight in unet_256().parameters()):,} weights")
 
 # %% [markdown]
-# The innermost output has 1 × 1 positions and 128 values; the input has 12,288. Without skips all that the decoder
-# knows of $x$ passes through these 128.
+# The innermost output has a single position. Without skips all that the decoder knows of $x$ passes through its few
+# values; the input has 12,288.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.4", "N2.5"]
 # ### What does each skip carry?
@@ -685,54 +687,76 @@ of_pair, of_y = best_discriminator(p_data, p_made), best_discriminator(p_data.su
 print(f"D*(x, y): y fits x {of_pair[0, 0]:.2f}, y does not fit x {of_pair[0, 1]:.2f}   D*(y): always {of_y[0]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N2.1", "E2"]
-# ### On held-out emoji
+# ### Against a generator that is blind to x
 #
-# Keep $y$, a real picture, and exchange $x$. The picture is as realistic as before, so whatever the score loses is due
-# to the pair. For a $D$ without $x$ nothing can change. (In training $D$'s negatives were $G$'s outputs. Nobody showed
-# it a real picture with a wrong $x$: that it rejects those is not promised by the loss, but measured here.)
+# The same with pictures. Let $G$ be perfect at making emoji, and blind: it answers $x$ with the real picture of
+# *another* emoji. Two small discriminators play against it, one with $x$ and one without. Both are then asked about
+# held-out pairs. (They have instance norm: with batch norm $D$ would learn to tell a batch from the other as a whole.)
+
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-x, y = as_float(flat.x), as_float(flat.y)
-tone = flat.factors["tone"]
-other = torch.arange(len(flat)).roll(len(flat) // 2)
-person = (tone != flat.factor_names["tone"].index("unspecified")).nonzero().flatten()
-next_tone = person.view(-1, 6).roll(1, 1).flatten()  # the rows of a base lie side by side, one for each tone
-assert bool((flat.factors["base"][person] == flat.factors["base"][next_tone]).all())
+def judge_of_blind(sees_x, steps):
+    """Train a D that sees 34 pixels on true pairs against real pictures beside another x; return it and its loss."""
+    seed_everything(0)
+    netD = PatchGAN(3 if sees_x else 0, 3, base_channels=16, layers=2, norm="instance")
+    optimizer = adam(netD.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    pairs = flat_pairs("train").batches(16, generator=torch.Generator().manual_seed(0), flip=True)
+    for _, batch in zip(range(steps), pairs, strict=False):
+        made = batch.y.roll(1, 0)  # the real picture of the row before: realistic, and of another x
+        loss = NonSaturating().d_loss(netD(batch.x, batch.y), netD(batch.x, made))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return netD, loss.item()
 
 
 def score(netD, x, y):
     """Return the mean logit of each pair."""
     with torch.no_grad():
-        return netD.eval()(x, y).flatten(1).mean(1)
+        parts = zip(x.split(64), y.split(64), strict=True)
+        return torch.cat([netD.eval()(*part).flatten(1).mean(1) for part in parts])
 
 
-def won(first, second):
-    """Return how often the first of two scores is higher."""
-    return "the same number" if torch.equal(first, second) else f"{(first > second).float().mean():.1%}"
-
-
-unconditional = PatchGAN(0, 3, base_channels=8, layers=1)  # untrained: its weights do not matter here
+x, y = as_float(flat.x), as_float(flat.y)
+other = torch.arange(len(flat)).roll(len(flat) // 2)  # another emoji
 rows = {}
-for name, netD in (("D(x, y), bundled", judge), ("D(y), no x", unconditional)):
-    true_pair = score(netD, x, y)
-    wrong, near = score(netD, x[other], y), score(netD, x[next_tone], y[person])
+for name, sees_x in (("D(x, y)", True), ("D(y)", False)):
+    netD, last = judge_of_blind(sees_x, choose(smoke=3, cpu=100, gpu=100))
+    true_pair, wrong_pair = score(netD, x, y), score(netD, x[other], y)
     rows[name] = {
+        "last loss (log 4 is 1.386)": last,
         "true pair": float(true_pair.mean()),
-        "x of another emoji": float(wrong.mean()),
-        "true one higher": won(true_pair, wrong),
-        "x of another tone": float(near.mean()),
-        "true one higher ": won(true_pair[person], near),
+        "y beside another x": float(wrong_pair.mean()),
+        "true one higher": float((true_pair > wrong_pair).float().mean()),
     }
 plotting.metric_table(
     rows,
-    digits=3,
-    caption=f"Mean logit on {len(flat)} held-out pairs; other tones: the {len(person)} persons among them.",
+    digits={"last loss (log 4 is 1.386)": 3, "true pair": 2, "y beside another x": 2, "true one higher": 3},
+    caption=f"Mean logits of {len(flat)} held-out pairs, and how often the true one has the higher score.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Without $x$ the score cannot move: such a $D$ asks only whether $y$ looks like a 3D emoji. $G$ may then answer with
-# any emoji, and only L1 holds it to $x$. In the paper such a $D$ without an L1 term ended in one output for all $x$.
-# <!-- TODO-FIGURE pairs: say how often the bundled D prefers the true pair, and whether a wrong tone is harder than a wrong emoji -->
+# With $x$, $D$ has found out what fits. Without, it cannot: it is shown the same pictures as real and as made, its loss
+# stays at $\log 4$, and the exchange of $x$ leaves its score as it is. Such a $D$ lets $G$ answer with any emoji, and only
+# L1 holds it to $x$. In the paper, such a $D$ without the L1 term ended in one output for all $x$.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E2"]
+# ### And the D of the long run?
+#
+# The bundled $D$ has played against $G$, whose outputs always fit $x$. What does it say of a real $y$ beside another $x$?
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+true_pair, wrong_pair = score(judge, x, y), score(judge, x[other], y)
+made_pair = score(judge, x, outputs_of(models["flat"], x)[:, 0])
+print(f"mean logit: true pair {true_pair.mean():.2f}, G's output {made_pair.mean():.2f}, another x {wrong_pair.mean():.2f}")
+print(f"true pair higher than G's output: {(true_pair > made_pair).float().mean():.1%} of the held-out emoji")
+print(f"true pair higher than another x : {(true_pair > wrong_pair).float().mean():.1%}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# It knows true pairs from $G$'s outputs, and takes a wrong pair for *more* than real. That is no contradiction.
+# $D^* = p / (p + q)$ says something only where pairs occur, in the data or among $G$'s outputs. A wrong pair occurs in
+# neither: there $D$ is free, and nobody has taught it. To have a judge of *any* pair, wrong pairs must be among its
+# examples, as in the first cell, and as text-to-image models do it (Reed et al. 2016).
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.6"]
 # ## Who takes care of which frequencies?
@@ -1002,7 +1026,7 @@ for label, run in PATCH_RUNS.items():
         netD = PatchGAN(1, 3, base_channels=config["d_channels"], layers=config["patch_layers"])
     weights = f"{sum(weight.numel() for weight in netD.parameters()):,}"
     patch_rows[label] = {"weights of D": weights} | of_seeds(run, FIGURES) | {"paper": PAPER_PATCHES[label]}
-columns = ["weights of D", *FIGURES, "paper"]
+columns = ["weights of D", "L1", "VGG-KID", "sharpness", "colourfulness", "a overlap", "b overlap", "paper"]
 plotting.metric_table(
     patch_rows,
     columns=columns,
@@ -1156,12 +1180,297 @@ print(
 # Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
 # wrong. `hint("10.1")` gives a hint, a stronger one each time; `solution("10.1")` shows ours.
 
+# %% [markdown]
+# ### Exercise 10.1: The two losses of pix2pix
+#
+# G translates x, D judges pairs, and each has its loss:
+# $\mathcal{L}_D = \frac12 \left( -\mathbb{E}[\log D(x, y)] - \mathbb{E}[\log(1 - D(x, G(x, z)))] \right)$ and
+# $\mathcal{L}_G = -\mathbb{E}[\log D(x, G(x, z))] + \lambda\, \mathbb{E}\, |y - G(x, z)|$. D sees the condition
+# in both terms, and G is compared with y in the L1 term only. Write `pix2pix_losses(netD, x, y, fake, lambda_l1)`,
+# where `fake` is G(x, z) as the caller has it, and return both in a dict. `netD` returns logits, one for each
+# patch; $D$ in the formulas is their sigmoid. The check looks at both values, at the gradient of D's loss in D's
+# weights and at that of G's loss in the output, also for a D whose logits are in the thousands.
+
+
+# %%
+def pix2pix_losses(
+    netD: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, fake: torch.Tensor, lambda_l1: float
+) -> dict[str, torch.Tensor]:
+    """Return what D minimises and what G minimises, for one batch.
+
+    Args:
+        netD: D. netD(x, y) judges pairs and returns logits, float32, shape (N, 1, h, w): one for each patch.
+        x: float32, shape (N, C_x, H, W), from -1 to 1, the conditions.
+        y: float32, shape (N, C_y, H, W), from -1 to 1, the targets.
+        fake: float32, the shape of y, the outputs G(x, z); gradients flow back from it to G.
+        lambda_l1: the weight of the L1 term, 0 or more.
+
+    Returns:
+        A dict of two scalar tensors: "d_loss" is half of -E[log D(x, y)] - E[log(1 - D(x, G(x, z)))], "g_loss" is
+        -E[log D(x, G(x, z))] + lambda_l1 * E|y - G(x, z)|. Each E is a mean: over all logits, or over all pixels and
+        channels.
+    """
+    ### BEGIN SOLUTION
+    real_logits = netD(x, y)
+    fake_logits = netD(x, fake.detach())  # D's loss need not reach G
+    d_loss = 0.5 * (F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean())
+    g_loss = F.softplus(-netD(x, fake)).mean() + lambda_l1 * (y - fake).abs().mean()
+    return {"d_loss": d_loss, "g_loss": g_loss}
+    ### END SOLUTION
+
+
+check("10.1", pix2pix_losses)
+
+# %% [markdown]
+# ### Exercise 10.2: The missing detach
+#
+# `buggy_training_step` runs without an error. Look at the gradients when an optimiser moves, and two things are
+# wrong. First, when G moves, its weights also hold the gradient of D's loss. In the logit of an output that D
+# scores $s$, G's loss has the gradient $s - 1$, and D's loss has $s / 2$. G follows their sum, which is half as
+# large as it should be at $s = \frac12$, is 0 at $s = \frac23$, and above that teaches G to be caught. Second,
+# from the second step on, D moves along a gradient that G's loss left behind, and so learns to accept outputs.
+# Mend both: `training_step(netG, netD, opt_g, opt_d, x, y, lambda_l1)` should move D and then G, each by its own
+# loss alone, and D's loss should leave no gradient in G at all. It returns nothing.
+#
+# When does a missing `detach` matter? Were each `zero_grad` called just before its `backward`, the weights would
+# move as they should: all that is lost is the time and memory of a way back through G. It spoils the training
+# where gradients wait in the weights, as here, where `zero_grad` follows `step`, or where they are summed over
+# several batches.
+
+
+# %%
+def buggy_training_step(netG, netD, opt_g, opt_d, x, y, lambda_l1):
+    fake = netG(x)
+    d_loss = 0.5 * (F.softplus(-netD(x, y)).mean() + F.softplus(netD(x, fake)).mean())
+    d_loss.backward(retain_graph=True)  # without retain_graph the second backward stops
+    opt_d.step()
+    opt_d.zero_grad()
+
+    g_loss = F.softplus(-netD(x, fake)).mean() + lambda_l1 * (y - fake).abs().mean()
+    g_loss.backward()
+    opt_g.step()
+    opt_g.zero_grad()
+
+
+# %%
+def training_step(
+    netG: torch.nn.Module,
+    netD: torch.nn.Module,
+    opt_g: torch.optim.Optimizer,
+    opt_d: torch.optim.Optimizer,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    lambda_l1: float,
+) -> None:
+    """Move D and then G, each along the gradient of its own loss and of nothing else.
+
+    Args:
+        netG: G. netG(x) is the output, float32, the shape of y.
+        netD: D. netD(x, y) judges pairs and returns logits.
+        opt_g: the optimiser of G's weights; no gradient lies in them when the first step begins.
+        opt_d: the optimiser of D's weights, likewise.
+        x: float32, shape (N, C_x, H, W), the conditions.
+        y: float32, shape (N, C_y, H, W), the targets.
+        lambda_l1: the weight of the L1 term.
+    """
+    ### BEGIN SOLUTION
+    fake = netG(x)
+    real_logits = netD(x, y)
+    fake_logits = netD(x, fake.detach())  # D's loss ends at the output
+    d_loss = 0.5 * (F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean())
+    d_loss.backward()
+    opt_d.step()
+
+    g_loss = F.softplus(-netD(x, fake)).mean() + lambda_l1 * (y - fake).abs().mean()
+    g_loss.backward()  # on its way to G it also leaves a gradient in D's weights
+    opt_g.step()
+    opt_g.zero_grad()
+    opt_d.zero_grad()  # so this stands behind both
+    ### END SOLUTION
+
+
+check("10.2", training_step)
+
+# %% [markdown]
+# ### Exercise 10.3: How large a patch does one logit see?
+#
+# The paper's D is called 70 x 70, but no layer of it has a kernel of that size: each has 4 x 4, with the strides
+# 2, 2, 2, 1, 1. First find the 70 on paper. Begin with one logit and go back: how many of the values before the
+# last convolution does it depend on, along one side? How many before the one before that, and so on to the
+# pixels? Then write `patch_side(layers)` for any chain of convolutions, given as a list of pairs
+# (kernel, stride) from the input to the output. Then use it: which list gives 34, and which 16? What would the
+# side be if the three strides of 2 came last?
+
+
+# %%
+def patch_side(layers: list[tuple[int, int]]) -> int:
+    """Return the side of the patch of the input that one output of a chain of convolutions depends on.
+
+    Args:
+        layers: kernel and stride of each convolution, (k, s), from the input to the output; may be empty.
+
+    Returns:
+        The side in pixels of the input, before any of it is lost at the border.
+    """
+    ### BEGIN SOLUTION
+    side = 1  # one output
+    for kernel, stride in reversed(layers):
+        side = (side - 1) * stride + kernel  # the last of its inputs begins (side - 1) strides after the first
+    return side
+    ### END SOLUTION
+
+
+check("10.3", patch_side)
+
+# %% [markdown]
+# ### Exercise 10.4: Which pair does D accept?
+#
+# Take held-out emoji and make four kinds of pairs: *true* ones, (x, y); *shuffled* ones, in which the real y
+# stands beside the x of another emoji; *outputs*, (x, G(x)); and *shuffled outputs*, G(x) beside the x of
+# another. A trained D scores them all, and we take the mean over the pairs of a kind. Predict the order for three
+# D: the conditional D of pix2pix, which sees "x and y"; an unconditional one, which sees "y" alone; and one that
+# by a slip sees "x" alone. Write `predicted_order(sees)`, which returns `">"`, `"="` or `"<"` for four
+# comparisons in a dict. Two of the D need no measurement. For the conditional one the check asks the bundled D,
+# which was never shown a shuffled pair in training. Then ask it yourself: `mean_scores` is how.
+
+
+# %%
+def mean_scores(netD, x, y, fake):
+    wrong_x = x.roll(1, dims=0)  # each condition goes to the next picture
+    pairs = {"true": (x, y), "shuffled": (wrong_x, y), "output": (x, fake), "shuffled output": (wrong_x, fake)}
+    with torch.no_grad():
+        return {kind: netD(*pair).mean().item() for kind, pair in pairs.items()}
+
+
+# %%
+def predicted_order(sees: str) -> dict[str, str]:
+    """Predict which of two kinds of pairs has the higher mean score by a trained D, on held-out emoji.
+
+    Args:
+        sees: what D is given: "x and y" as in pix2pix, "y" alone (the unconditional D), or "x" alone (a slip).
+
+    Returns:
+        A dict of four comparisons. The value of "a ? b" is ">" if pairs of the kind a score higher on average, "<" if
+        those of the kind b do, and "=" if both have the very same mean.
+    """
+    ### BEGIN SOLUTION
+    if sees == "x":  # both sides show the same conditions
+        return {
+            "true ? shuffled": "=",
+            "true ? output": "=",
+            "output ? shuffled": "=",
+            "output ? shuffled output": "=",
+        }
+    if sees == "y":  # shuffling changes nothing that D sees
+        return {
+            "true ? shuffled": "=",
+            "true ? output": ">",
+            "output ? shuffled": "<",
+            "output ? shuffled output": "=",
+        }
+    return {
+        "true ? shuffled": ">",
+        "true ? output": ">",
+        "output ? shuffled": ">",  # a picture that fits, though it is not real
+        "output ? shuffled output": ">",
+    }
+    ### END SOLUTION
+
+
+check("10.4", predicted_order)
+
+# %% [markdown]
+# ### Exercise 10.5: What does each term give by itself?
+#
+# The lesson trains from outlines to 3D emoji with L1 alone, with the conditional adversary alone (cGAN), and with
+# both, and measures the outputs for held-out emoji: their *sharpness* and *colourfulness*, where 1 is as much as
+# the true pictures have, and their *L1* distance from the targets. Before you look at the table: is each figure
+# of L1 alone and of cGAN alone lower or higher than with both? Write `predicted_ablation(system)`, which returns
+# a dict with the keys `"sharpness"`, `"L1"` and `"colourfulness"` and the values `"lower"`, `"same"` or
+# `"higher"`. For a system of both terms against another one of both, say `"same"`. The check looks at the
+# recorded trainings with several seeds; where the seeds overlap, it takes any answer.
+
+
+# %%
+def predicted_ablation(system: str) -> dict[str, str]:
+    """Predict how the held-out figures of a system compare with those of L1 and cGAN together.
+
+    Args:
+        system: "L1 alone", "cGAN alone", or "both", trained once more.
+
+    Returns:
+        A dict with the keys "sharpness", "L1" and "colourfulness". Each value is "lower", "same" or "higher": the
+        figure of this system against that of both terms together.
+    """
+    ### BEGIN SOLUTION
+    return {
+        "L1 alone": {"sharpness": "lower", "L1": "lower", "colourfulness": "lower"},
+        "cGAN alone": {"sharpness": "higher", "L1": "higher", "colourfulness": "higher"},
+        "both": {"sharpness": "same", "L1": "same", "colourfulness": "same"},
+    }[system]
+    ### END SOLUTION
+
+
+check("10.5", predicted_ablation)
+
+# %% [markdown]
+# ### Exercise 10.6: Make z do more
+#
+# In pix2pix z is dropout, and it does little: the outputs for one input are almost alike. First measure it. Write
+# `draw_diversity(netG, x, draws, rate)`: draw K outputs for each input, with dropout at the given rate and all
+# else of G as at inference, and return for each input the mean absolute difference of two of its outputs, over
+# all pairs of draws. G must be afterwards as it was: mode, rate and running statistics. The check takes a toy G
+# whose diversity is known on paper, and allows for chance.
+#
+# Then make z do more without leaving the set of good pictures. The least effort is another `rate` while drawing:
+# try 0, 0.2, 0.5, 0.7 and 0.9 with the bundled outline to 3D model, and for each rate measure the diversity and,
+# against the held-out targets, L1 and VGG-KID. Up to which rate does diversity cost nothing? A second way is to
+# train with a channel of noise beside x. It is likely to be ignored: why does neither L1 nor D ask G to use it?
+# Look at the draws as well: noise is diverse too.
+
+
+# %%
+def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: float) -> torch.Tensor:
+    """Return how much the outputs for one input differ when G draws its noise, the dropout, at a rate of your choice.
+
+    Args:
+        netG: G in eval mode, with `torch.nn.Dropout` somewhere inside. Afterwards it is as it was before.
+        x: float32, shape (N, C, H, W), from -1 to 1, the inputs.
+        draws: number K of outputs drawn for each input, 2 or more.
+        rate: chance that dropout sets a value to 0 while these outputs are drawn; from 0 to below 1.
+
+    Returns:
+        float32, shape (N,), without gradient: for each input the mean absolute difference of two of its outputs, over
+        pixels, channels and all K (K - 1) / 2 pairs of draws.
+    """
+    ### BEGIN SOLUTION
+    dropouts = [module for module in netG.modules() if isinstance(module, torch.nn.Dropout)]
+    before = [module.p for module in dropouts]
+    for module in dropouts:
+        module.train()  # dropout alone: batch norm stays in eval mode
+        module.p = rate
+    with torch.no_grad():
+        y_hat = torch.stack([netG(x) for _ in range(draws)])  # (K, N, C, H, W)
+    for module, p in zip(dropouts, before):
+        module.eval()
+        module.p = p
+    pairs = torch.combinations(torch.arange(draws))  # (K (K - 1) / 2, 2)
+    return (y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).abs().mean(dim=(0, 2, 3, 4))
+    ### END SOLUTION
+
+
+check("10.6", draw_diversity)
+
+# %%
+hint("10.1")  # run again for a stronger hint
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
 #
 # - pix2pix is one conditional GAN for all translations with pairs: $G(x, z)$ against $D(x, y)$, plus $\lambda$ times L1
 #   to this $y$. $y$ never goes into $G$.
-# - $D$ judges the *pair*: a real picture with another's input loses. A $D$ without $x$ gives it the same score.
+# - $D$ judges the *pair*: the best $D$ gives 0 to a pair that never occurs, however real its picture. A $D$ without $x$
+#   scores a picture the same beside any input.
 # - L1 settles the large areas and is soft where it is unsure; $D$ judges patches and asks for the detail of real
 #   pictures. So a patch is enough, and it saves weights.
 # - Skips carry what input and output share, place by place. Each can be cut, and its part seen.
@@ -1189,5 +1498,7 @@ print(
 #   3. D. Yoo et al. *Pixel-Level Domain Transfer.* ECCV 2016. Section 4.
 # - J.-Y. Zhu et al. *Toward Multimodal Image-to-Image Translation.* NeurIPS 2017. Section 3 (BicycleGAN). Q. Mao et al.
 #   *Mode Seeking Generative Adversarial Networks.* CVPR 2019. Section 3.
+# - S. Reed et al. *Generative Adversarial Text to Image Synthesis.* ICML 2016. Section 4.2 (wrong pairs as examples for
+#   D).
 # - A. Araujo, W. Norris, J. Sim. *Computing Receptive Fields of Convolutional Neural Networks.* Distill 2019.
 # - A. Odena, V. Dumoulin, C. Olah. *Deconvolution and Checkerboard Artifacts.* Distill 2016.

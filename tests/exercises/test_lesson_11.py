@@ -1,4 +1,4 @@
-"""Exercises 11.1, 11.2, 11.4 and 11.5: other right answers pass, and wrong ones get a message that names the mistake."""
+"""Exercises 11.1, 11.2, 11.4 and 11.5: other right answers pass, and wrong ones get the message of the mistake."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_cycle_loss_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
         check("11.1", answer)
     assert message in str(caught.value)
-    assert str(caught.value).endswith(".")
+    assert str(caught.value).endswith((".", "?"))
 
 
 def test_cycle_loss_of_known_translations() -> None:
@@ -157,7 +157,7 @@ def test_least_squares_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
         check("11.2", answer)
     assert message in str(caught.value)
-    assert str(caught.value).endswith(".")
+    assert str(caught.value).endswith((".", "?"))
 
 
 def test_the_gradients_where_d_is_sure_are_as_the_messages_say() -> None:
@@ -246,15 +246,15 @@ def test_predicted_losses_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
         check("11.4", answer)
     assert any(part in str(caught.value) for part in message.split("|"))
-    assert str(caught.value).endswith(".")
+    assert str(caught.value).endswith((".", "?"))
 
 
 def test_the_ring_collapses_without_the_cycle_and_pairs_wrongly_with_it() -> None:
     """What the lesson says of the slow D: nearly all x to one or a few y, against all eight y in a wrong pairing."""
     names: dict[str, Any] = {"torch": torch}
     exec(find("11.4").given, names)
-    alone = names["play_on_a_ring"](0, 1e-4, steps=800)
-    cycle = names["play_on_a_ring"](10, 1e-4, steps=800)
+    alone = names["play_on_a_ring"](0, 1e-4)
+    cycle = names["play_on_a_ring"](10, 1e-4)
     assert alone["reached"] <= 4
     assert alone["cycle error"] > 0.5
     assert cycle["reached"] == 8
@@ -298,7 +298,7 @@ def test_identity_loss_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
         check("11.5", answer)
     assert message in str(caught.value)
-    assert str(caught.value).endswith(".")
+    assert str(caught.value).endswith((".", "?"))
 
 
 def test_what_a_perfect_pair_pays_is_as_the_message_says() -> None:

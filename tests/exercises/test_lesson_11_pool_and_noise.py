@@ -1,4 +1,4 @@
-"""Exercises 11.3 and 11.6: other right answers pass, and wrong ones get a message that names the mistake."""
+"""Exercises 11.3 and 11.6: other right answers pass, and wrong ones get the message of the mistake."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _no_limit(image, pool, size, draw=None):
         (_python_chance, "some of your chance comes from elsewhere"),
         (lambda image, pool, size, draw=None: query(image, list(pool), size, draw), "The caller's pool stays empty"),
         (lambda image, pool, size, draw=None: query(image, pool, size + 1, draw), "one picture more than `size`"),
-        (_no_limit, "the length of the pool: expected 'at most 4', got 'it grows on'"),
+        (_no_limit, "The pool grows on when it is full"),
         (lambda image, pool, size, draw=None: (query(image, pool, size, draw), pool), "yours is a tuple"),
         (lambda image, pool, size, draw=None: query(image, pool, size, draw)[None], "Return one picture of the shape"),
         (lambda image, pool, size, draw=None: pool.append(image), "returned nothing (None)"),
@@ -151,7 +151,7 @@ def test_query_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
         check("11.3", answer)
     assert message in str(caught.value)
-    assert str(caught.value).endswith(".")
+    assert str(caught.value).endswith((".", "?"))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -231,7 +231,7 @@ def test_noise_test_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
         check("11.6", answer)
     assert message in str(caught.value)
-    assert str(caught.value).endswith(".")
+    assert str(caught.value).endswith((".", "?"))
 
 
 def test_an_honest_pair_loses_the_same_with_and_without_a_code() -> None:
@@ -247,7 +247,7 @@ def test_an_honest_pair_loses_the_same_with_and_without_a_code() -> None:
 
 
 def test_a_cheating_pair_loses_much_more_where_its_code_was() -> None:
-    """With x of fine detail at -1 and 1 the code brings x back; noise then makes it a coin at each pixel, error near 1."""
+    """With x of fine detail alone the code brings x back; noise makes it a coin at each pixel, with an error near 1."""
     draw = torch.Generator().manual_seed(0)
     x = checks((4, 1, 32, 32), draw)
     y = 0.5 * smooth(x)

@@ -21,23 +21,24 @@ def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: flo
     """Return how much the outputs for one input differ when G draws its noise, the dropout, at a rate of your choice.
 
     Args:
-        netG: G in eval mode, with `torch.nn.Dropout` somewhere inside. Afterwards it is as it was before.
+        netG: G in eval mode. Some `torch.nn.Dropout` inside have a rate `p` above 0 and are its noise; others may have
+            p = 0 and stay off. Afterwards all is as it was before.
         x: float32, shape (N, C, H, W), from -1 to 1, the inputs.
         draws: number K of outputs drawn for each input, 2 or more.
-        rate: chance that dropout sets a value to 0 while these outputs are drawn; from 0 to below 1.
+        rate: chance that its noise sets a value to 0 while these outputs are drawn; from 0 to below 1.
 
     Returns:
         float32, shape (N,), without gradient: for each input the mean absolute difference of two of its outputs, over
         pixels, channels and all K (K - 1) / 2 pairs of draws.
     """
-    dropouts = [module for module in netG.modules() if isinstance(module, torch.nn.Dropout)]
+    dropouts = [module for module in netG.modules() if isinstance(module, torch.nn.Dropout) and module.p > 0]
     before = [module.p for module in dropouts]
     for module in dropouts:
         module.train()  # dropout alone: batch norm stays in eval mode
         module.p = rate
     with torch.no_grad():
         y_hat = torch.stack([netG(x) for _ in range(draws)])  # (K, N, C, H, W)
-    for module, p in zip(dropouts, before):
+    for module, p in zip(dropouts, before, strict=True):
         module.eval()
         module.p = p
     pairs = torch.combinations(torch.arange(draws))  # (K (K - 1) / 2, 2)
@@ -45,7 +46,7 @@ def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: flo
 
 
 class NoisyG(nn.Module):
-    """A G whose diversity is known: batch norm, dropout of single values, and tanh.
+    """A G whose diversity is known: batch norm, dropout of single values, a dropout layer of rate 0, and tanh.
 
     Args:
         p: rate of dropout, in one layer for the left half of the picture and in another, deeper one for the right.
@@ -58,11 +59,12 @@ class NoisyG(nn.Module):
         self.norm.running_var.fill_(variance)  # type: ignore[operator, union-attr]
         self.dropout = nn.Dropout(p)
         self.block = nn.Sequential(nn.Identity(), nn.Dropout(p))
+        self.never = nn.Dropout(0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, 3, H, W)`` to the same shape, in [-1, 1]."""
         left, right = self.norm(x).chunk(2, dim=3)
-        return torch.cat([self.dropout(left), self.block(right)], dim=3).tanh()
+        return self.never(torch.cat([self.dropout(left), self.block(right)], dim=3)).tanh()
 
 
 def known_diversity(netG: NoisyG, x: Tensor, rate: float) -> Tensor:
@@ -90,7 +92,7 @@ def _cases() -> list[Case]:
 
 
 DIVERSITY, KEEPS = "the diversity", "whether the result carries gradients"
-MODE, RATE, NORM = "the mode of netG afterwards", "its dropout rate afterwards", "its batch norm afterwards"
+MODE, RATE, NORM = "the mode of netG afterwards", "its dropout rates afterwards", "its batch norm afterwards"
 
 
 def _observe(answer: Callable[..., object], netG: NoisyG, x: Tensor, draws: int, rate: float) -> object:
@@ -101,18 +103,20 @@ def _observe(answer: Callable[..., object], netG: NoisyG, x: Tensor, draws: int,
     if found is None:
         raise ExerciseError(NOTHING)
     same = all(torch.equal(a, b) for a, b in zip(norm, netG.norm.state_dict().values(), strict=True))
-    rates = sorted({round(module.p, 6) for module in netG.modules() if isinstance(module, nn.Dropout)})
+    rates = [f"{module.p:.3g}" for module in netG.modules() if isinstance(module, nn.Dropout)]
     modes = {module.training for module in netG.modules()}
     return {
         DIVERSITY: found.detach() if isinstance(found, Tensor) else found,
         KEEPS: isinstance(found, Tensor) and found.requires_grad,
         NORM: "as before" if same else "changed",
         MODE: "eval" if modes == {False} else "training",
-        RATE: rates[0] if len(rates) == 1 else -1.0,
+        RATE: ", ".join(rates),
     }
 
 
-def _compare(result: object, expected: dict[str, object], netG: NoisyG, x: Tensor, draws: int, rate: float):
+def _compare(
+    result: object, expected: dict[str, object], netG: NoisyG, x: Tensor, draws: int, rate: float
+) -> list[Difference]:
     """Compare with the diversity that is known, within what chance does to the draws."""
     known = expected | {DIVERSITY: known_diversity(netG, x, rate)}
     return differences(result, known, rtol=TOLERANCE, atol=1e-4)
@@ -127,6 +131,7 @@ def _variant(
     *,
     used: Callable[[NoisyG, float], float] = lambda netG, rate: rate,
     switched: Callable[[NoisyG], list[nn.Module]] = lambda netG: list(netG.modules()),
+    everywhere: bool = False,
     whole: bool = False,
     seeded: bool = False,
     gradient: bool = False,
@@ -138,7 +143,7 @@ def _variant(
     def answer(netG: NoisyG, x: Tensor, draws: int, rate: float) -> Tensor:
         before = netG.dropout.p
         for module in switched(netG):
-            if isinstance(module, nn.Dropout):
+            if isinstance(module, nn.Dropout) and (module.p > 0 or everywhere):
                 module.train()
                 module.p = used(netG, rate)
         if whole:
@@ -152,7 +157,8 @@ def _variant(
         if not leave_mode:
             netG.eval()
         if not leave_rate:
-            netG.dropout.p = netG.block[1].p = before
+            netG.dropout.p = netG.block[1].p = before  # type: ignore[assignment]
+            netG.never.p = 0.0
         y_hat = torch.stack(outputs)
         return (reduce or _pairs)(y_hat)
 
@@ -194,10 +200,11 @@ DRAW_DIVERSITY = Exercise(
     optional=True,
     task="""
         In pix2pix z is dropout, and it does little: the outputs for one input are almost alike. First measure it. Write
-        `draw_diversity(netG, x, draws, rate)`: draw K outputs for each input, with dropout at the given rate and all
-        else of G as at inference, and return for each input the mean absolute difference of two of its outputs, over
-        all pairs of draws. G must be afterwards as it was: mode, rate and running statistics. The check takes a toy G
-        whose diversity is known on paper, and allows for chance.
+        `draw_diversity(netG, x, draws, rate)`: draw K outputs for each input, with the noise of G at the given
+        rate and all else as at inference, and return for each input the mean absolute difference of two of its outputs,
+        over all pairs of draws. (The noise are the dropout layers with `p` above 0; the U-Net also has some with `p`
+        equal to 0, which do nothing and should go on doing nothing.) G must be afterwards as it was: mode, rates and
+        running statistics. The check takes a toy G whose diversity is known on paper, and allows for chance.
 
         Then make z do more without leaving the set of good pictures. The least effort is another `rate` while drawing:
         try 0, 0.2, 0.5, 0.7 and 0.9 with the bundled outline to 3D model, and for each rate measure the diversity and,
@@ -240,12 +247,18 @@ DRAW_DIVERSITY = Exercise(
             _variant(switched=lambda netG: list(netG.children())),
         ),
         Mistake(
+            "A dropout layer whose p was 0 took part. It is not the noise that G was trained with: "
+            "leave it off, and change those with p above 0.",
+            _variant(everywhere=True),
+            _variant(everywhere=True, used=lambda netG, rate: netG.dropout.p),
+        ),
+        Mistake(
             "You compared the outputs of different inputs. Two draws of the *same* input show what z does.",
             _variant(_over_inputs),
             _variant(_other_inputs),
         ),
         Mistake(
-            "Each draw is compared with itself too, which adds zeros. There are K (K - 1) / 2 pairs of different draws.",
+            "Each draw is compared with itself too, which adds zeros. K draws have K (K - 1) / 2 pairs of different ones.",
             _variant(_with_themselves),
         ),
         Mistake(
@@ -276,7 +289,7 @@ DRAW_DIVERSITY = Exercise(
             _variant(lambda y_hat: (y_hat[0] - y_hat[1]).mean(dim=(1, 2, 3))),
         ),
         Mistake(
-            "The result carries gradients: G ran outside of `torch.no_grad()`, and K graphs wait in memory for nothing.",
+            "The result carries gradients: G ran outside of `torch.no_grad()`, and K graphs stay in memory.",
             _variant(gradient=True),
         ),
         Mistake(
@@ -291,7 +304,7 @@ DRAW_DIVERSITY = Exercise(
     ),
     hints=(
         "`netG.modules()` lists all modules, also those inside of blocks. Those that are a `torch.nn.Dropout` have "
-        "a rate `p` and a mode of their own: note both before you change them.",
+        "a rate `p` and a mode of their own: pick those with p above 0, and note p before you change it.",
         "`module.train()` on these alone, then `torch.stack([netG(x) for _ in range(draws)])` under "
         "`torch.no_grad()`: shape (K, N, C, H, W).",
         "`torch.combinations(torch.arange(draws))` has a row for each pair i < j. Which dimensions are averaged over, "

@@ -163,7 +163,7 @@ PATCH_SIDE = Exercise(
             _product(0, minus=1),
         ),
         Mistake(
-            "This is the product of the strides, the distance of two neighbouring patches. Asked for is how wide each is.",
+            "This is the product of the strides, the distance of two neighbouring patches. Asked for is their width.",
             _product(1),
         ),
         Mistake(

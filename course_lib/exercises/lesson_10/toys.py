@@ -41,7 +41,7 @@ class ToyD(nn.Module):
 
 
 class ToyG(nn.Module):
-    """A G from x to a picture of the same size in [-1, 1].
+    """A G from x to a picture of the same size in [-1, 1], pixel by pixel.
 
     Args:
         x_channels: channels of the condition.
@@ -50,11 +50,12 @@ class ToyG(nn.Module):
 
     def __init__(self, x_channels: int = 1, y_channels: int = 3) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(x_channels, y_channels, 3, padding=1)
+        self.weight = nn.Parameter(torch.randn(y_channels, x_channels))
+        self.bias = nn.Parameter(torch.zeros(y_channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, x_channels, H, W)`` to ``(N, y_channels, H, W)``."""
-        return self.conv(x).tanh()
+        return (torch.einsum("nchw,kc->nkhw", x, self.weight) + self.bias).tanh()
 
 
 def gradient(parameters: list[nn.Parameter]) -> Tensor:

@@ -211,8 +211,8 @@ TRAINING_STEP = Exercise(
     observe=_observe,
     mistakes=(
         Mistake(
-            "Both faults are still there. Which path leads from `d_loss` to G's weights, "
-            "and what has `g_loss.backward()` left in D's when D moves next?",
+            "Both faults are still there. Look for the path from `d_loss` to G's weights, "
+            "and for what `g_loss.backward()` leaves in D's.",
             _variant(for_d=_same, after_d="d", after_g="g"),
         ),
         Mistake(

@@ -81,7 +81,7 @@ def _compared(compared: Direction) -> tuple[Answer, ...]:
 
         return answer
 
-    return _with(compared), _with(compared, weighted=False), half(0), half(1)
+    return _with(compared), half(0), half(1)
 
 
 def _lambda_on_one(first: bool) -> Answer:
@@ -153,8 +153,6 @@ CYCLE_LOSS = Exercise(
             "You square the error. The cycle loss takes the absolute value, which blurs less.",
             _with(distance=lambda a, b: (a - b).square().mean()),
             _with(distance=lambda a, b: (a - b).square().mean(), weighted=False),
-            _with(distance=lambda a, b: (a - b).square().sum()),
-            _with(distance=lambda a, b: (a - b).square().sum().sqrt()),
             _with(distance=lambda a, b: (a - b).square().mean().sqrt()),
         ),
         Mistake(
@@ -169,10 +167,8 @@ CYCLE_LOSS = Exercise(
             "You add the errors of all pixels. Take their mean, over the pictures too: with a sum, "
             "lambda would mean something else at each size.",
             _with(distance=lambda a, b: (a - b).abs().sum()),
-            _with(distance=lambda a, b: (a - b).abs().sum(), weighted=False),
             _with(distance=lambda a, b: (a - b).abs().flatten(1).sum(dim=1).mean()),
             _with(distance=lambda a, b: (a - b).abs().flatten(1).mean(dim=1).sum()),
-            _with(distance=lambda a, b: (a - b).abs().sum(dim=1).mean()),
         ),
         Mistake(
             "The weight is missing: multiply the sum by `lambda_cycle`.",

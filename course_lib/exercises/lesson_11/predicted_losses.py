@@ -36,7 +36,7 @@ def predicted_losses(scores: torch.Tensor, lambda_cycle: float) -> dict[str, flo
     }
 
 
-def play_on_a_ring(lambda_cycle, d_lr, seed=0, steps=1500):
+def play_on_a_ring(lambda_cycle, d_lr, seed=0, steps=800):
     """Train a CycleGAN on eight points of a circle; x and y are the same points, and the right partner is the same."""
     torch.manual_seed(seed)
 
@@ -151,7 +151,8 @@ PREDICTED_LOSSES = Exercise(
         K emoji, each drawn in two styles: $x_1 \ldots x_K$ and $y_1 \ldots y_K$. Each style is a training set, nobody
         knows the pairs, and any two different pictures of a style are 1 apart (mean absolute error). G is a table that
         sends each x to one of the y, F one that sends each y to one of the x, and F is always the table that makes
-        the cycle loss smallest. $D_Y$ is held still for a moment and says `scores[k]` to $y_k$. What does G pay,
+        the cycle loss smallest. $D_Y$ is held still for a moment and says the numbers in `scores` to
+        $y_1 \ldots y_K$. What does G pay,
         $E[(D_Y(G(x)) - 1)^2] + \lambda\, E|F(G(x)) - x|$, for
 
         * `"right"`: each $x_k$ becomes $y_k$;
@@ -164,7 +165,8 @@ PREDICTED_LOSSES = Exercise(
         Write `predicted_losses(scores, lambda_cycle)`, which returns the four sums in a dict. Then read it with
         lambda = 0 and lambda = 10: is a collapse possible, is a wrong pairing possible? Say what you expect of
         `play_on_a_ring(lambda_cycle, d_lr)` with lambda 0 and 10, each with a D that learns as fast as G (`d_lr=1e-3`)
-        and a slow one (`1e-4`), and run it with three seeds. How many points are reached, how many are right?
+        and a slow one (`1e-4`), and run it with three seeds, a second or two each. How many points are reached, how
+        many are right, and when can F undo G?
     """,
     reference=predicted_losses,
     given=inspect.getsource(play_on_a_ring),
@@ -191,8 +193,8 @@ PREDICTED_LOSSES = Exercise(
             _but(right=lambda scores, weight: 0.0, shifted=lambda scores, weight: 0.0),
         ),
         Mistake(
-            "You let the collapse pay nothing for the cycle. F gets the same y for every x: "
-            "how many of the K can it bring back?",
+            "You let the collapse pay nothing for the cycle. F gets the same y for every x, "
+            "and can bring back no more than one of the K.",
             *_lost(lambda k: 0),
         ),
         Mistake(
