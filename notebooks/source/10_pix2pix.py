@@ -748,7 +748,9 @@ plotting.metric_table(
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 true_pair, wrong_pair = score(judge, x, y), score(judge, x[other], y)
 made_pair = score(judge, x, outputs_of(models["flat"], x)[:, 0])
-print(f"mean logit: true pair {true_pair.mean():.2f}, G's output {made_pair.mean():.2f}, another x {wrong_pair.mean():.2f}")
+print(
+    f"mean logit: true pair {true_pair.mean():.2f}, G's output {made_pair.mean():.2f}, another x {wrong_pair.mean():.2f}"
+)
 print(f"true pair higher than G's output: {(true_pair > made_pair).float().mean():.1%} of the held-out emoji")
 print(f"true pair higher than another x : {(true_pair > wrong_pair).float().mean():.1%}")
 
@@ -1186,10 +1188,11 @@ print(
 # G translates x, D judges pairs, and each has its loss:
 # $\mathcal{L}_D = \frac12 \left( -\mathbb{E}[\log D(x, y)] - \mathbb{E}[\log(1 - D(x, G(x, z)))] \right)$ and
 # $\mathcal{L}_G = -\mathbb{E}[\log D(x, G(x, z))] + \lambda\, \mathbb{E}\, |y - G(x, z)|$. D sees the condition
-# in both terms, and G is compared with y in the L1 term only. Write `pix2pix_losses(netD, x, y, fake, lambda_l1)`,
-# where `fake` is G(x, z) as the caller has it, and return both in a dict. `netD` returns logits, one for each
-# patch; $D$ in the formulas is their sigmoid. The check looks at both values, at the gradient of D's loss in D's
-# weights and at that of G's loss in the output, also for a D whose logits are in the thousands.
+# in both terms, and G is compared with y in the L1 term only. Write
+# `pix2pix_losses(netD, x, y, fake, lambda_l1)`, where `fake` is G(x, z) as the caller has it, and return both in
+# a dict. `netD` returns logits, one for each patch; $D$ in the formulas is their sigmoid. The check looks at both
+# values, at the gradient of D's loss in D's weights and at that of G's loss in the output, also for a D whose
+# logits are in the thousands.
 
 
 # %%
@@ -1329,9 +1332,10 @@ check("10.3", patch_side)
 # stands beside the x of another emoji; *outputs*, (x, G(x)); and *shuffled outputs*, G(x) beside the x of
 # another. A trained D scores them all, and we take the mean over the pairs of a kind. Predict the order for three
 # D: the conditional D of pix2pix, which sees "x and y"; an unconditional one, which sees "y" alone; and one that
-# by a slip sees "x" alone. Write `predicted_order(sees)`, which returns `">"`, `"="` or `"<"` for four
-# comparisons in a dict. Two of the D need no measurement. For the conditional one the check asks the bundled D,
-# which was never shown a shuffled pair in training. Then ask it yourself: `mean_scores` is how.
+# by a slip sees "x" alone. Write `predicted_order(sees)`, which returns `">"`, `"="`, `"<"` or `"?"` for four
+# comparisons in a dict. `"?"` means: nothing that this D was shown settles it. Each D was trained in its game:
+# its examples were true pairs and outputs of G, and no shuffled ones. Then ask the bundled conditional D:
+# `mean_scores` is how.
 
 
 # %%
@@ -1350,8 +1354,8 @@ def predicted_order(sees: str) -> dict[str, str]:
         sees: what D is given: "x and y" as in pix2pix, "y" alone (the unconditional D), or "x" alone (a slip).
 
     Returns:
-        A dict of four comparisons. The value of "a ? b" is ">" if pairs of the kind a score higher on average, "<" if
-        those of the kind b do, and "=" if both have the very same mean.
+        A dict of four comparisons. The value of "a ? b" is ">" if D's loss asks for a higher score of the kind a, "<"
+        if for one of the kind b, "=" if both must have the very same mean, and "?" if nothing that D met settles it.
     """
     ### BEGIN SOLUTION
     if sees == "x":  # both sides show the same conditions
@@ -1369,10 +1373,10 @@ def predicted_order(sees: str) -> dict[str, str]:
             "output ? shuffled output": "=",
         }
     return {
-        "true ? shuffled": ">",
+        "true ? shuffled": "?",  # a real picture beside a wrong x is neither in the data nor among the outputs
         "true ? output": ">",
-        "output ? shuffled": ">",  # a picture that fits, though it is not real
-        "output ? shuffled output": ">",
+        "output ? shuffled": "?",
+        "output ? shuffled output": "?",
     }
     ### END SOLUTION
 
@@ -1417,10 +1421,11 @@ check("10.5", predicted_ablation)
 # ### Exercise 10.6: Make z do more
 #
 # In pix2pix z is dropout, and it does little: the outputs for one input are almost alike. First measure it. Write
-# `draw_diversity(netG, x, draws, rate)`: draw K outputs for each input, with dropout at the given rate and all
-# else of G as at inference, and return for each input the mean absolute difference of two of its outputs, over
-# all pairs of draws. G must be afterwards as it was: mode, rate and running statistics. The check takes a toy G
-# whose diversity is known on paper, and allows for chance.
+# `draw_diversity(netG, x, draws, rate)`: draw K outputs for each input, with the noise of G at the given
+# rate and all else as at inference, and return for each input the mean absolute difference of two of its outputs,
+# over all pairs of draws. (The noise are the dropout layers with `p` above 0; the U-Net also has some with `p`
+# equal to 0, which do nothing and should go on doing nothing.) G must be afterwards as it was: mode, rates and
+# running statistics. The check takes a toy G whose diversity is known on paper, and allows for chance.
 #
 # Then make z do more without leaving the set of good pictures. The least effort is another `rate` while drawing:
 # try 0, 0.2, 0.5, 0.7 and 0.9 with the bundled outline to 3D model, and for each rate measure the diversity and,
@@ -1434,24 +1439,25 @@ def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: flo
     """Return how much the outputs for one input differ when G draws its noise, the dropout, at a rate of your choice.
 
     Args:
-        netG: G in eval mode, with `torch.nn.Dropout` somewhere inside. Afterwards it is as it was before.
+        netG: G in eval mode. Some `torch.nn.Dropout` inside have a rate `p` above 0 and are its noise; others may have
+            p = 0 and stay off. Afterwards all is as it was before.
         x: float32, shape (N, C, H, W), from -1 to 1, the inputs.
         draws: number K of outputs drawn for each input, 2 or more.
-        rate: chance that dropout sets a value to 0 while these outputs are drawn; from 0 to below 1.
+        rate: chance that its noise sets a value to 0 while these outputs are drawn; from 0 to below 1.
 
     Returns:
         float32, shape (N,), without gradient: for each input the mean absolute difference of two of its outputs, over
         pixels, channels and all K (K - 1) / 2 pairs of draws.
     """
     ### BEGIN SOLUTION
-    dropouts = [module for module in netG.modules() if isinstance(module, torch.nn.Dropout)]
+    dropouts = [module for module in netG.modules() if isinstance(module, torch.nn.Dropout) and module.p > 0]
     before = [module.p for module in dropouts]
     for module in dropouts:
         module.train()  # dropout alone: batch norm stays in eval mode
         module.p = rate
     with torch.no_grad():
         y_hat = torch.stack([netG(x) for _ in range(draws)])  # (K, N, C, H, W)
-    for module, p in zip(dropouts, before):
+    for module, p in zip(dropouts, before, strict=True):
         module.eval()
         module.p = p
     pairs = torch.combinations(torch.arange(draws))  # (K (K - 1) / 2, 2)

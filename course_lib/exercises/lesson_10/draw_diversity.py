@@ -56,7 +56,7 @@ class NoisyG(nn.Module):
     def __init__(self, p: float, variance: float) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(3)
-        self.norm.running_var.fill_(variance)  # type: ignore[operator, union-attr]
+        self.norm.running_var.fill_(variance)  # type: ignore[union-attr]
         self.dropout = nn.Dropout(p)
         self.block = nn.Sequential(nn.Identity(), nn.Dropout(p))
         self.never = nn.Dropout(0.0)
@@ -258,8 +258,10 @@ DRAW_DIVERSITY = Exercise(
             _variant(_other_inputs),
         ),
         Mistake(
-            "Each draw is compared with itself too, which adds zeros. K draws have K (K - 1) / 2 pairs of different ones.",
+            "Each draw is compared with itself too, or with the mean that it is part of: your figure grows with K. "
+            "Take the K (K - 1) / 2 pairs of different draws.",
             _variant(_with_themselves),
+            _variant(lambda y_hat: (y_hat - y_hat.mean(dim=0)).abs().mean(dim=(0, 2, 3, 4))),
         ),
         Mistake(
             "You summed over the pairs. With a mean the figure does not grow with the number of draws.",
@@ -272,12 +274,11 @@ DRAW_DIVERSITY = Exercise(
             _variant(lambda y_hat: _squared(y_hat).sqrt()),
         ),
         Mistake(
-            "You measured the spread about the mean of the draws. "
-            "Asked for is the difference of two draws, which is larger.",
+            "You measured a standard deviation or a variance of the draws. "
+            "Asked for is the mean absolute difference of two of them.",
             _variant(lambda y_hat: y_hat.std(dim=0).mean(dim=(1, 2, 3))),
             _variant(lambda y_hat: y_hat.std(dim=0, correction=0).mean(dim=(1, 2, 3))),
             _variant(lambda y_hat: y_hat.var(dim=0).mean(dim=(1, 2, 3))),
-            _variant(lambda y_hat: (y_hat - y_hat.mean(dim=0)).abs().mean(dim=(0, 2, 3, 4))),
         ),
         Mistake(
             "You put all inputs into one number. Return one for each input: some leave G more choice than others.",

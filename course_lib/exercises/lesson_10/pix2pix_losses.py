@@ -157,6 +157,13 @@ def _log(logits: Tensor, small: float) -> Tensor:
     return -(logits.sigmoid() + small).log().mean()
 
 
+def _logarithms(small: float) -> tuple[Answer, Answer]:
+    return (
+        _d_logits(lambda real, made: 0.5 * (_log(real, small) + _log(-made, small))),
+        _g_logits(lambda made: _log(made, small)),
+    )
+
+
 def _clamped(logits: Tensor, label: float) -> Tensor:
     return F.binary_cross_entropy(logits.sigmoid(), torch.full_like(logits, label))
 
@@ -207,9 +214,9 @@ PIX2PIX_LOSSES = Exercise(
         $\mathcal{L}_G = -\mathbb{E}[\log D(x, G(x, z))] + \lambda\, \mathbb{E}\, |y - G(x, z)|$. D sees the condition
         in both terms, and G is compared with y in the L1 term only. Write
         `pix2pix_losses(netD, x, y, fake, lambda_l1)`, where `fake` is G(x, z) as the caller has it, and return both in
-        a dict. `netD` returns logits, one for each
-        patch; $D$ in the formulas is their sigmoid. The check looks at both values, at the gradient of D's loss in D's
-        weights and at that of G's loss in the output, also for a D whose logits are in the thousands.
+        a dict. `netD` returns logits, one for each patch; $D$ in the formulas is their sigmoid. The check looks at both
+        values, at the gradient of D's loss in D's weights and at that of G's loss in the output, also for a D whose
+        logits are in the thousands.
     """,
     reference=pix2pix_losses,
     cases=_cases,
@@ -231,8 +238,7 @@ PIX2PIX_LOSSES = Exercise(
         Mistake(
             "You took the logarithm of a sigmoid that is rounded to 0 or 1, and it is infinite or loses its gradient. "
             "Use a function that takes the logits.",
-            *(_d_logits(lambda real, made, e=e: 0.5 * (_log(real, e) + _log(-made, e))) for e in SMALL),
-            *(_g_logits(lambda made, e=e: _log(made, e)) for e in SMALL),
+            *(variant for small in SMALL for variant in _logarithms(small)),
             _d_logits(lambda real, made: 0.5 * (_clamped(real, 1) + _clamped(made, 0))),
             _g_logits(lambda made: _clamped(made, 1)),
         ),

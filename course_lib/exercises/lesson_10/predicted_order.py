@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,8 +17,6 @@ from course_lib import data
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import Difference, describe, differences
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
-from course_lib.exercises.lesson_10.bundled import flat_players
-from course_lib.training import rng_untouched
 
 
 def predicted_order(sees: str) -> dict[str, str]:
@@ -29,8 +26,8 @@ def predicted_order(sees: str) -> dict[str, str]:
         sees: what D is given: "x and y" as in pix2pix, "y" alone (the unconditional D), or "x" alone (a slip).
 
     Returns:
-        A dict of four comparisons. The value of "a ? b" is ">" if pairs of the kind a score higher on average, "<" if
-        those of the kind b do, and "=" if both have the very same mean.
+        A dict of four comparisons. The value of "a ? b" is ">" if D's loss asks for a higher score of the kind a, "<"
+        if for one of the kind b, "=" if both must have the very same mean, and "?" if nothing that D met settles it.
     """
     if sees == "x":  # both sides show the same conditions
         return {
@@ -47,10 +44,10 @@ def predicted_order(sees: str) -> dict[str, str]:
             "output ? shuffled output": "=",
         }
     return {
-        "true ? shuffled": ">",
+        "true ? shuffled": "?",  # a real picture beside a wrong x is neither in the data nor among the outputs
         "true ? output": ">",
-        "output ? shuffled": ">",  # a picture that fits, though it is not real
-        "output ? shuffled output": ">",
+        "output ? shuffled": "?",
+        "output ? shuffled output": "?",
     }
 
 
@@ -63,17 +60,8 @@ def mean_scores(netD, x, y, fake):
 
 SEES = ("x and y", "y", "x")
 PAIRS = ("true ? shuffled", "true ? output", "output ? shuffled", "output ? shuffled output")
-SIGNS = (">", "=", "<")
-SHOWN = 32
-
-
-def order_of(scores: dict[str, float]) -> dict[str, str]:
-    """Return the four comparisons of the mean scores of the four kinds of pairs."""
-    found = {}
-    for pair in PAIRS:
-        first, second = (scores[kind] for kind in pair.split(" ? "))
-        found[pair] = "=" if abs(first - second) < 1e-4 else (">" if first > second else "<")
-    return found
+SIGNS = (">", "=", "<", "?")
+SHOWN = 32  # held-out pairs
 
 
 def held_out() -> tuple[Tensor, Tensor]:
@@ -88,39 +76,26 @@ def held_out() -> tuple[Tensor, Tensor]:
     return pairs.x[rows].float() / 127.5 - 1, pairs.y[rows].float() / 127.5 - 1
 
 
-@lru_cache(maxsize=1)
-def measured_order() -> dict[str, str] | None:
-    """Return what the bundled conditional D says of held-out pairs; None where it is not bundled."""
-    system = flat_players()
-    if system is None:
-        return None
-    x, y = held_out()
-    with rng_untouched():
-        torch.manual_seed(0)
-        fake = system.translate(x)
-    return order_of(mean_scores(system.netD, x, y, fake))
-
-
 def _cases() -> list[Case]:
     labels = ("the conditional D", "the unconditional D", "a D that is blind to the picture")
     return [Case(label, sees) for label, sees in zip(labels, SEES, strict=True)]
 
 
 def _observe(answer: Callable[[str], object], sees: str) -> object:
-    """Look at the prediction, and refuse other signs than the three."""
+    """Look at the prediction, and refuse other signs than the four."""
     found = answer(sees)
     if found is None:
         raise ExerciseError(NOTHING)
     if isinstance(found, dict) and set(PAIRS) <= set(found):
         odd = next((value for value in found.values() if value not in SIGNS), None)
         if odd is not None:
-            raise ExerciseError(f'Each value is ">", "=" or "<"; yours has {describe(odd)}.')
+            raise ExerciseError(f'Each value is ">", "=", "<" or "?"; yours has {describe(odd)}.')
     return found
 
 
 def _compare(result: Any, expected: dict[str, str], sees: str) -> list[Difference]:
-    """Hold the prediction for the conditional D against what the bundled one says; the rest is as it must be."""
-    return differences(result, (measured_order() if sees == "x and y" else None) or expected)
+    """Hold the prediction against what D's labels settle."""
+    return differences(result, expected)
 
 
 def _but(pair: str, signs: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
@@ -129,8 +104,8 @@ def _but(pair: str, signs: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
 
 
 MESSAGES = {
-    ("true ? shuffled", "x and y"): "A D that sees x and y judges the pair, not each for itself: only pairs that fit "
-    "were shown to it as real. A fine picture beside the x of another is none of those.",
+    ("true ? shuffled", "x and y"): "You think that D's loss settles what a real picture beside a wrong x is worth. "
+    "D was shown true pairs and outputs, and such a pair is neither: where p + q is 0, D is free.",
     ("true ? shuffled", "y"): "To a D that sees y alone, true and shuffled pairs are the same pictures. "
     "Whatever it thinks of them, their mean score stays as it is.",
     ("true ? shuffled", "x"): "To a D that sees x alone, shuffling exchanges the conditions among themselves. "
@@ -141,14 +116,14 @@ MESSAGES = {
     "It lacks the condition, not the labels.",
     ("true ? output", "x"): "A D that sees x alone is shown the very same x with a true picture and with an output. "
     "It has nothing to tell them by.",
-    ("output ? shuffled", "x and y"): "You expect that a real picture beside a wrong x does at least as well as an "
-    "output beside its own. For a D of pairs, not to fit at all is worse than not to be quite real.",
+    ("output ? shuffled", "x and y"): "You compare outputs with real pictures beside a wrong x. D knows the first "
+    "as made, and has never met the second: no label says which of the two scores higher.",
     ("output ? shuffled", "y"): "A D that sees y alone does not notice the wrong x: "
     "to it, shuffled pairs are real pictures, and outputs are not.",
     ("output ? shuffled", "x"): "A D that sees x alone does not notice that one side has outputs and the other side "
     "real pictures: the conditions are the same.",
-    ("output ? shuffled output", "x and y"): "An output fits the x that it was made from. "
-    "A D that sees both notices when the output stands beside the x of another.",
+    ("output ? shuffled output", "x and y"): "An output beside the x of another was never shown to D, neither as real "
+    "nor as made. That it does not fit is our knowledge, and no part of D's loss.",
     ("output ? shuffled output", "y"): "Both sides are the same outputs beside other conditions, "
     "and a D that sees y alone never looks at those.",
     ("output ? shuffled output", "x"): "You expect a D that sees x alone to notice which output stands beside it. "
@@ -183,9 +158,10 @@ PREDICTED_ORDER = Exercise(
         stands beside the x of another emoji; *outputs*, (x, G(x)); and *shuffled outputs*, G(x) beside the x of
         another. A trained D scores them all, and we take the mean over the pairs of a kind. Predict the order for three
         D: the conditional D of pix2pix, which sees "x and y"; an unconditional one, which sees "y" alone; and one that
-        by a slip sees "x" alone. Write `predicted_order(sees)`, which returns `">"`, `"="` or `"<"` for four
-        comparisons in a dict. Two of the D need no measurement. For the conditional one the check asks the bundled D,
-        which was never shown a shuffled pair in training. Then ask it yourself: `mean_scores` is how.
+        by a slip sees "x" alone. Write `predicted_order(sees)`, which returns `">"`, `"="`, `"<"` or `"?"` for four
+        comparisons in a dict. `"?"` means: nothing that this D was shown settles it. Each D was trained in its game:
+        its examples were true pairs and outputs of G, and no shuffled ones. Then ask the bundled conditional D:
+        `mean_scores` is how.
     """,
     reference=predicted_order,
     given=inspect.getsource(mean_scores),
@@ -196,11 +172,11 @@ PREDICTED_ORDER = Exercise(
     hints=(
         "For each D write down what it is actually shown on both sides of a comparison. Where both sides show the same "
         "pictures, in another order, what can a mean do?",
-        "D's labels were 1 for true pairs and 0 for outputs. The conditional D has learned that from pairs in which "
-        "edges and colours of x and y lie in the same place.",
-        "The two real D disagree on outputs against shuffled pairs: one of them sees the wrong x, and the other sees "
-        "nothing but real pictures.",
+        "Where the two sides differ, ask whether both kinds were among D's examples, as it sees them. To a D of y "
+        "alone, a shuffled pair is a real picture; to a D of pairs it is something that it has never met.",
+        "D* = p / (p + q) has a value where p or q is above 0. For the conditional D that holds for true pairs and for "
+        "outputs beside their own x, and for neither kind of shuffled pair.",
     ),
-    why="the conditional D rejects what does not fit, though nobody showed it such pairs, "
-    "and to the unconditional D a shuffled pair is as good as a true one.",
+    why="only what D has met is settled, and to the unconditional D a shuffled pair is as good as a true one. "
+    "The bundled conditional D even scores real pictures beside a wrong x higher than true pairs.",
 )

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.errors import ExerciseError
+from course_lib.exercises.comparing import differences
 from course_lib.exercises.exercise import Case, Exercise, Mistake
 from course_lib.exercises.lesson_10.toys import ToyD, ToyG, gradient
 
@@ -88,18 +89,21 @@ class _Watched(torch.optim.SGD):
         super().step()
 
 
-ORDER, REACHES = "the order of the steps", "whether D's loss leaves a gradient in G"
+ORDER, LEARNS = "the order of the steps", "whether any gradient arrives in G"
+REACHES = "whether D's loss leaves a gradient in G"
 D_FIRST, G_FIRST = "the gradient that D follows in the first step", "the gradient that G follows in the first step"
 D_LATER, G_LATER = "the gradient that D follows in the second step", "the gradient that G follows in the second step"
 
 Step = Callable[..., object]
 
 
-def _observe(answer: Step, netG: nn.Module, netD: nn.Module, x: Tensor, y: Tensor, lambda_l1: float) -> object:
+def _watch(answer: Step, netG: nn.Module, netD: nn.Module, x: Tensor, y: Tensor, lambda_l1: float) -> dict[str, Any]:
     """Take two steps and look at what lies in the weights of both players whenever an optimiser moves."""
     netG, netD = copy.deepcopy(netG), copy.deepcopy(netD)
     of_g, of_d = list(netG.parameters()), list(netD.parameters())
     seen: list[tuple[str, Tensor, Tensor]] = []
+    arrived: list[bool] = []
+    hooks = [parameter.register_hook(lambda _: arrived.append(True)) for parameter in of_g]
     opt_g = _Watched(netG, lambda: seen.append(("G", gradient(of_g), gradient(of_d))))
     opt_d = _Watched(netD, lambda: seen.append(("D", gradient(of_g), gradient(of_d))))
     for _ in range(2):
@@ -116,17 +120,30 @@ def _observe(answer: Step, netG: nn.Module, netD: nn.Module, x: Tensor, y: Tenso
                 "After your step a network is still frozen, and cannot learn in the next one. "
                 "Set `requires_grad_(True)` again before you return."
             )
+    for hook in hooks:
+        hook.remove()
     half = len(seen) // 2
     d_steps = [(g, d) for name, g, d in seen if name == "D"]
     g_steps = [g for name, g, _ in seen if name == "G"]
     return {
         ORDER: ", ".join(name for name, _, _ in seen[:half]),
-        REACHES: bool(d_steps[0][0].any()) and seen[0][0] == "D",
+        LEARNS: bool(arrived),
+        REACHES: "yes" if d_steps[0][0].any() and seen[0][0] == "D" else "no",
         D_FIRST: d_steps[0][1],
         G_FIRST: g_steps[0],
         D_LATER: d_steps[-1][1],
         G_LATER: g_steps[-1],
     }
+
+
+def _observe(answer: Step, netG: nn.Module, netD: nn.Module, x: Tensor, y: Tensor, lambda_l1: float) -> object:
+    """Watch an answer, and tell whether a gradient of D's loss that lies in G does any harm there."""
+    found = _watch(answer, netG, netD, x, y, lambda_l1)
+    if found[REACHES] == "yes":
+        right = _watch(training_step, netG, netD, x, y, lambda_l1) | {REACHES: "yes"}
+        if not differences(found, right):
+            found[REACHES] = "yes, and it is cleared in time"
+    return found
 
 
 def _variant(
