@@ -123,7 +123,7 @@ class Pix2Pix(System):
         l1 = mean_absolute_error(fake, y)
         if not self.config.gan_weight:  # the paper's "L1" row: there is no second player
             self.optimizer_step("G", self.config.lambda_l1 * l1)
-            return {"l1": l1.detach()}
+            return _detached({"l1": l1})
 
         # D: the fake is detached, so that this loss cannot reach G; half the loss slows D down, as in the paper.
         real_logits = self.netD(x, y)
@@ -136,13 +136,8 @@ class Pix2Pix(System):
             g_adversarial = self.adversarial.g_loss(self.netD(x, fake))
         self.optimizer_step("G", self.config.gan_weight * g_adversarial + self.config.lambda_l1 * l1)
 
-        return {
-            "d_loss": d_loss.detach(),
-            "g_adversarial": g_adversarial.detach(),
-            "l1": l1.detach(),
-            "d_real": torch.sigmoid(real_logits.detach()).mean(),
-            "d_fake": torch.sigmoid(fake_logits.detach()).mean(),
-        }
+        said = {"d_real": torch.sigmoid(real_logits).mean(), "d_fake": torch.sigmoid(fake_logits).mean()}
+        return _detached({"d_loss": d_loss, "g_adversarial": g_adversarial, "l1": l1} | said)
 
     @torch.no_grad()
     def translate(self, x: Tensor, *, noise: bool = True, batch_statistics: bool = False) -> Tensor:
@@ -156,3 +151,7 @@ class Pix2Pix(System):
         network = self.averaged("netG")
         with inference(network, dropout=noise, batch_statistics=batch_statistics):
             return network(x)
+
+
+def _detached(scalars: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in scalars.items()}

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from course_lib import runs
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
 from course_lib.exercises.lesson_10 import bundled, predicted_ablation, predicted_order
@@ -89,8 +90,7 @@ def test_the_ties_hold_for_any_network(seed: int) -> None:
 
 def test_the_bundled_d_does_as_the_exercise_says() -> None:
     """It scores true pairs above outputs, and real pictures beside a wrong x above true pairs."""
-    system = bundled.flat_players()
-    assert system is not None
+    system = runs.load("lesson_10/flat")
     x, y = predicted_order.held_out()
     torch.manual_seed(0)
     scores = predicted_order.mean_scores(system.netD, x, y, system.translate(x))
@@ -128,7 +128,7 @@ def _order(**by_d: dict[str, str]) -> Any:
         (_order(xy={"output ? shuffled output": ">"}), "An output beside the x of another was never shown"),
         (_order(xy={"true ? shuffled": "higher"}), 'Each value is ">", "=", "<" or "?"; yours has \'higher\'.'),
         (lambda sees: list(ORDER(sees).values()), "On the conditional D (sees: 'x and y'), expected a dict"),
-        (lambda sees: {"true ? shuffled": "?"}, "On the conditional D (sees: 'x and y'), expected a dict"),
+        (lambda sees: {"x ? y": ">"}, "On the conditional D (sees: 'x and y'), expected a dict"),
         (lambda sees: print(end=""), "Your function returned nothing (None)"),
     ],
 )
@@ -249,23 +249,37 @@ def _by_loops(netG, x, draws, rate):
     return 2 * total / (draws * (draws - 1))
 
 
+class _Noted(nn.Module):
+    """A network that keeps what it returns."""
+
+    def __init__(self, network: nn.Module, kept: list[Tensor]) -> None:
+        super().__init__()
+        self.network, self.kept = network, kept
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.kept.append(self.network(x))
+        return self.kept[-1]
+
+
 def _one_batch(netG, x, draws, rate):
     """All draws in one batch: right, since batch norm is in eval mode."""
-
-    class Repeated(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inside = netG
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.inside(x)
-
-    return draw_diversity(Repeated(), x, draws, rate)
+    kept: list[Tensor] = []
+    _by_loops(_Noted(netG, kept), x.repeat(draws, 1, 1, 1), 1 + 1, rate)
+    y_hat = kept[0].unflatten(0, (draws, -1))
+    total = sum((a - b).abs().mean(dim=(1, 2, 3)) for a in y_hat for b in y_hat)
+    return total / (draws * (draws - 1))
 
 
 @pytest.mark.parametrize("answer", [_by_loops, _one_batch])
 def test_diversity_right(answer: Any) -> None:
     assert found("10.6", answer) == ""
+
+
+def _over_inputs(netG, x, draws, rate):
+    outputs = []
+    _by_loops(_Noted(netG, outputs), x, draws, rate)
+    y_hat = torch.stack(outputs)
+    return (y_hat.unsqueeze(1) - y_hat.unsqueeze(2)).abs().mean(dim=(0, 2, 3, 4, 5))
 
 
 def _drawn(*changes: tuple[str, str]) -> Any:
@@ -297,7 +311,7 @@ def _drawn(*changes: tuple[str, str]) -> Any:
             "Each draw",
         ),
         (
-            _drawn(("y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]", "y_hat - y_hat.roll(1, 1)")),
+            _over_inputs,
             "You compared the outputs of",
         ),
         (_drawn((".abs()", ".square()")), "You squared the differences."),
@@ -324,13 +338,14 @@ def test_the_known_diversity_of_one_value() -> None:
 
 
 def test_the_spread_about_the_noise_free_output_is_another_figure() -> None:
-    """Without tanh the two would agree, and the check could not tell them apart."""
-    netG, x = NoisyG(p=0.5, variance=1.0).eval(), torch.ones(1, 3, 64, 64)
+    """Without tanh, or at rate 1/2, the two agree, and a check could not tell them apart."""
+    netG, x = NoisyG(p=0.2, variance=1.0).eval(), torch.ones(1, 3, 64, 64)
     netG.dropout.train()
     netG.block[1].train()
     with torch.no_grad():
         spread = (netG(x) - netG.eval()(x)).abs().mean().item()
-    assert abs(spread / known_diversity(netG, x, 0.5).item() - 1) > 0.07
+    assert spread == pytest.approx(0.2217, abs=0.005)  # p tanh(a) + (1 - p) (tanh(a / (1 - p)) - tanh(a))
+    assert known_diversity(netG, x, 0.2).item() == pytest.approx(0.2715, abs=1e-3)
 
 
 def test_diversity_of_a_u_net_is_that_of_the_courses_metric() -> None:

@@ -145,7 +145,10 @@ def test_a_bundled_checkpoint_is_what_its_run_says(path: str) -> None:
     ("name", "sentence"),
     [
         ("lesson_01/maee", r"^There is no run called 'lesson_01/maee': did you mean 'lesson_01/mae'\?$"),
-        ("zebra", r"^There is no run called 'zebra': choose one of lesson_01/mse, .*lesson_11/summer2winter_yosemite\.$"),
+        (
+            "zebra",
+            r"^There is no run called 'zebra': choose one of lesson_01/mse, .*lesson_11/summer2winter_yosemite\.$",
+        ),
     ],
 )
 def test_an_unknown_run_gets_the_nearest_name_or_all(name: str, sentence: str) -> None:

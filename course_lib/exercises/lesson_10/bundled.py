@@ -1,39 +1,24 @@
-"""What the predictions of lesson 10 are held against: the bundled players, and the figures of the ablation."""
+"""What the prediction of exercise 10.5 is held against: the recorded figures of the ablation."""
 
 from __future__ import annotations
 
 import json
 
 from course_lib.paths import bundled_file, manifest
-from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
-from course_lib.training import load_weights, rng_untouched, weights_metadata
 
-PLAYERS, RECORD = "checkpoints/lesson_10/flat_seed0.safetensors", "checkpoints/lesson_10/record.json"
-
-
-def flat_players() -> Pix2Pix | None:
-    """Return the bundled model from flat to 3D emoji with its D, in eval mode; None where it is not bundled.
-
-    Raises:
-        DataError: if the file is corrupt.
-    """
-    if PLAYERS not in manifest():
-        return None
-    path = bundled_file(PLAYERS)
-    with rng_untouched():
-        system = Pix2Pix(Pix2PixConfig(**weights_metadata(path)["config"]))
-    system.load_state_dict(load_weights(path))
-    return system.eval()
+RECORD = "checkpoints/lesson_10/record.json"
 
 
 def recorded_figures(run: str) -> list[dict[str, float]]:
     """Return the held-out figures of an ablation, one dict a seed; an empty list where none are recorded.
 
+    It reads the file that ``runs.records`` writes: exercises do not import runs.
+
     Args:
         run: ``"outline_l1"``, ``"outline_cgan"`` and so on.
 
     Raises:
-        DataError: if the file is corrupt.
+        DataError: if the file is missing or corrupt.
     """
     if RECORD not in manifest():
         return []

@@ -109,6 +109,11 @@ PATCH_SIDE = Exercise(
             _walk(lambda r, k, s: (r - 1) * s + k, backwards=False),
         ),
         Mistake(
+            "You multiply by the kernel and add the stride. It is the other way round: r positions are r - 1 strides "
+            "apart, and the last one is a kernel wide.",
+            _walk(lambda r, k, s: (r - 1) * k + s),
+        ),
+        Mistake(
             "You add a whole kernel where windows overlap. The next window begins one stride further on: "
             "r positions take (r - 1) strides and one kernel, not r strides and one kernel.",
             _walk(lambda r, k, s: r * s + k),

@@ -53,8 +53,7 @@ def _cases() -> list[Case]:
 
     return [
         case("two outlines", 2, 1, (6, 8), 100.0),
-        case("three flat pictures", 3, 3, (8, 4), 1.5),
-        case("one pair, and no L1 term", 1, 3, (6, 6), 0.0),
+        case("three flat pictures, and no L1 term", 3, 3, (8, 4), 0.0),
         case("a D that is utterly sure", 2, 1, (4, 4), 10.0, scale=1e4),
     ]
 
@@ -216,7 +215,7 @@ PIX2PIX_LOSSES = Exercise(
         `pix2pix_losses(netD, x, y, fake, lambda_l1)`, where `fake` is G(x, z) as the caller has it, and return both in
         a dict. `netD` returns logits, one for each patch; $D$ in the formulas is their sigmoid. The check looks at both
         values, at the gradient of D's loss in D's weights and at that of G's loss in the output, also for a D whose
-        logits are in the thousands.
+        logits are in the thousands. (Whether D's loss could also reach G is the subject of the next exercise.)
     """,
     reference=pix2pix_losses,
     cases=_cases,
@@ -225,6 +224,9 @@ PIX2PIX_LOSSES = Exercise(
         Mistake(
             "D's loss is not halved. The paper divides it by 2, which slows D down relative to G.",
             _d_logits(lambda real, made: _bce(real, 1) + _bce(made, 0)),
+        ),
+        Mistake(
+            "Only one of the two terms of D's loss is halved: put both in brackets, and 0.5 before them.",
             _d_logits(lambda real, made: _bce(real, 1) + 0.5 * _bce(made, 0)),
             _d_logits(lambda real, made: 0.5 * _bce(real, 1) + _bce(made, 0)),
         ),
@@ -392,6 +394,6 @@ PIX2PIX_LOSSES = Exercise(
         "D: half of `F.softplus(-netD(x, y)).mean()` plus `F.softplus(netD(x, fake.detach())).mean()`.",
         "G: `F.softplus(-netD(x, fake)).mean() + lambda_l1 * (y - fake).abs().mean()`.",
     ),
-    why="D is asked about pairs in both terms and learns at half speed, and G is told by D whether its output "
-    "looks right for this x, and by L1 where it is wrong.",
+    why="both terms of D's loss are about pairs and half of their sum slows D down, while G hears from D whether its "
+    "output looks right for this x, and from L1 where it is wrong.",
 )

@@ -119,7 +119,7 @@ MESSAGES = {
 
 
 def _mistakes() -> list[Mistake]:
-    """Return a mistake for each figure and system, with every wrong prediction of that figure as its answers.
+    """Return a mistake for each figure and system: the wrong words there, right or the same for the systems after it.
 
     A prediction that is wrong for several systems belongs to the first of them.
     """
@@ -128,11 +128,12 @@ def _mistakes() -> list[Mistake]:
         right = tuple(predicted_ablation(system)[figure] for system in SYSTEMS)
         for place, system in enumerate(SYSTEMS):
             wrong = [
-                _but(figure, words)
-                for words in itertools.product(WORDS, repeat=3)
-                if words[:place] == right[:place] and words[place] != right[place]
+                (*right[:place], word, *later)
+                for word in WORDS
+                if word != right[place]
+                for later in itertools.product(*({other, word} for other in right[place + 1 :]))
             ]
-            found.append(Mistake(MESSAGES[figure, system], *wrong))
+            found.append(Mistake(MESSAGES[figure, system], *(_but(figure, words) for words in sorted(wrong))))
     return found
 
 
@@ -161,6 +162,6 @@ PREDICTED_ABLATION = Exercise(
         "With both, L1 pulls G back towards the median, in detail and in colour. Without it, "
         "the adversary alone decides: does that give more detail and colour than both, or less?",
     ),
-    why="L1 alone goes to the quiet, smooth median, the adversary alone to detail and colour that need not be "
+    why="by itself L1 goes to the quiet, smooth median, the adversary alone to detail and colour that need not be "
     "those of the target, and both together lie between.",
 )

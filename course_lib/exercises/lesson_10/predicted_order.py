@@ -8,14 +8,13 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib import data
 from course_lib.errors import ExerciseError
-from course_lib.exercises.comparing import Difference, describe, differences
+from course_lib.exercises.comparing import describe
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
 
 
@@ -26,8 +25,9 @@ def predicted_order(sees: str) -> dict[str, str]:
         sees: what D is given: "x and y" as in pix2pix, "y" alone (the unconditional D), or "x" alone (a slip).
 
     Returns:
-        A dict of four comparisons. The value of "a ? b" is ">" if D's loss asks for a higher score of the kind a, "<"
-        if for one of the kind b, "=" if both must have the very same mean, and "?" if nothing that D met settles it.
+        A dict with the keys "true ? shuffled", "true ? output", "output ? shuffled" and "output ? shuffled output". The
+        value of "a ? b" is ">" if D's loss asks for a higher score of the kind a, "<" if for one of the kind b, "=" if
+        both must have the very same mean, and "?" if nothing that D met settles it.
     """
     if sees == "x":  # both sides show the same conditions
         return {
@@ -93,11 +93,6 @@ def _observe(answer: Callable[[str], object], sees: str) -> object:
     return found
 
 
-def _compare(result: Any, expected: dict[str, str], sees: str) -> list[Difference]:
-    """Hold the prediction against what D's labels settle."""
-    return differences(result, expected)
-
-
 def _but(pair: str, signs: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
     """Put other signs, one a D, in place of the right ones for a comparison."""
     return lambda sees: predicted_order(sees) | {pair: dict(zip(SEES, signs, strict=True))[sees]}
@@ -132,7 +127,7 @@ MESSAGES = {
 
 
 def _mistakes() -> list[Mistake]:
-    """Return a mistake for each comparison and each D, with every wrong prediction of that comparison as its answers.
+    """Return a mistake for each comparison and each D: the wrong signs there, right or the same for the D after it.
 
     A prediction that is wrong for several D belongs to the first of them.
     """
@@ -141,11 +136,12 @@ def _mistakes() -> list[Mistake]:
         right = tuple(predicted_order(sees)[pair] for sees in SEES)
         for place, sees in enumerate(SEES):
             wrong = [
-                _but(pair, signs)
-                for signs in itertools.product(SIGNS, repeat=3)
-                if signs[:place] == right[:place] and signs[place] != right[place]
+                (*right[:place], sign, *later)
+                for sign in SIGNS
+                if sign != right[place]
+                for later in itertools.product(*({other, sign} for other in right[place + 1 :]))
             ]
-            found.append(Mistake(MESSAGES[pair, sees], *wrong))
+            found.append(Mistake(MESSAGES[pair, sees], *(_but(pair, signs) for signs in sorted(wrong))))
     return found
 
 
@@ -167,7 +163,6 @@ PREDICTED_ORDER = Exercise(
     given=inspect.getsource(mean_scores),
     cases=_cases,
     observe=_observe,
-    compare=_compare,
     mistakes=_mistakes(),
     hints=(
         "For each D write down what it is actually shown on both sides of a comparison. Where both sides show the same "

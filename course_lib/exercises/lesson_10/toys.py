@@ -9,10 +9,9 @@ from torch.nn.functional import avg_pool2d
 from course_lib.errors import ExerciseError
 
 
-def _weighted(picture: Tensor) -> Tensor:
-    """Return one channel, in which each channel of a picture has its own weight."""
-    weights = torch.arange(1.0, picture.shape[1] + 1)
-    return torch.einsum("nchw,c->nhw", picture, weights / weights.sum()).unsqueeze(1)
+def _one_channel(picture: Tensor) -> Tensor:
+    """Return one channel for a picture with any number of them, in which the first counts most."""
+    return picture[:, :1] + 0.5 * picture[:, -1:]
 
 
 class ToyD(nn.Module):
@@ -35,7 +34,7 @@ class ToyD(nn.Module):
                 "D was called without a second picture or without a condition. It judges a pair: "
                 "call it as `netD(x, y)`, the condition first, then the picture to be judged."
             )
-        first, second = _weighted(x), _weighted(y)
+        first, second = _one_channel(x), _one_channel(y)
         both = self.weight[0] * first + self.weight[1] * second + self.weight[2] * first * second
         return self.scale * (2 * avg_pool2d((both + self.bias[0]).tanh(), 2) + self.bias[1])
 
