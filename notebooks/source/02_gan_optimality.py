@@ -463,7 +463,8 @@ plotting.show(
 D = torch.tensor(1e-4, dtype=torch.float64, requires_grad=True)
 logit = torch.logit(D.detach()).requires_grad_(True)
 print(f"at D = 0.0001: slope of log(1 - D) in D {torch.autograd.grad(torch.log(1 - D), D)[0]:.4f}")
-for name, loss in LOSSES.items():
+FORMS = {name: LOSSES[name] for name in ("saturating", "non-saturating")}
+for name, loss in FORMS.items():
     slope = torch.autograd.grad(loss.g_loss(logit[None]), logit)[0]
     print(f"               slope of the {name} loss in the logit {slope:.4f}")
 
@@ -502,10 +503,10 @@ seed_everything(0)
 probe = GAN(small).to(device).train()
 z = probe.noise(256, torch.Generator().manual_seed(1))
 looks = [0, 1, 2, 5, 10, 20, 50, 100, 200][: choose(smoke=4, cpu=9, gpu=9)]
-lengths = {name: [] for name in LOSSES}
+lengths = {name: [] for name in FORMS}
 for step in discriminator_alone(probe, looks[-1]):
     if step in looks:
-        for name, loss in LOSSES.items():
+        for name, loss in FORMS.items():
             lengths[name].append(gradient_length(probe, loss, z))
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}

@@ -136,6 +136,23 @@ class Lab:
         )
 
     @staticmethod
+    def stroke(page: Any, *places: tuple[float, float]) -> float:
+        """Draw from place to place (0 to 1 from left and top); return the seconds until the picture has changed."""
+        canvas = page.locator("canvas.course-drawing")
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        image = page.locator(".jp-OutputArea-output:has(canvas) img").evaluate_handle("image => image.parentElement")
+        before = image.evaluate("place => place.innerHTML")
+        for number, (x, y) in enumerate(places):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=1 if number == 0 else 10)
+            if number == 0:
+                page.mouse.down()
+        page.mouse.up()
+        begun = time.perf_counter()
+        page.wait_for_function("([place, before]) => place.innerHTML !== before", arg=[image, before])
+        return time.perf_counter() - begun
+
+    @staticmethod
     def errors(page: Any) -> list[str]:
         """Return all that went wrong in the open notebook: errors of cells, what widgets say in place of a figure."""
         found = page.locator(f"{FAULTS}, .jupyter-widgets [role='alert']").all_inner_texts()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import time
 from typing import Any
 
 import numpy as np
@@ -40,23 +39,6 @@ def sheet(page: Any) -> np.ndarray:
     return np.array(page.locator("canvas.course-drawing").evaluate(INK)).reshape(SIDE, SIDE)
 
 
-def stroke(page: Any, *places: tuple[float, float]) -> float:
-    """Draw from place to place (0 to 1 from left and top); return the seconds until the picture has changed."""
-    canvas = page.locator("canvas.course-drawing")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    image = page.locator(".jp-OutputArea-output:has(canvas) img").evaluate_handle("image => image.parentElement")
-    before = image.evaluate("place => place.innerHTML")
-    for number, (x, y) in enumerate(places):
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=1 if number == 0 else 10)
-        if number == 0:
-            page.mouse.down()
-    page.mouse.up()
-    begun = time.perf_counter()
-    page.wait_for_function("([place, before]) => place.innerHTML !== before", arg=[image, before])
-    return time.perf_counter() - begun
-
-
 def settled(page: Any, until: Any) -> bool:
     """Return whether something becomes true within some seconds."""
     for _ in range(50):
@@ -75,14 +57,14 @@ def test_a_stroke_changes_the_translation(page: Any, lab: Any) -> None:
     page.get_by_role("button", name="clear", exact=True).click()
     assert settled(page, lambda: sheet(page).min() == 255)
     assert settled(page, lambda: translation(page).max() == 0)
-    seconds = stroke(page, (0.25, 0.5), (0.75, 0.5))
+    seconds = lab.stroke(page, (0.25, 0.5), (0.75, 0.5))
     print(f"the picture was there {1000 * seconds:.0f} ms after the stroke")
     assert settled(page, lambda: sheet(page)[30:34, 20:44].min(axis=0).max() < 160)  # the line is whole
     assert sheet(page)[:28].min() == sheet(page)[36:].min() == 255
     assert np.abs(sheet(page) + translation(page) - 255).max() <= 1
 
     page.get_by_role("button", name="eraser").click()
-    stroke(page, (0.5, 0.4), (0.5, 0.6))
+    lab.stroke(page, (0.5, 0.4), (0.5, 0.6))
     assert settled(page, lambda: sheet(page)[:, 31:33].min() == 255)
     assert sheet(page)[30:34, 20:26].min() < 160
     assert np.abs(sheet(page) + translation(page) - 255).max() <= 1
@@ -95,13 +77,13 @@ def test_a_page_that_is_loaded_again_shows_the_drawing(page: Any, lab: Any) -> N
     lab.run(page, path)
     page.get_by_role("button", name="clear", exact=True).click()
     assert settled(page, lambda: sheet(page).min() == 255)
-    stroke(page, (0.25, 0.25), (0.75, 0.75))
+    lab.stroke(page, (0.25, 0.25), (0.75, 0.75))
     drawn = translation(page)
     lab.save(page)
     lab.open(page, path)
     page.wait_for_selector("canvas.course-drawing")
     assert settled(page, lambda: np.abs(sheet(page) + drawn - 255).max() <= 1)
-    stroke(page, (0.25, 0.75), (0.75, 0.25))
+    lab.stroke(page, (0.25, 0.75), (0.75, 0.25))
     assert settled(page, lambda: np.abs(sheet(page) + translation(page) - 255).max() <= 1)
     assert (sheet(page) < drawn.max()).sum() > 0
 
