@@ -30,13 +30,15 @@ def held_out(x: str = "flat", size: int = SIDE, split: str = "test") -> data.Pai
 
 # Departures from the paper, declared: 64 x 64 or 32 x 32 pictures instead of 256 x 256; the generator halves the size
 # once and not twice, because at 8 x 8 places it loses the drawing; half the paper's width; six blocks, as the paper has
-# for 128 pixels; D sees 34 or 16 pixels, about the share of the picture that 70 are of 256; batches of 4 or 8.
+# for 128 pixels; D sees 34 or 16 pixels, about the share of the picture that 70 are of 256; batches of 2 instead of 1.
 EMOJI = CycleGANConfig(
     base_channels=32, blocks=6, downs=1, upsample="resize", d_channels=32, patch_layers=PATCH_LAYERS[34], identity=0.5
 )
 ABLATED = replace(EMOJI, patch_layers=PATCH_LAYERS[16], identity=0.0)
-SIZES = RunSizes(smoke_epochs=1, cpu_epochs=30, gpu_epochs=200, batch_size=4)
-ABLATION = RunSizes(smoke_epochs=1, cpu_epochs=15, gpu_epochs=200, batch_size=8)
+SIZES = RunSizes(smoke_epochs=1, cpu_epochs=20, gpu_epochs=200, batch_size=2)
+ABLATION = RunSizes(smoke_epochs=1, cpu_epochs=12, gpu_epochs=200, batch_size=2)
+
+HALF = "bf16-mixed"  # 1.5 times as fast on a CPU that computes in bfloat16
 
 ROWS = {
     "gan_alone": ("adversarial losses alone", replace(ABLATED, lambda_forward=0.0, lambda_backward=0.0)),
@@ -57,6 +59,7 @@ def _cycle(name: str, about: str, config: CycleGANConfig, sizes: RunSizes, x: st
         lambda: unpaired(x, size),
         sizes,
         inference=("netG", "netF"),
+        precision=HALF,
         evaluate=lambda system: cycle_figures(system, held_out(x, size)),
         **options,
     )
@@ -88,6 +91,7 @@ RUNS = (
         SIZES,
         inference=("netG", "netF"),
         ema_decay=0.998,
+        precision=HALF,
         evaluate=painting_figures,
     ),
     *(

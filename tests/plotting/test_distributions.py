@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -41,9 +39,7 @@ def figures():
 
 
 @pytest.mark.parametrize(("name", "figure"), list(figures()))
-def test_no_text_is_cut_off_or_covers_another(name, figure):
-    from matplotlib.text import Text
-
+def test_no_text_is_cut_off_or_covers_another(name, figure, no_text_covers_another):
     figure.draw_without_rendering()
     drawn, page = figure.get_tightbbox(), figure.bbox_inches
     tolerance = 0.5 / figure.dpi
@@ -51,21 +47,7 @@ def test_no_text_is_cut_off_or_covers_another(name, figure):
     assert drawn.y0 >= page.y0 - tolerance
     assert drawn.x1 <= page.x1 + tolerance
     assert drawn.y1 <= page.y1 + tolerance
-    undrawn = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-            undrawn |= {tick.label1 for tick in ticks if not low <= tick.get_loc() <= high}
-    boxes = []
-    for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text().strip() and text not in undrawn:
-            boxes.append((text.get_text(), text.get_window_extent()))
-    assert len(boxes) > 8
-    for (first, one), (second, other) in itertools.combinations(boxes, 2):
-        width = min(one.x1, other.x1) - max(one.x0, other.x0)
-        height = min(one.y1, other.y1) - max(one.y0, other.y0)
-        assert not (width > 2 and height > 4), (name, first, second)
+    no_text_covers_another(figure, name, at_least=8)
 
 
 def by_label(axes) -> dict:

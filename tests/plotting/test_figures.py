@@ -58,25 +58,8 @@ def test_all_text_lies_inside_the_figure(name, figure):
 
 
 @pytest.mark.parametrize(("name", "figure"), list(figures()))
-def test_no_text_covers_another(name, figure):
-    from matplotlib.text import Text
-
-    figure.draw_without_rendering()
-    undrawn = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-            undrawn |= {tick.label1 for tick in ticks if not low <= tick.get_loc() <= high}
-    boxes = []
-    for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text().strip() and text not in undrawn:
-            boxes.append((text.get_text(), text.get_window_extent()))
-    assert len(boxes) > 4
-    for (first, one), (second, other) in itertools.combinations(boxes, 2):
-        width = min(one.x1, other.x1) - max(one.x0, other.x0)
-        height = min(one.y1, other.y1) - max(one.y0, other.y0)
-        assert not (width > 2 and height > 4), (name, first, second)
+def test_no_text_covers_another(name, figure, no_text_covers_another):
+    no_text_covers_another(figure, name, at_least=4)
 
 
 @pytest.mark.parametrize(("name", "figure"), list(figures()))

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from course_lib.data import ImageSet
 from course_lib.errors import ShapeError
 from course_lib.systems.vae import VAE, VAEConfig
-from course_lib.training import fit, meta_step
+from course_lib.training import meta_step
 
 SMALL = {"dense": VAEConfig(width=16, latents=4), "conv": VAEConfig(architecture="conv", width=4, latents=4)}
 
@@ -154,26 +154,11 @@ def test_reconstruct_decodes_the_mean(system, batch):
     assert torch.equal(system.reconstruct(batch.images), system.decode(mu))
 
 
-def test_a_resumed_run_has_the_same_bits(tmp_path):
+def test_a_resumed_run_has_the_same_bits(same_bits_after_resume):
     images = (torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(1)) * 255).to(torch.uint8)
     pictures = ImageSet(name="noise", split="train", images=images)
-
-    def train(folder, stop_at=None):
-        def stop(_, step):
-            if step == stop_at:
-                raise KeyboardInterrupt
-
-        torch.manual_seed(0)
-        system = VAE(VAEConfig(width=16, latents=4, likelihood="binary"))
-        options = {"steps": 7, "batch_size": 8, "seed": 3, "progress": False, "device": "cpu"}
-        fit(system, pictures, checkpoint=folder, on_step=stop, **options)
-        return system.state_dict()
-
-    whole = train(tmp_path / "whole")
-    half = train(tmp_path / "parts", stop_at=3)
-    assert not torch.equal(half["netE.mu.weight"], whole["netE.mu.weight"])
-    parts = train(tmp_path / "parts")
-    assert all(torch.equal(parts[name], whole[name]) for name in whole)
+    config = VAEConfig(width=16, latents=4, likelihood="binary")
+    same_bits_after_resume(lambda: VAE(config), pictures, steps=7, stop_at=3, batch_size=8)
 
 
 def test_unknown_names_are_refused():
