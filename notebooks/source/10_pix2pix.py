@@ -1136,7 +1136,7 @@ plotting.show(
     alt=f"The held-out emoji with the largest L1. Flat to 3D: {', '.join(names[0])}. Outline to 3D: {', '.join(names[1])}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # - **The answer is not in the input.** The outline of a sign says nothing of its colour. Blue is what most signs have,
 #   and counts as wrong where the truth is red or orange. The flat picture does not say that a tram is dark below.
 # - **Large areas.** L1 weighs by area: one sign in another colour outweighs any face that is drawn wrong. So the list
