@@ -81,12 +81,10 @@ def grey_pairs(split: str = "train", size: int = 64, *, shrunk: int = 2, stride:
     from course_lib.data.photos import photos
 
     patches = patches_of(photos(split), size, shrunk=shrunk, stride=stride)
-    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    luma = torch.cat([(part.float() * weights).sum(1, keepdim=True) for part in patches.images.split(256)])
     return PairedSet(
         name="photos_grey",
         split=split,
-        x=luma.round().clamp(0, 255).to(torch.uint8),
+        x=luma(patches.images),
         y=patches.images,
         names=patches.names,
         factors=patches.factors,
@@ -94,6 +92,35 @@ def grey_pairs(split: str = "train", size: int = 64, *, shrunk: int = 2, stride:
         licence=patches.licence,
         source=patches.source,
     )
+
+
+def luma(images: Tensor) -> Tensor:
+    """Return pictures without their colour: 0.299 R + 0.587 G + 0.114 B, rounded.
+
+    Args:
+        images: (N, 3, H, W), bytes.
+
+    Returns:
+        (N, 1, H, W), bytes.
+    """
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    grey = torch.cat([(part.float() * weights).sum(1, keepdim=True) for part in images.split(256)])
+    return grey.round().clamp(0, 255).to(torch.uint8)
+
+
+def emoji_and_grey(size: int = 64) -> UnpairedSet:
+    """Return flat training emoji (x, three channels) and the luma of other ones (y, one channel).
+
+    No y tells the colours of its x, so that a way back from an honest y must guess them.
+
+    Args:
+        size: side of the pictures, 64 or 32.
+
+    Raises:
+        DataError: if the size is unknown.
+    """
+    first, second = emoji_unpaired("flat", "3d", size).x, emoji_unpaired("3d", "flat", size).y  # dealt alike
+    return UnpairedSet(first, dataclasses.replace(second, images=luma(second.images)))
 
 
 def paintings_and_photos(size: int = 64, *, shrunk: int = 2) -> UnpairedSet:

@@ -81,11 +81,10 @@ class Run:
 
 
 def _registry() -> dict[str, Run]:
-    from course_lib.runs import lesson_01, lesson_02, lesson_03, lesson_10, paper_scale
+    from course_lib.runs import lesson_01, lesson_02, lesson_03, lesson_10, lesson_11, paper_scale
 
-    return {
-        one.name: one for lesson in (lesson_01, lesson_02, lesson_03, lesson_10, paper_scale) for one in lesson.RUNS
-    }
+    lessons = (lesson_01, lesson_02, lesson_03, lesson_10, lesson_11, paper_scale)
+    return {one.name: one for lesson in lessons for one in lesson.RUNS}
 
 
 def names() -> list[str]:

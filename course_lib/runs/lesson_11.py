@@ -1,4 +1,4 @@
-"""Lesson 11: CycleGAN between flat and 3D emoji without pairs, its ablation, Noto emoji, and van Gogh's paintings."""
+"""Lesson 11: CycleGAN between flat and 3D emoji without pairs, its ablation, Noto and grey emoji, and van Gogh."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from course_lib import data
-from course_lib.data.unpaired import emoji_at, emoji_unpaired, paintings_and_photos
+from course_lib.data.unpaired import emoji_and_grey, emoji_at, emoji_unpaired, paintings_and_photos
 from course_lib.models.patchgan import PATCH_LAYERS
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.lesson_10 import SMALL as PAIRED
-from course_lib.runs.translation import cycle_figures, painting_figures, pictures_on
+from course_lib.runs.translation import cycle_figures, hidden_code_figures, painting_figures, pictures_on
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 from course_lib.systems.pix2pix import Pix2Pix
 
@@ -93,6 +93,16 @@ RUNS = (
         ema_decay=0.998,
         precision=HALF,
         evaluate=painting_figures,
+    ),
+    Run(
+        "lesson_11/grey",
+        "Flat emoji at 32 pixels and grey ones of others: CycleGAN, where y tells less than x.",
+        lambda: CycleGAN(replace(ABLATED, y_channels=1)),
+        lambda: emoji_and_grey(SMALL_SIDE),
+        SIZES,
+        inference=("netG", "netF"),
+        precision=HALF,
+        evaluate=lambda system: hidden_code_figures(system, held_out(size=SMALL_SIDE).x),
     ),
     *(
         _cycle(

@@ -126,6 +126,33 @@ def cycle_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
     return found
 
 
+def hidden_code_figures(system: Any, emoji: Tensor, sigma: float = 0.05) -> dict[str, float]:
+    """Return what colour comes back from a grey picture, and how much of it a little noise destroys.
+
+    Args:
+        system: from colour to grey, ``translate(x)`` and ``translate_back(y)``.
+        emoji: (N, 3, H, W) held-out pictures in colour, bytes; their luma is the true y.
+        sigma: of the noise, in units of the range [-1, 1].
+
+    Returns:
+        ``L1`` of G(x) to the true y; and the L1 between x and what comes back, from G(x) (``from G(x)``), from the true
+        y (``from y``), and from either with noise (``from G(x), noise``, ``from y, noise``).
+    """
+    from course_lib.data.unpaired import luma
+    from course_lib.metrics import l1, noise_curve
+
+    x, y = as_float(emoji), as_float(luma(emoji))
+    noise = torch.Generator().manual_seed(0)
+    clean, noisy = noise_curve(system.translate, system.translate_back, x, (0.0, sigma), noise, truth=y)
+    return {
+        "L1": float(l1(_in_parts(system.translate, x), y)),
+        "from G(x)": clean["l1"],
+        "from G(x), noise": noisy["l1"],
+        "from y": clean["truth_l1"],
+        "from y, noise": noisy["truth_l1"],
+    }
+
+
 def painting_figures(system: Any) -> dict[str, float]:
     """Return the figures of paintings translated to photographs and back, on held-out photographs.
 

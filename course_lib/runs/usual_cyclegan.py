@@ -20,16 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.paths import bundled_file, data_dir
+from course_lib.runs.lesson_11 import EMOJI
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 
 RECORD = "checkpoints/lesson_11/usual_cyclegan.json"
 SETTINGS = {
     "paper, 64 pixels": (CycleGANConfig(identity=0.5), 64, 1),
-    "lesson, 32 pixels": (
-        CycleGANConfig(base_channels=32, blocks=6, downs=1, d_channels=32, patch_layers=1, identity=0.5),
-        32,
-        8,
-    ),
+    "lesson, 64 pixels": (EMOJI, 64, 2),
 }
 """What is compared: settings, side of the pictures, and batch size."""
 

@@ -7,7 +7,15 @@ from course_lib.data.emoji import emoji, emoji_index, emoji_pairs
 from course_lib.data.paintings import paintings
 from course_lib.data.photos import photos
 from course_lib.data.super_resolution import shrink
-from course_lib.data.unpaired import emoji_at, emoji_unpaired, grey_pairs, paintings_and_photos, patches_of
+from course_lib.data.unpaired import (
+    emoji_and_grey,
+    emoji_at,
+    emoji_unpaired,
+    grey_pairs,
+    luma,
+    paintings_and_photos,
+    patches_of,
+)
 from course_lib.errors import DataError
 
 NEAR = {"3d": 15.0, "flat": 15.0, "outline": 10.0}  # the limits of the splits, see data/emoji/README.md
@@ -125,6 +133,18 @@ def test_grey_is_the_luma_of_the_colour():
     exact = 0.299 * red + 0.587 * green + 0.114 * blue
     assert (pairs.x[:, 0].double() - exact).abs().max() <= 0.5 + 1e-4  # rounded to bytes and no more
     assert (pairs.x[:, 0].double() - pairs.y.double().mean(1)).abs().max() > 10  # not the mean of the channels
+
+
+def test_colour_and_grey_share_no_emoji_and_no_size_but_the_channels(both):
+    sides = emoji_and_grey(size=32)
+    assert sides.x.names == both.x.names
+    assert sides.y.names == both.y.names
+    assert sides.x.images.shape[1:] == (3, 32, 32)
+    assert torch.equal(sides.x.images, emoji_unpaired(size=32).x.images)
+    drawn_flat = emoji_unpaired("3d", "flat", size=32).y
+    assert drawn_flat.names == sides.y.names
+    assert torch.equal(sides.y.images, luma(drawn_flat.images))
+    assert luma(torch.tensor([255, 0, 0], dtype=torch.uint8).view(1, 3, 1, 1)).item() == 76  # 76.245
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
