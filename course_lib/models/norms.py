@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import group_norm
 
+from course_lib.errors import ShapeError
+
 
 class InstanceNorm(nn.Module):
     """Give every channel of every picture mean 0 and variance 1, whatever the other pictures of the batch are.
@@ -32,3 +34,85 @@ class InstanceNorm(nn.Module):
     def extra_repr(self) -> str:
         """Return what ``print`` shows between the brackets."""
         return f"eps={self.eps}"
+
+
+class ConditionalInstanceNorm(nn.Module):
+    """Instance norm with a learned scale and shift for each of several styles; with one style it is the affine one.
+
+    The formula is ``scale_s * (x - mean(x)) / std(x) + shift_s``. All that tells one style from another are these
+    ``2 C`` numbers.
+
+    Args:
+        channels: C, of input and output.
+        styles: how many rows of scales and shifts there are.
+        eps: added to the variance.
+
+    Source: Dumoulin, Shlens and Kudlur 2017, "A Learned Representation for Artistic Style", equation 5.
+    """
+
+    def __init__(self, channels: int, styles: int = 1, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(styles, channels))
+        self.bias = nn.Parameter(torch.zeros(styles, channels))
+
+    def forward(self, x: Tensor, style: int | Tensor = 0) -> Tensor:
+        """Normalise ``(N, C, H, W)`` over H and W, then scale and shift; ``style`` as ``rows_of`` takes it."""
+        half = x.dtype in (torch.float16, torch.bfloat16)
+        wide = x.float() if half else x
+        scale, shift = (rows_of(table, style).to(wide.dtype) for table in (self.weight, self.bias))
+        if scale.dim() == 1:  # one style for the whole batch: the kernel scales and shifts in the same pass
+            return group_norm(wide, x.shape[1], scale, shift, self.eps).to(x.dtype)
+        normalised = group_norm(wide, x.shape[1], eps=self.eps)
+        return torch.addcmul(shift[:, :, None, None], normalised, scale[:, :, None, None]).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        """Return what ``print`` shows between the brackets."""
+        return f"{self.weight.shape[1]}, styles={self.weight.shape[0]}, eps={self.eps}"
+
+
+def rows_of(table: Tensor, style: int | Tensor) -> Tensor:
+    """Return what a table with one row a style holds for each picture of a batch.
+
+    Args:
+        table: ``(S, ...)``.
+        style: the number of one style for all; or ``(N,)`` int64, one for each picture; or ``(N, S)`` float, weights
+            that mix the rows.
+
+    Returns:
+        ``(...)`` for one number, else ``(N, ...)``.
+    """
+    if isinstance(style, Tensor) and style.is_floating_point():
+        # no matrix product: mixed precision would round the rows
+        return (style.view(*style.shape, *[1] * (table.dim() - 1)) * table).sum(1)
+    return table[style]
+
+
+def check_style(style: int | Tensor | None, styles: int, rows: int) -> int | Tensor:
+    """Return the style of each picture of a batch as ``rows_of`` takes it; None is the first where there is only one.
+
+    Args:
+        style: what the user gave.
+        styles: S, how many there are.
+        rows: N, how many pictures.
+
+    Raises:
+        ShapeError: if there are several styles and none was chosen, or a number or shape does not fit.
+    """
+    if style is None and styles == 1:
+        return 0
+    if isinstance(style, int) and not isinstance(style, bool) and 0 <= style < styles:
+        return style
+    if isinstance(style, Tensor):
+        if style.is_floating_point() and style.shape == (rows, styles):
+            return style
+        if style.dtype == torch.int64 and style.shape == (rows,):
+            # looking at the numbers would stop a GPU, which says so itself when one is out of range
+            unseen = style.device.type != "cpu" or torch.compiler.is_compiling()
+            if unseen or rows == 0 or (int(style.min()) >= 0 and int(style.max()) < styles):
+                return style
+    got = f"{style.dtype} {tuple(style.shape)}" if isinstance(style, Tensor) else repr(style)
+    raise ShapeError(
+        f"style is {got}: give a number from 0 to {styles - 1}, int64 numbers of shape ({rows},), one a picture, "
+        f"or float weights of shape ({rows}, {styles})."
+    )

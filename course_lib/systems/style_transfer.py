@@ -1,0 +1,144 @@
+"""Fast style transfer: a network is trained to paint any picture in the manner of one painting, or of several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
+
+from course_lib.data import suggest
+from course_lib.data.batching import normalise
+from course_lib.data.containers import Batch
+from course_lib.data.crops import shorter_side_to
+from course_lib.data.paintings import paintings
+from course_lib.data.photos import read_table
+from course_lib.errors import DataError
+from course_lib.losses.perceptual import STYLE_LAYERS, PerceptualLoss
+from course_lib.models.transform_net import TransformNet
+from course_lib.systems.base import System, adam
+from course_lib.systems.modes import inference
+
+
+@dataclass(frozen=True)
+class StyleTransferConfig:
+    """The paintings, the sizes and the weights of the terms.
+
+    ``paintings`` are titles of bundled ones; several give one network for all of them. ``style_side`` is the shorter
+    side in pixels at which they are looked at: the larger it is against the crops, the broader the strokes become.
+    """
+
+    paintings: tuple[str, ...] = ("Café Terrace at Night",)
+    style_side: int = 256
+    base_channels: int = 32
+    blocks: int = 5
+    content_layer: str = "relu2_2"
+    style_layers: tuple[str, ...] = STYLE_LAYERS
+    content_weight: float = 1.0
+    style_weight: float = 1e-4
+    tv_weight: float = 0.0
+    lr: float = 1e-3
+
+
+class StyleTransfer(System):
+    """Paint a photograph in the manner of a painting by one pass through a network that was trained for it.
+
+    ``netG`` (f_W): the image transform network, photograph x to output y_hat. ``judge`` (phi): VGG-16, fixed, with the
+    Gram matrices of the paintings y_s. The content target y_c is x itself. f_W minimises
+    ``content_weight * l_feat(y_hat, x) + style_weight * l_style(y_hat, y_s) + tv_weight * l_TV(y_hat)``, over W: the
+    gradient passes through phi and through y_hat to the weights, and changes neither phi nor x.
+    With several paintings each picture of a batch is given one of them at random (Dumoulin et al. 2017).
+    Departures, declared: the rate falls to 0 along a cosine (the paper keeps it at 1e-3); no clipping of the output
+    range is needed, since the tanh ends at black and white; those of ``TransformNet``.
+
+    Args:
+        config: the paintings, the sizes, the weights of the terms, the learning rate.
+
+    Raises:
+        DataError: if a painting is unknown or none is named.
+        ShapeError: if a size cannot be.
+
+    Source: Johnson et al. 2016, equation 1 and section 4.1.
+    """
+
+    config: StyleTransferConfig
+    ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
+
+    def __init__(self, config: StyleTransferConfig | None = None) -> None:
+        super().__init__(config or StyleTransferConfig())
+        c = self.config
+        titles = [row["title"] for row in read_table("paintings/paintings.csv", ("title",))]
+        if isinstance(c.paintings, str) or not c.paintings:
+            raise DataError('The paintings are a tuple of titles: give one or more, for example ("The Harvest",).')
+        for title in c.paintings:
+            if title not in titles:
+                raise DataError(
+                    f"There is no painting called {title!r}{suggest(title, titles)}: "
+                    f"choose some of {'; '.join(titles)}."
+                )
+        self.netG = TransformNet(c.base_channels, c.blocks, len(c.paintings))
+        self.to(memory_format=torch.channels_last)
+        self._judge: PerceptualLoss | None = None
+
+    @property
+    def judge(self) -> PerceptualLoss:
+        """The loss, with the Gram matrices of the paintings; made on first use, as painting does not need it."""
+        if self._judge is None:
+            c = self.config
+            everything = paintings()
+            pictures = [everything.images[everything.names.index(title)] for title in c.paintings]
+            self._judge = PerceptualLoss(
+                c.content_layer,
+                c.style_layers,
+                content_weight=c.content_weight,
+                style_weight=c.style_weight,
+                tv_weight=c.tv_weight,
+                style=[normalise(shorter_side_to(picture, c.style_side), (-1, 1)) for picture in pictures],
+            ).to(self.device)
+        return self._judge
+
+    def configure_optimizers(self) -> dict[str, Optimizer]:
+        """Return Adam for the one network that learns."""
+        self.judge.to(self.device)  # training begins: what it needs is made now, and not in the middle of a step
+        return {"G": adam(self.netG.parameters(), lr=self.config.lr)}
+
+    def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
+        """Return a cosine from ``lr`` to 0."""
+        return {"G": CosineAnnealingLR(optimizers["G"], T_max=max(1, total_steps))}
+
+    def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
+        """Return a batch of pictures of 32 x 32 with random values in [-1, 1]."""
+        images = 2 * torch.rand(batch_size, 3, 32, 32, device=device) - 1
+        return Batch(index=torch.arange(batch_size), images=images)
+
+    def training_step(self, batch: Any) -> dict[str, Tensor]:
+        """Take one step on ``batch.images`` (or ``batch.x``); return the weighted terms of the loss."""
+        x = batch.x if batch.images is None else batch.images
+        count = len(self.config.paintings)
+        style = torch.randint(count, (len(x),), device=x.device) if count > 1 else 0
+        y_hat = self.netG(x, style)
+        # y_hat is compared with the targets, and of the three only y_hat has a graph.
+        terms = self.judge.terms(y_hat, content=x, style_index=style)
+        self.optimizer_step("G", torch.stack(list(terms.values())).sum())
+        return {name: term.detach() for name, term in terms.items()}
+
+    @torch.no_grad()
+    def stylise(self, images: Tensor, style: int | Tensor = 0) -> Tensor:
+        """Return painted pictures.
+
+        Args:
+            images: ``(N, 3, H, W)`` in [-1, 1], of any size.
+            style: the number of a painting of the config; or ``(N,)`` int64; or ``(N, S)`` float weights of a mix.
+
+        Returns:
+            The same shape, in (-1, 1). Each output depends on its own picture only.
+
+        Raises:
+            ShapeError: if the shape or the style does not fit.
+        """
+        network = self.averaged("netG")
+        with inference(network):
+            return network(images, style)
