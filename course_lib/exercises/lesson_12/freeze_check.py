@@ -1,0 +1,303 @@
+"""Exercise 12.5: which tensors does one step move, and which hold a gradient that nobody uses?
+
+Source: Johnson, Alahi and Fei-Fei (2016), equation 1 (the weights of the transform network are trained); Gatys, Ecker
+and Bethge (2016), section 2.3 (the pixels are); in both the loss network stays as it is.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import ExerciseError
+from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.exercises.lesson_12.toys import ToyTransform, ToyVGG
+
+
+def freeze_check(step, networks: dict[str, torch.nn.Module], pictures: dict[str, torch.Tensor]) -> dict[str, set[str]]:
+    """Return what one step of a training moves, and what holds a gradient afterwards without having moved.
+
+    Args:
+        step: a function without arguments that takes one step; call it once. It may change tensors in place.
+        networks: by name, such as "netG" and "vgg"; in the mode, training or eval, that the step needs.
+        pictures: by name, float32, shape (N, C, H, W).
+
+    Returns:
+        A dict of two sets of names, such as "vgg.conv.weight" for a parameter or buffer of a network and "x" for a
+        picture: "moved", all whose values differ after the step from those before, however little; and "idle", all
+        others whose `.grad` is not None after the step.
+    """
+
+    def tensors() -> dict[str, torch.Tensor]:
+        found = dict(pictures)
+        for name, network in networks.items():
+            for key, tensor in [*network.named_parameters(), *network.named_buffers()]:
+                found[f"{name}.{key}"] = tensor
+        return found
+
+    before = {name: tensor.detach().clone() for name, tensor in tensors().items()}  # a copy: steps work in place
+    step()
+    after = tensors()
+    moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    idle = {name for name, tensor in after.items() if tensor.grad is not None and name not in moved}
+    return {"moved": moved, "idle": idle}
+
+
+def _gram(features: Tensor) -> Tensor:
+    rows = features.flatten(2)
+    return rows @ rows.transpose(1, 2) / features[0].numel()
+
+
+def _setting(
+    setting: str, netG: nn.Module, vgg: nn.Module, x: Tensor
+) -> tuple[Callable[[], None], dict[str, nn.Module], dict[str, Tensor]]:
+    """Return the step of a setting, the networks and the pictures that it works with."""
+    netG, vgg, x = copy.deepcopy(netG).train(), copy.deepcopy(vgg), x.clone()
+    y_s = x[:1].flip(3) ** 2
+    pixels = x.flip(2).clone().requires_grad_()  # Gatys' picture; it begins elsewhere than at x
+    by_pixels = setting.startswith("Gatys")
+    vgg.requires_grad_("nothing frozen" in setting or "optimiser" in setting)
+    vgg.train("VGG in training mode" in setting)
+    x.requires_grad_("nothing frozen" in setting)
+    weights = [*netG.parameters(), *vgg.parameters()] if "optimiser" in setting else list(netG.parameters())
+    rate = 1e-6 if "small" in setting else 0.01
+    optimiser = torch.optim.Adam([pixels] if by_pixels else weights, lr=rate)
+
+    def step() -> None:
+        optimiser.zero_grad()
+        found, target = vgg(pixels if by_pixels else netG(x)), vgg(x)
+        if "left half" in setting:
+            found, target = found[..., :2], target[..., :2]
+        loss = (found - target).square().mean() + 10 * (_gram(found) - _gram(vgg(y_s))).square().sum()
+        loss.backward()
+        optimiser.step()
+        if setting == "Johnson":
+            optimiser.zero_grad()
+
+    networks = {"vgg": vgg} if by_pixels else {"netG": netG, "vgg": vgg}
+    return step, networks, {"x": x, "y_s": y_s} | ({"y_hat": pixels} if by_pixels else {})
+
+
+SETTINGS = (
+    "Johnson",
+    "Gatys",
+    "Gatys, in the left half alone",
+    "Gatys, nothing frozen",
+    "Johnson, VGG's weights in the optimiser",
+    "Johnson, VGG in training mode",
+    "Johnson, a small learning rate",
+)
+
+
+def _cases() -> list[Case]:
+    return [
+        Case("one step", setting, ToyTransform(norm=True), ToyVGG(norm=True), 2 * torch.rand(2, 3, 4, 5 + number) - 1)
+        for number, setting in enumerate(SETTINGS)
+    ]
+
+
+Networks = dict[str, nn.Module]
+Pictures = dict[str, Tensor]
+Answer = Callable[[Callable[[], None], Networks, Pictures], Any]
+
+
+def _observe(answer: Answer, setting: str, netG: nn.Module, vgg: nn.Module, x: Tensor) -> object:
+    """Return what an answer says of the step of a setting, and require that it takes that step once."""
+    step, networks, pictures = _setting(setting, netG, vgg, x)
+    calls: list[int] = []
+    modes = [module.training for network in networks.values() for module in network.modules()]
+
+    def counted() -> None:
+        if modes != [module.training for network in networks.values() for module in network.modules()]:
+            raise ExerciseError(
+                "You switch a network to another mode before the step, and running statistics then move or stay where "
+                "they would not: look at the step that the training takes."
+            )
+        calls.append(1)
+        step()
+
+    found = answer(counted, networks, pictures)
+    if found is None:
+        raise ExerciseError(NOTHING)
+    if len(calls) != 1:
+        raise ExerciseError(
+            f"Your function calls `step` {len(calls)} times: look at the tensors, call it once, and look again."
+        )
+    if isinstance(found, dict):
+        return {key: set(value) if isinstance(value, (list, tuple)) else value for key, value in found.items()}
+    return found
+
+
+def _everything(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
+    found = dict(pictures)
+    for name, network in networks.items():
+        found |= {f"{name}.{key}": tensor for key, tensor in [*network.named_parameters(), *network.named_buffers()]}
+    return found
+
+
+def _parameters(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
+    named = ((name, network.named_parameters()) for name, network in networks.items())
+    return dict(pictures) | {f"{name}.{key}": tensor for name, found in named for key, tensor in found}
+
+
+def _no_pictures(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
+    return _everything(networks, {})
+
+
+def _only(which: str) -> Callable[[Networks, Pictures], dict[str, Tensor]]:
+    return lambda networks, pictures: _everything({k: v for k, v in networks.items() if k == which}, pictures)
+
+
+def _bare(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
+    found = dict(pictures)
+    for network in networks.values():
+        found |= dict(network.named_parameters()) | dict(network.named_buffers())
+    return found
+
+
+def _differs(before: Tensor, after: Tensor) -> bool:
+    return not torch.equal(before, after)
+
+
+def _variant(
+    seen: Callable[[Networks, Pictures], dict[str, Tensor]] = _everything,
+    *,
+    copied: Callable[[Tensor], Tensor] = lambda tensor: tensor.detach().clone(),
+    moved: Callable[[Tensor, Tensor], bool] = _differs,
+    idle: Callable[[Tensor, bool], bool] = lambda tensor, has_moved: tensor.grad is not None and not has_moved,
+    named: Callable[[str], str] = lambda name: name,
+) -> Answer:
+    """Return a variant that looks at other tensors, or calls other things moved or idle."""
+
+    def answer(step: Callable[[], None], networks: Networks, pictures: Pictures) -> dict[str, set[str]]:
+        before = {name: copied(tensor) for name, tensor in seen(networks, pictures).items()}
+        step()
+        after = seen(networks, pictures)
+        has_moved = {name: moved(before[name], tensor) for name, tensor in after.items()}
+        return {
+            "moved": {named(name) for name, value in has_moved.items() if value},
+            "idle": {named(name) for name, tensor in after.items() if idle(tensor, has_moved[name])},
+        }
+
+    return answer
+
+
+def _close(before: Tensor, after: Tensor) -> bool:
+    return not torch.allclose(before, after)
+
+
+FREEZE_CHECK = Exercise(
+    id="12.5",
+    title="What does a step move?",
+    kind="bug to find",
+    task="""
+        "The output is trained" is loose talk. In Johnson's method a step moves the weights of netG, in Gatys' the
+        pixels, and in neither does VGG move. To be sure of that, look: write `freeze_check(step, networks, pictures)`,
+        which takes one step and returns two sets of names in a dict. `"moved"` holds all parameters, buffers and
+        pictures whose values have changed, however little. `"idle"` holds those that have not and yet hold a gradient
+        afterwards (`.grad` is not None): nobody uses it, it cost time and memory, and it grows from step to step. A
+        name is that of the network, a dot, and the name that `named_parameters()` or `named_buffers()` gives; a
+        picture has its own. The check lets it look at several trainings, some of them with a mistake: a VGG that was
+        never frozen, one whose weights were handed to the optimiser, one left in training mode. Which of these lets the
+        loss network move, and which only wastes time?
+    """,
+    reference=freeze_check,
+    cases=_cases,
+    observe=_observe,
+    mistakes=(
+        Mistake(
+            "Nothing ever moves in your answer: an optimiser changes tensors in place, so that what you kept from "
+            "before has changed along with them.",
+            _variant(copied=lambda tensor: tensor),
+            _variant(copied=lambda tensor: tensor.detach()),
+        ),
+        Mistake(
+            "You take a gradient for a movement: a tensor that the optimiser does not know may hold one and stay, "
+            "and a gradient may be cleared after the step, so compare values.",
+            _variant(moved=lambda before, after: after.grad is not None),
+            _variant(
+                moved=lambda before, after: after.grad is not None,
+                idle=lambda tensor, has_moved: tensor.requires_grad and not has_moved,
+            ),
+            _variant(
+                moved=lambda before, after: after.grad is not None,
+                idle=lambda tensor, has_moved: tensor.grad is not None,
+            ),
+        ),
+        Mistake(
+            "You ask what may be trained and not what has moved: `requires_grad` says nothing of what the optimiser "
+            "knows, and buffers move without it.",
+            _variant(moved=lambda before, after: after.requires_grad),
+            _variant(
+                moved=lambda before, after: after.requires_grad, idle=lambda tensor, has_moved: tensor.grad is not None
+            ),
+        ),
+        Mistake(
+            "Buffers are missing: the running statistics of batch norm move in a forward pass in training mode, "
+            "without any optimiser, also in a network whose weights are frozen.",
+            _variant(_parameters),
+        ),
+        Mistake(
+            "The pictures are missing: they can hold a gradient, and in Gatys' method they are what moves.",
+            _variant(_no_pictures),
+        ),
+        Mistake(
+            "You look at one network alone: the loss network can move as well as netG, so go through all of them.",
+            _variant(_only("netG")),
+            _variant(_only("vgg")),
+        ),
+        Mistake(
+            "A small movement is missing: `allclose` and rounding call tensors equal that differ, "
+            "and a step with a small learning rate is a step.",
+            _variant(moved=_close),
+            _variant(moved=lambda before, after: bool((before - after).abs().max() > 1e-5)),
+        ),
+        Mistake(
+            "A tensor counts as moved only where every one of its values has changed: one changed value is enough.",
+            _variant(moved=lambda before, after: bool((before != after).all())),
+        ),
+        Mistake(
+            "What has moved is in your idle set too: it has made use of its gradient.",
+            _variant(idle=lambda tensor, has_moved: tensor.grad is not None),
+        ),
+        Mistake(
+            "Idle is in your answer what asks for a gradient: look whether one lies there after the step, in `.grad`.",
+            _variant(idle=lambda tensor, has_moved: tensor.requires_grad and not has_moved),
+            _variant(idle=lambda tensor, has_moved: tensor.requires_grad),
+        ),
+        Mistake(
+            "Idle is in your answer all that has not moved: a frozen weight without a gradient costs nothing, "
+            "so look at `.grad`.",
+            _variant(idle=lambda tensor, has_moved: not has_moved),
+        ),
+        Mistake(
+            "No tensor is ever idle in your answer: look at `.grad` after the step and not before, also of tensors "
+            "that no optimiser knows.",
+            _variant(idle=lambda tensor, has_moved: False),
+        ),
+        Mistake(
+            "The names lack that of the network, so that a layer of netG and one of VGG can no longer be told apart.",
+            _variant(_bare),
+        ),
+        Mistake(
+            "You name whole networks: say which of their tensors moved, since a buffer that moves and a weight that "
+            "moves have different reasons.",
+            _variant(named=lambda name: name.split(".")[0]),
+        ),
+    ),
+    hints=(
+        "Gather all tensors by name in one dict: the pictures, and of each network the parameters and the buffers. "
+        "Look at that dict before the step and after it.",
+        "Keep copies of the values (`detach().clone()`), for the step changes the tensors themselves. `torch.equal` "
+        "tells whether two tensors have the very same values.",
+        "Moved: those for which `torch.equal(tensor, before[name])` is False. Idle: those whose `tensor.grad` is not "
+        "None and whose name is not among the moved.",
+    ),
+    why="a weight moves where an optimiser knows it and a gradient reaches it, a buffer where a forward pass in "
+    "training mode writes it; in VGG `requires_grad_(False)` stops the first and saves its gradients, and `eval()` the "
+    "second.",
+)
