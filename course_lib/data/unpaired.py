@@ -109,7 +109,7 @@ def luma(images: Tensor) -> Tensor:
 
 
 def emoji_and_grey(size: int = 64) -> UnpairedSet:
-    """Return flat training emoji (x, three channels) and the luma of other ones (y, one channel).
+    """Return flat training emoji (x) and the luma of other ones in three equal channels (y).
 
     No y tells the colours of its x, so that a way back from an honest y must guess them.
 
@@ -120,7 +120,7 @@ def emoji_and_grey(size: int = 64) -> UnpairedSet:
         DataError: if the size is unknown.
     """
     first, second = emoji_unpaired("flat", "3d", size).x, emoji_unpaired("3d", "flat", size).y  # dealt alike
-    return UnpairedSet(first, dataclasses.replace(second, images=luma(second.images)))
+    return UnpairedSet(first, dataclasses.replace(second, images=luma(second.images).repeat(1, 3, 1, 1)))
 
 
 def paintings_and_photos(size: int = 64, *, shrunk: int = 2) -> UnpairedSet:

@@ -3,9 +3,9 @@
 Pixel by pixel: ``l1``, ``mse``, ``psnr``, ``ssim``. Set against set: ``vgg_kid``, ``vgg_fid``,
 ``histogram_intersection``, ``spectrum_ratio``. Of the pictures alone: ``sharpness``, ``colourfulness``, ``diversity``,
 ``colour_histograms``, ``radial_spectrum``. Several at once: ``evaluate_images``. Of a translation:
-``distinct_outputs``, ``input_dependence``, and of one there and back ``noise_curve``. Against known answers:
-``nearest_answer``. Of points against the modes of a mixture: ``mode_figures``, ``reverse_kl_of_modes``. Each is
-imported on first use.
+``distinct_outputs``, ``input_dependence``, and of one there and back ``noise_curve`` and ``blurred``. Against known
+answers: ``nearest_answer``. Of points against the modes of a mixture: ``mode_figures``, ``reverse_kl_of_modes``. Each
+is imported on first use.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from course_lib.metrics.pixel import ssim as ssim
     from course_lib.metrics.spectrum import radial_spectrum as radial_spectrum
     from course_lib.metrics.spectrum import spectrum_ratio as spectrum_ratio
+    from course_lib.metrics.steganography import blurred as blurred
     from course_lib.metrics.steganography import noise_curve as noise_curve
     from course_lib.metrics.vgg_distance import VGGFID as VGGFID
     from course_lib.metrics.vgg_distance import VGGKID as VGGKID
@@ -77,6 +78,7 @@ _HOME = {
     "ssim": "pixel",
     "radial_spectrum": "spectrum",
     "spectrum_ratio": "spectrum",
+    "blurred": "steganography",
     "noise_curve": "steganography",
     "PooledVGG": "vgg_distance",
     "unbiased_mmd": "vgg_distance",

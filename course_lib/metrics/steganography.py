@@ -1,4 +1,4 @@
-"""Whether a way back reads a picture, or a code that is hidden in it: a little noise breaks the code alone."""
+"""Whether a way back reads a picture, or a code that is hidden in it: a little damage breaks the code alone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,28 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, pad
 
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
 from course_lib.metrics.pixel import l1
 
 Translation = Callable[[Tensor], Tensor]
+
+
+def blurred(pictures: Tensor, size: int = 3) -> Tensor:
+    """Return pictures in which each pixel is the mean of a square around it: a code in finer patterns is lost.
+
+    Args:
+        pictures: (N, C, H, W); pixels of the border are repeated outside.
+        size: side of the square, an odd number.
+
+    Raises:
+        ShapeError: if the side is even or not positive.
+    """
+    if size < 1 or size % 2 == 0:
+        raise ShapeError(f"A square around a pixel has an odd side, not {size}: give 3 or 5, say.")
+    return avg_pool2d(pad(pictures, (size // 2,) * 4, mode="replicate"), size, stride=1)
 
 
 @torch.no_grad()

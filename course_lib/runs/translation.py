@@ -131,25 +131,28 @@ def hidden_code_figures(system: Any, emoji: Tensor, sigma: float = 0.05) -> dict
 
     Args:
         system: from colour to grey, ``translate(x)`` and ``translate_back(y)``.
-        emoji: (N, 3, H, W) held-out pictures in colour, bytes; their luma is the true y.
+        emoji: (N, 3, H, W) held-out pictures in colour, bytes; their luma, in three equal channels, is the true y.
         sigma: of the noise, in units of the range [-1, 1].
 
     Returns:
         ``L1`` of G(x) to the true y; and the L1 between x and what comes back, from G(x) (``from G(x)``), from the true
-        y (``from y``), and from either with noise (``from G(x), noise``, ``from y, noise``).
+        y (``from y``), and from either with noise or a blur of 3 x 3 pixels (``from G(x), noise``, ``from y, blur``).
     """
     from course_lib.data.unpaired import luma
-    from course_lib.metrics import l1, noise_curve
+    from course_lib.metrics import blurred, l1, noise_curve
 
-    x, y = as_float(emoji), as_float(luma(emoji))
+    x, y = as_float(emoji), as_float(luma(emoji)).repeat(1, 3, 1, 1)
     noise = torch.Generator().manual_seed(0)
     clean, noisy = noise_curve(system.translate, system.translate_back, x, (0.0, sigma), noise, truth=y)
+    fake = _in_parts(system.translate, x)
     return {
-        "L1": float(l1(_in_parts(system.translate, x), y)),
+        "L1": float(l1(fake, y)),
         "from G(x)": clean["l1"],
         "from G(x), noise": noisy["l1"],
+        "from G(x), blur": float(l1(_in_parts(system.translate_back, blurred(fake)), x)),
         "from y": clean["truth_l1"],
         "from y, noise": noisy["truth_l1"],
+        "from y, blur": float(l1(_in_parts(system.translate_back, blurred(y)), x)),
     }
 
 

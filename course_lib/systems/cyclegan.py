@@ -149,7 +149,7 @@ class CycleGAN(System):
 
         scalars = {name: term.detach() for name, term in terms.items()}
         if c.gan_weight:
-            # The pools detach: what D learns from cannot reach G. Half the loss slows D down, as in the paper.
+            # The pools detach: what D learns from cannot reach G. The loss is halved, as in the paper.
             d_y = 0.5 * self._d_loss(self.netD_y, y, self.pools["fake_y"].query(fake_y))
             d_x = 0.5 * self._d_loss(self.netD_x, x, self.pools["fake_x"].query(fake_x))
             self.optimizer_step("D", d_y + d_x)

@@ -125,7 +125,7 @@ class Pix2Pix(System):
             self.optimizer_step("G", self.config.lambda_l1 * l1)
             return _detached({"l1": l1})
 
-        # D: the fake is detached, so that this loss cannot reach G; half the loss slows D down, as in the paper.
+        # D: the fake is detached, so that this loss cannot reach G; the loss is halved, as in the paper.
         real_logits = self.netD(x, y)
         fake_logits = self.netD(x, fake.detach())
         d_loss = 0.5 * self.adversarial.d_loss(real_logits, fake_logits)

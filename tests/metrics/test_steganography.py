@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_lib.errors import ShapeError
-from course_lib.metrics import noise_curve
+from course_lib.metrics import blurred, noise_curve
 
 FAINT = 0.01
 
@@ -28,6 +28,21 @@ def hide(x: torch.Tensor) -> torch.Tensor:
 
 def read(y: torch.Tensor) -> torch.Tensor:
     return ((y - 0.2) / FAINT).clamp(-1, 1)
+
+
+def test_a_blur_keeps_what_is_plain_and_loses_a_chequerboard():
+    plain = torch.full((1, 3, 6, 6), 0.3)
+    torch.testing.assert_close(blurred(plain), plain)
+    place = torch.arange(6)
+    board = ((place[:, None] + place) % 2).float()[None, None] * 2 - 1
+    assert (blurred(board)[..., 1:-1, 1:-1].abs() - 1 / 9).abs().max() < 1e-6
+    ramp = place.float().expand(1, 1, 6, 6)
+    torch.testing.assert_close(blurred(ramp)[..., 1:-1], ramp[..., 1:-1])  # and at the left the outer column is doubled
+    torch.testing.assert_close(blurred(ramp)[..., 0], torch.full((1, 1, 6), 1 / 3))
+    torch.testing.assert_close(blurred(ramp, 5)[..., 2:-2], ramp[..., 2:-2])
+    assert torch.equal(blurred(ramp, 1), ramp)
+    with pytest.raises(ShapeError, match="odd side, not 4"):
+        blurred(ramp, 4)
 
 
 def test_an_open_cycle_loses_what_the_noise_is():
