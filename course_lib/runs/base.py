@@ -59,7 +59,8 @@ class Run:
         precision: of the networks in training, Fabric's name, see ``fit``.
         evaluate: the held-out figures of a trained system, by name.
         pictures: what a trained system makes of the held-out inputs that its lesson shows, (K, 3, H, W) in [-1, 1].
-        recorded: keep figures and pictures only, and not the weights, see ``runs.records``.
+        bundled: how many seeds, counted from 0, have their weights bundled; of the others only the figures are kept,
+            and of seed 0 pictures, see ``runs.records``. None: all that are published.
         download: whether the data set has to be downloaded first.
     """
 
@@ -76,8 +77,13 @@ class Run:
     precision: str = "32-true"
     evaluate: Callable[[Any], dict[str, float]] | None = None
     pictures: Callable[[Any], Tensor] | None = None
-    recorded: bool = False
+    bundled: int | None = None
     download: bool = False
+
+    @property
+    def recorded(self) -> bool:
+        """Whether no weights are bundled, of any seed."""
+        return self.bundled == 0
 
 
 def _registry() -> dict[str, Run]:
@@ -162,8 +168,9 @@ def train(
 def publish(name: str, seed: int, system: System, history: History, minutes: float) -> Path:
     """Write the weights that inference needs into ``data/checkpoints``, with how they came about in the header.
 
-    Of a run that is only recorded, its held-out figures are written instead. Weights are stored in 8 bits (one scale
-    an output channel), so that all lessons together stay small. Rerun ``data/build/manifest.py`` afterwards.
+    Of a seed whose weights are not bundled (``Run.bundled``), its held-out figures are written instead. Weights are
+    stored in 8 bits (one scale an output channel), so that all lessons together stay small. Rerun
+    ``data/build/manifest.py`` afterwards.
 
     Args:
         name: see ``names()``.
@@ -178,7 +185,7 @@ def publish(name: str, seed: int, system: System, history: History, minutes: flo
     from course_lib.training import save_weights
 
     one = run(name)
-    if one.recorded:
+    if one.bundled is not None and seed >= one.bundled:
         from course_lib.runs.records import publish_record
 
         return publish_record(name, seed, system, history, minutes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from pathlib import Path
+from typing import Any
 
 from course_lib.paths import data_dir, manifest
 from course_lib.runs.base import Run, checkpoint_name, figures, load, names, run, seeds
@@ -35,7 +36,7 @@ LIMITS = {
     "  black and white pictures drawn from the greys, and none of grey pictures.",
     "lesson_10": "They know emoji of one style, or four dozen photographs, and the skin tones and\n"
     "  genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).",
-    "lesson_11": "They know emoji of two styles, or eight paintings and four dozen photographs.",
+    "lesson_11": "They know emoji of a few styles, or eight paintings and four dozen photographs.",
 }
 """What the networks of a lesson must not be used for."""
 
@@ -47,14 +48,18 @@ def card(one: Run) -> str:
         return ""
     headers = [load(one.name, seed).card for seed in bundled]
     measured = [figures(one.name, seed) for seed in bundled]
+    further = _further_seeds(one)
+    measured += [entry["figures"] for entry in further.values()]
     size = manifest()[checkpoint_name(one.name, bundled[0])]["bytes"] / 1e6
-    minutes = ", ".join(f"{header['minutes']:g}" for header in headers)
+    minutes = ", ".join(f"{entry['minutes']:g}" for entry in [*headers, *further.values()])
+    also = f", and seeds {bundled[1:]}" if len(bundled) > 1 else ""
+    also += f"; of seeds {list(further)} the figures alone are kept, in `record.json`" if further else ""
     lines = [
         f"## {one.name}",
         "",
         one.about,
         "",
-        f"- Command: `{headers[0]['command']}`" + (f", and seeds {bundled[1:]}" if len(bundled) > 1 else ""),
+        f"- Command: `{headers[0]['command']}`{also}",
         f"- {headers[0]['epochs']} epochs, {headers[0]['steps']} steps of {headers[0]['batch_size']}; "
         f"minutes on one or two shared CPU cores: {minutes}; trained on {headers[0]['date']}; {size:.1f} MB a file",
         f"- Settings: {', '.join(f'{key} {value}' for key, value in headers[0]['config'].items())}",
@@ -69,11 +74,17 @@ def card(one: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _further_seeds(one: Run) -> dict[int, dict[str, Any]]:
+    """Return what is recorded of the seeds of a run whose weights are not bundled."""
+    lesson = one.name.split("/")[0]
+    return recorded(lesson).get(one.name, {}) if record_name(lesson) in manifest() else {}
+
+
 def record_card(lesson: str) -> str:
     """Return the section of the runs whose figures alone are kept, or nothing if there are none."""
     if record_name(lesson) not in manifest():
         return ""
-    found = recorded(lesson)
+    found = {name: entries for name, entries in recorded(lesson).items() if run(name).recorded}
     figures_shown = list(
         dict.fromkeys(key for by_seed in found.values() for one in by_seed.values() for key in one["figures"])
     )

@@ -33,22 +33,36 @@ def draws_of(system: Any, x: Tensor, repeats: int = 1) -> Tensor:
     return torch.stack(parts, dim=1)
 
 
-def outline_figures(system: System, split: str = "test", repeats: int = 6) -> dict[str, float]:
+def outline_figures(system: System, split: str = "test", repeats: int = 6, every: int = 1) -> dict[str, float]:
     """Return the figures of ``metrics.answers.answer_figures`` on one split's outlines.
 
     Args:
         system: from outlines to 3D emoji.
         split: of the emoji.
         repeats: draws for an outline; their noise is always that of seed 0.
+        every: take every second, third ... outline only, for time.
     """
     from course_lib.data.answers import emoji_answers
     from course_lib.metrics.answers import answer_figures
 
-    known = emoji_answers(split)
+    known = emoji_answers(split)[::every]
     with rng_untouched():
         torch.manual_seed(0)
         outputs = draws_of(system, known.condition(), repeats)
     return answer_figures(outputs, known.targets())
+
+
+TRAINING = "training outlines: "
+"""What stands before the figures of outlines that a network has trained on."""
+
+
+def outline_figures_twice(system: System) -> dict[str, float]:
+    """Return the figures on held-out outlines and, named ``training outlines: ...``, on every third training outline.
+
+    Of training outlines the exact answers of each loss are known, so that a network can be held against them.
+    """
+    trained_on = outline_figures(system, "train", every=3)
+    return outline_figures(system) | {f"{TRAINING}{name}": value for name, value in trained_on.items()}
 
 
 def outline_figures_all(system: System, split: str = "test") -> dict[str, float]:

@@ -6,7 +6,7 @@ from course_lib import data
 from course_lib.data.super_resolution import super_resolution_pairs
 from course_lib.models.srresnet import SRResNet
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.evaluate import enlarging_figures, outline_figures, outline_figures_all
+from course_lib.runs.evaluate import enlarging_figures, outline_figures_all, outline_figures_twice
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 from course_lib.systems.regression import Regression, RegressionConfig
 
@@ -62,7 +62,8 @@ RUNS = (
         lambda: Regression(RegressionConfig(loss="mse")),
         toned_pairs,
         REGRESSION,
-        evaluate=outline_figures,
+        evaluate=outline_figures_twice,
+        bundled=1,
     ),
     Run(
         "lesson_01/mae",
@@ -70,7 +71,7 @@ RUNS = (
         lambda: Regression(RegressionConfig(loss="mae")),
         toned_pairs,
         REGRESSION,
-        evaluate=outline_figures,
+        evaluate=outline_figures_twice,  # all seeds are bundled: those of the next run start from them
     ),
     Run(
         "lesson_01/gan",
@@ -80,7 +81,8 @@ RUNS = (
         ADVERSARIAL,
         start="lesson_01/mae",
         ema_decay=0.995,
-        evaluate=outline_figures,
+        evaluate=outline_figures_twice,
+        bundled=1,
     ),
     Run(
         "lesson_01/mae_all",
@@ -89,6 +91,7 @@ RUNS = (
         all_pairs,
         RunSizes(smoke_epochs=1, cpu_epochs=60, gpu_epochs=400, batch_size=8),
         evaluate=outline_figures_all,
+        bundled=0,
     ),
     Run(
         "lesson_01/enlarge_mse",

@@ -86,7 +86,7 @@ def _recorded(name: str, about: str, config: Pix2PixConfig, pairs) -> Run:
         ABLATION,
         evaluate=figures_on(lambda: pairs("test")),
         pictures=pictures_on(lambda: pairs("test")),
-        recorded=True,
+        bundled=0,
     )
 
 

@@ -14,6 +14,7 @@ import json
 import random
 import statistics
 import time
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 RECORD = "checkpoints/lesson_11/usual_cyclegan.json"
 SETTINGS = {
     "paper, 64 pixels": (CycleGANConfig(identity=0.5), 64, 1),
-    "lesson, 64 pixels": (EMOJI, 64, 2),
+    "lesson, 64 pixels": (replace(EMOJI, upsample="transposed"), 64, 2),
 }
 """What is compared: settings, side of the pictures, and batch size."""
 

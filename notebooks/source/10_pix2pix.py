@@ -200,7 +200,7 @@ plotting.show_source(Pix2Pix.training_step)
 
 # %% [markdown]
 # Two departures from the formula are the paper's own (section 3.3): $G$ minimises $-\log D(x, G(x, z))$, whose gradient
-# does not vanish (lesson 02), and $D$'s loss is halved, which slows $D$ down. The next cell computes two of the losses
+# does not vanish (lesson 02), and $D$'s loss is halved, as in the paper. The next cell computes two of the losses
 # from the formulas and compares them with what a step returns. (The third is computed after $D$ has moved.)
 
 # %% tags=["checked"]

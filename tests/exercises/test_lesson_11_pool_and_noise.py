@@ -94,6 +94,27 @@ def _exchange(image, pool, coin, place):
     return old
 
 
+def _coin_of(probability: float):
+    """Return an answer whose coin says new with this probability."""
+
+    def answer(image, pool, size, draw=None):
+        image = image.detach()
+        if len(pool) < size:
+            pool.append(image)
+            return image
+        coin = torch.rand((), generator=draw) < probability
+        return _exchange(image, pool, bool(coin), int(torch.randint(size, (), generator=draw)))
+
+    return answer
+
+
+def _draws_the_new_one_too(image, pool, size, draw=None):
+    pool.append(image.detach())
+    if len(pool) <= size:
+        return pool[-1]
+    return pool.pop(int(torch.randint(size + 1, (), generator=draw)))
+
+
 def _python_chance(image, pool, size, draw=None):
     image = image.detach()
     if len(pool) < size:
@@ -125,12 +146,15 @@ def _no_limit(image, pool, size, draw=None):
     [
         (_full(lambda image, pool, coin, place: (pool.__setitem__(place, image), image)[1]), "always comes back"),
         (_full(lambda image, pool, coin, place: image if coin else pool[place]), "does not take its place"),
-        (_full(lambda image, pool, coin, place: image), "The full pool is never used"),
+        (_full(lambda image, pool, coin, place: image), "in 400 pictures (almost) none was exchanged"),
+        (_coin_of(0.97), "in 400 pictures (almost) none was exchanged"),
+        (_coin_of(0.03), "an old picture comes back (almost) each"),
+        (_draws_the_new_one_too, "or the new picture is among those drawn from"),
         (_full(_write_then_read), "you overwrite the pool before you read it"),
         (_full(_store_whatever_the_coin_says), "you store every new picture"),
         (
             _full(lambda image, pool, coin, place: _exchange(image, pool, False, place)),
-            "an old picture comes back each",
+            "an old picture comes back (almost) each",
         ),
         (_full(lambda image, pool, coin, place: _exchange(image, pool, coin, 0)), "in the same place"),
         (_full(lambda image, pool, coin, place: image if coin else pool.pop(place)), "do not put the new one in"),
@@ -204,6 +228,11 @@ def _but(**changes: Any):
     return answer
 
 
+def _third_as_a_difference(forward, back, x, y, sigma, noise):
+    right = noise_test(forward, back, x, y, sigma, noise)
+    return right | {"added_without_code": right["added"] - right["added_without_code"]}
+
+
 def _own_noise(forward, back, x, y, sigma, noise):
     return noise_test(forward, back, x, y, sigma, torch.randn_like(x))
 
@@ -221,7 +250,10 @@ def _own_noise(forward, back, x, y, sigma, noise):
         (_but(added=lambda f, b, x, y, n: _l1(b(f(x)), x) - _l1(b(f(x) + n), x)), "has the wrong sign"),
         (lambda f, b, x, y, s, noise: noise_test(b, f, x, y, s, noise), "called in the wrong order"),
         (lambda f, b, x, y, s, noise: noise_test(f, b, x, y, 1.0, noise), "The noise is not scaled"),
-        (lambda f, b, x, y, s, noise: noise_test(f, b, x, y, s**2, noise), "The noise is not scaled"),
+        (lambda f, b, x, y, s, noise: noise_test(f, b, x, y, s**2, noise), "do not square it"),
+        (lambda f, b, x, y, s, noise: noise_test(f, b, x, y, s**0.5, noise), "The noise is not scaled"),
+        (_but(added_without_code=lambda f, b, x, y, n: _l1(b(y + n), y) - _l1(b(y), y)), "You compare F(y) with y"),
+        (_third_as_a_difference, "Your third number is the difference of two growths"),
         (_own_noise, "you draw noise of your own"),
         (lambda f, b, x, y, s, noise: noise_test(f, b, x, y, s, noise)["added"], "expected a dict with the keys"),
         (lambda f, b, x, y, s, noise: print(end=""), "returned nothing (None)"),

@@ -21,6 +21,9 @@ def test_every_bundled_run_has_its_section():
         assert headers[0]["command"] in section
         assert f"{headers[0]['epochs']} epochs, {headers[0]['steps']} steps of {headers[0]['batch_size']}" in section
         assert ", ".join(f"{header['minutes']:g}" for header in headers) in section
+        further = recorded(name.split("/")[0]).get(name, {}) if runs.run(name).bundled else {}
+        assert all(f"{entry['minutes']:g}" in section for entry in further.values())
+        assert ("the figures alone are kept" in section) == bool(further)
         assert "| held-out figure | value |" in section
 
 

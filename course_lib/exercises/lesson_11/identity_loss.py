@@ -93,6 +93,14 @@ def _with(
     return answer
 
 
+def _lambda_on_one(first: bool) -> Answer:
+    def answer(netG: nn.Module, netF: nn.Module, x: Tensor, y: Tensor, lambda_identity: float) -> Tensor:
+        weights = (lambda_identity, 1.0) if first else (1.0, lambda_identity)
+        return _with(weights=weights, weighted=False)(netG, netF, x, y, lambda_identity)
+
+    return answer
+
+
 def _compared(compared: Compared) -> tuple[Answer, ...]:
     return tuple(_with(compared, weights=w, weighted=b) for w in ((1, 1), (1, 0), (0, 1)) for b in (True, False))
 
@@ -178,7 +186,13 @@ IDENTITY_LOSS = Exercise(
             _with(weights=(0.5, 0.5), weighted=False),
         ),
         Mistake(
-            "You averaged the two terms. Add them: each has the full weight.",
+            "One term has the weight and the other has not: `lambda_identity` multiplies the sum of both.",
+            _lambda_on_one(first=True),
+            _lambda_on_one(first=False),
+        ),
+        Mistake(
+            "You take half of the weighted sum. `lambda_identity` is the whole weight already: "
+            'the half of "half of lambda" is in it.',
             _with(weights=(0.5, 0.5)),
         ),
     ),

@@ -137,7 +137,7 @@ LEAST_SQUARES = Exercise(
     task=r"""
         CycleGAN's adversarial loss is often announced as least squares and then written with logarithms. Written out,
         with $D$ for the logits themselves: $D$ minimises
-        $\frac12 \left( E[(D(y) - 1)^2] + E[D(G(x))^2] \right)$ (the half slows it down beside $G$), and $G$ minimises
+        $\frac12 \left( E[(D(y) - 1)^2] + E[D(G(x))^2] \right)$ (the paper halves it), and $G$ minimises
         $E[(D(G(x)) - 1)^2]$. Write `least_squares_losses(real_logits, fake_logits)`, which returns both in a dict,
         `"d"` and `"g"`. Each expectation is a mean over its own logits, those of patches too. Before you run the check,
         differentiate $G$'s loss, and $\log(1 - \sigma(l))$ of the old game, in the logit $l$ of a fake: what is left of
@@ -157,10 +157,15 @@ LEAST_SQUARES = Exercise(
         Mistake(
             "This is the logarithmic form. In a fake's logit l, log(1 - sigmoid(l)) has the slope -sigmoid(l), "
             "near 0 where D is sure of the fake; (l - 1)^2 has 2 (l - 1), which is -2 or steeper there.",
-            *_pair(_log_d, lambda real, fake: F.softplus(-fake).mean()),
+            *_pair(_log_d, lambda real, fake: -F.softplus(fake).mean()),
             *_pair(_times(0.5, _log_d), lambda real, fake: -F.softplus(fake).mean()),
-            _with(_log_d, lambda real, fake: -F.softplus(fake).mean()),
+            _with(_log_d, lambda real, fake: F.softplus(-fake).mean()),
             _with(_times(0.5, _log_d), lambda real, fake: F.softplus(-fake).mean()),
+        ),
+        Mistake(
+            "This is the logarithm that does not saturate, -log sigmoid(l). Its slope is sigmoid(l) - 1: never more "
+            "than 1 in size, and almost none far beyond the mark, where the squares pull back.",
+            _with(g=lambda real, fake: F.softplus(-fake).mean()),
         ),
         Mistake(
             "D's marks are exchanged: you pull real logits to 0 and fake ones to 1. D says 1 to what is real.",
@@ -171,6 +176,12 @@ LEAST_SQUARES = Exercise(
             _with(lambda real, fake: _squares(real, 0) + _squares(fake, 1)),
         ),
         Mistake(
+            "You pull fake logits to -1. D's marks are not -1 and 1 here: "
+            "read in the formula what D(G(x)) is compared with.",
+            _with(lambda real, fake: 0.5 * (_squares(real, 1) + _squares(fake, -1))),
+            _with(lambda real, fake: _squares(real, 1) + _squares(fake, -1)),
+        ),
+        Mistake(
             "G's target is 0 in your loss, which is D's own target for a fake: G would train to be found out. "
             "G wants D to say 1.",
             _with(g=lambda real, fake: _squares(fake, 0)),
@@ -178,15 +189,15 @@ LEAST_SQUARES = Exercise(
             _with(_times(2, _d), lambda real, fake: _squares(fake, 0)),
         ),
         Mistake(
-            "G's loss is the negative of D's. Its direction is right, but it has no lowest value: "
-            "G would push the logit past 1 and on for ever.",
+            "G's loss is the negative of D's. Its direction is right only for logits above 0: "
+            "below, G would make itself more fake, and the loss has no lowest value.",
             _with(g=lambda real, fake: -_squares(fake, 0)),
             _with(g=lambda real, fake: -0.5 * _squares(fake, 0)),
             _with(g=lambda real, fake: -_d(real, fake)),
             _with(g=lambda real, fake: -2 * _d(real, fake)),
         ),
         Mistake(
-            "D's loss is not halved. CycleGAN halves it, so that D learns more slowly beside G.",
+            "D's loss is not halved: the paper halves it.",
             _with(_times(2, _d)),
         ),
         Mistake(

@@ -190,6 +190,15 @@ def _against(target: Callable[[Translate, Tensor, Tensor], Tensor]) -> Answer:
     return answer
 
 
+def _bare_against_y(
+    forward: Translate, back: Translate, x: Tensor, y: Tensor, sigma: float, noise: Tensor
+) -> dict[str, float]:
+    """Compare what F makes of y, with noise and without, with y itself."""
+    *_, bare, bare_noisy = _parts(forward, back, x, y, sigma * noise)
+    grown = (bare_noisy - y).abs().mean() - (bare - y).abs().mean()
+    return noise_test(forward, back, x, y, sigma, noise) | {"added_without_code": float(grown)}
+
+
 def _part(position: int, changed: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, ...]]:
     """Return the four pictures with one of them replaced."""
 
@@ -217,18 +226,20 @@ NOISE_TEST = Exercise(
     kind="open extension",
     task="""
         A small cycle loss can be had in two ways: G(x) shows all that F needs, or G hides x in a pattern too faint to
-        see. Noise that nobody sees in a picture destroys the pattern. Write
+        see. Noise that nobody sees in a picture may destroy the pattern. Write
         `noise_test(forward, back, x, y, sigma, noise)`, which returns a dict of three numbers: `"clean"`, the mean
         absolute error of F(G(x)) against x; `"added"`, by how much that error grows when `sigma * noise` is added to
         G(x); and `"added_without_code"`, by how much the error of F(y) against x grows when the same is added to y, the
-        true partner, which G did not make. Any F suffers from noise; only a code makes the two last numbers differ. Do
-        not clamp the noisy pictures.
+        true partner, which G did not make. Any F suffers from noise; a code makes the second number much larger than
+        the third. Do not clamp the noisy pictures.
 
-        Then put the bundled CycleGAN to the test, with held-out pairs: `system.translate` and `system.translate_back`,
-        `torch.randn` from a generator with a fixed seed, and sigma from 0.01 to 0.3. At which sigma do the two curves
-        part? Does x still come back when G(x) is rounded to 16 levels a channel or blurred a little? Choose a
-        remedy, for example noise on G(x) before F sees it in training, say what you expect of the three numbers,
-        and train with three seeds.
+        Then put `models["emoji"]` and `models["grey"]` to the test (the second goes from colour to grey, where a code
+        must be found), with held-out pairs: `system.translate` and `system.translate_back`, `torch.randn` from a
+        generator with a fixed seed, and sigma from 0.01 to 0.3. Plot `added` and `added_without_code` over sigma. Does
+        x still come back when G(x) is rounded to 16 levels a channel or blurred a little? A remedy is a change of
+        `CycleGAN.training_step`, for example noise on G(x) before F sees it. Choose one, say what you expect of the
+        three numbers, and train with three seeds: `course train lesson_11/grey --seed S` is the recorded command, and
+        takes about a quarter of an hour on one CPU core.
     """,
     reference=noise_test,
     cases=_cases,
@@ -275,6 +286,23 @@ NOISE_TEST = Exercise(
             "You compare what comes back with y or with G(x). It should be x: compare with x in all four errors.",
             _against(lambda forward, x, y: y),
             _against(lambda forward, x, y: forward(x)),
+        ),
+        Mistake(
+            "You compare F(y) with y. F makes pictures of the kind of x, and y has a true partner there: "
+            "compare with that one.",
+            _bare_against_y,
+        ),
+        Mistake(
+            "Your third number is the difference of two growths. Give the growth for y alone, "
+            "so that it can be compared with the second number.",
+            _errors(
+                lambda clean, noisy, bare, bare_noisy: (clean, 0.0, noisy - clean - bare_noisy + bare),
+                "added_without_code",
+            ),
+            _errors(
+                lambda clean, noisy, bare, bare_noisy: (clean, 0.0, bare_noisy - bare - noisy + clean),
+                "added_without_code",
+            ),
         ),
         Mistake(
             "You measured how far noise moves the result, not how much worse it gets. A result that was wrong before "
@@ -327,10 +355,14 @@ NOISE_TEST = Exercise(
             _of_another_picture(lambda forward, back, x, y: forward(back(y))),
         ),
         Mistake(
-            "The noise is not scaled, or not by sigma: add `sigma * noise`. "
-            "The noise has standard deviation 1, and the sum of variances is no matter here.",
-            _with(scale=lambda sigma: 1.0),
+            "sigma is a standard deviation: do not square it.",
             _with(scale=lambda sigma: sigma**2),
+            _with(scale=lambda sigma: sigma**2, keys=("added",)),
+            _with(scale=lambda sigma: sigma**2, keys=("added_without_code",)),
+        ),
+        Mistake(
+            "The noise is not scaled, or not by sigma: add `sigma * noise`. `noise` has standard deviation 1.",
+            _with(scale=lambda sigma: 1.0),
             _with(scale=lambda sigma: sigma**0.5),
             _with(scale=lambda sigma: 1.0, keys=("added",)),
             _with(scale=lambda sigma: 1.0, keys=("added_without_code",)),

@@ -125,6 +125,12 @@ def _two_places(image: Tensor, pool: list[Tensor], size: int, draw: torch.Genera
     return old
 
 
+def _new_one_among_the_drawn(image: Tensor, pool: list[Tensor], size: int, draw: torch.Generator | None) -> Tensor:
+    """Draw from one place more, which stands for the new picture, and toss no coin."""
+    place = _place(size + 1, draw)
+    return image if place == size else _exchanged(image, pool, place)
+
+
 def _random_half(image: Tensor, pool: list[Tensor], size: int, draw: torch.Generator | None) -> Tensor:
     """Store with one coin and return an old one with another."""
     place, old = _place(size, draw), None
@@ -224,8 +230,9 @@ POOL_QUERY = Exercise(
             _with(_returns_what_it_overwrote),
         ),
         Mistake(
-            "The full pool is never used: each new picture comes back, and none is exchanged.",
+            "The full pool is not used: in 400 pictures (almost) none was exchanged.",
             _with(lambda image, pool, size, draw: image),
+            *(_with(_chance(probability)) for probability in (0.96, 0.99, 0.999)),
         ),
         Mistake(
             "You toss two coins, one for what is returned and one for what is stored. "
@@ -254,14 +261,15 @@ POOL_QUERY = Exercise(
             _with(_stores_always),
         ),
         Mistake(
-            "Once the pool is full, an old picture comes back each time. "
+            "Once the pool is full, an old picture comes back (almost) each time. "
             "In half of the steps the new one should, so that D also sees what G makes now.",
             _with(_chance(0.0)),
         ),
         Mistake(
-            "The share of new pictures is not one half: your coin is not fair. "
-            "Compare one number between 0 and 1 with 0.5.",
+            "The share of new pictures is not one half: your coin is not fair, or the new picture is among those drawn "
+            "from. Compare one number between 0 and 1 with 0.5.",
             *(_with(_chance(probability)) for probability in (0.17, 0.33, 0.67, 0.83)),
+            _with(_new_one_among_the_drawn),
         ),
         Mistake(
             "It is always the picture in the same place that is exchanged, the first or the last. "

@@ -15,7 +15,7 @@ from course_lib.exercises.exercise import Case, Exercise, Mistake
 
 
 def predicted_losses(scores: torch.Tensor, lambda_cycle: float) -> dict[str, float]:
-    """Predict what G pays for three translations of K pictures, E[(D_Y(G(x)) - 1)^2] + lambda E|F(G(x)) - x|.
+    """Predict four sums that G may pay for K pictures, E[(D_Y(G(x)) - 1)^2] + lambda E|F(G(x)) - x|.
 
     Args:
         scores: float32, shape (K,), K at least 2: what D_Y says to each of y_1 ... y_K, from 0 to 1.
@@ -117,16 +117,30 @@ def _caught(scores: Tensor) -> float:
     return (len(scores) / (len(scores) + 1)) ** 2
 
 
-def _lost(share: Callable[[int], float]) -> tuple[Answer, ...]:
-    """Return the variants in which the collapse loses another share of the cycle: in both parts, and in one."""
+def _charged(cycle: Callable[[int, float], float]) -> tuple[Answer, ...]:
+    """Return the variants in which the collapse pays something else for the cycle: in both parts, and in one."""
 
     def collapse(scores: Tensor, lambda_cycle: float) -> float:
-        return _best(scores) + lambda_cycle * share(len(scores))
+        return _best(scores) + cycle(len(scores), lambda_cycle)
 
     def caught(scores: Tensor, lambda_cycle: float) -> float:
-        return _caught(scores) + lambda_cycle * share(len(scores))
+        return _caught(scores) + cycle(len(scores), lambda_cycle)
 
     return _but(collapse=collapse, caught=caught), _but(collapse=collapse), _but(caught=caught)
+
+
+def _lost(share: Callable[[int], float]) -> tuple[Answer, ...]:
+    """Return the variants in which the collapse loses another share of the pictures: in both parts, and in one."""
+    return _charged(lambda k, weight: weight * share(k))
+
+
+def _all_made(part: Callable[[Tensor], Tensor]) -> tuple[Answer, ...]:
+    """Return the variants in which G pays D_Y something else where each y is made once: in both parts, and in one."""
+
+    def pays(scores: Tensor, lambda_cycle: float) -> float:
+        return part(scores).item()
+
+    return _but(right=pays, shifted=pays), _but(right=pays), _but(shifted=pays)
 
 
 def _after(d_says: Callable[[int], float]) -> Answer:
@@ -141,6 +155,10 @@ def _after(d_says: Callable[[int], float]) -> Answer:
 
 def _cycle_of_collapse(scores: Tensor, lambda_cycle: float) -> float:
     return lambda_cycle * (len(scores) - 1) / len(scores)
+
+
+def _with_score_as_p(scores: Tensor) -> float:
+    return (1 - scores.max().item() / (scores.max().item() + 1)) ** 2
 
 
 PREDICTED_LOSSES = Exercise(
@@ -165,8 +183,9 @@ PREDICTED_LOSSES = Exercise(
         Write `predicted_losses(scores, lambda_cycle)`, which returns the four sums in a dict. Then read it with
         lambda = 0 and lambda = 10: is a collapse possible, is a wrong pairing possible? Say what you expect of
         `play_on_a_ring(lambda_cycle, d_lr)` with lambda 0 and 10, each with a D that learns as fast as G (`d_lr=1e-3`)
-        and a slow one (`1e-4`), and run it with three seeds, a second or two each. How many points are reached, how
-        many are right, and when can F undo G?
+        and a slow one (`1e-4`), and run it with three seeds, a second or two each. Read it so: `reached` of 8 below 8
+        means that points of y are left out, down to 1 for a full collapse; `right` of 8 says how many partners are the
+        true ones, and chance alone gives 1; a `cycle error` near 0 means that F can undo G.
     """,
     reference=predicted_losses,
     given=inspect.getsource(play_on_a_ring),
@@ -212,6 +231,23 @@ PREDICTED_LOSSES = Exercise(
             *_lost(lambda k: k),
         ),
         Mistake(
+            "The weight is missing: the share of lost pictures is multiplied by `lambda_cycle`.",
+            *_charged(lambda k, weight: (k - 1) / k),
+        ),
+        Mistake(
+            "You count the cycle in both directions. Here G pays for one, from x to y and back.",
+            *_lost(lambda k: 2 * (k - 1) / k),
+        ),
+        Mistake(
+            "You added up what G pays to D_Y. E is a mean over the K pictures.",
+            *_all_made(lambda scores: (scores - 1).square().sum()),
+        ),
+        Mistake(
+            "You took the mean of the scores first and squared then. Each output has its own error, "
+            "and the mean is that of the squares.",
+            *_all_made(lambda scores: (scores.mean() - 1).square()),
+        ),
+        Mistake(
             "You let the collapsed G pay the mean over all scores, or for another y than the best. "
             "All of its outputs are the one y that D_Y likes most: that is the gain of a collapse.",
             _but(collapse=lambda scores, weight: _mean(scores) + _cycle_of_collapse(scores, weight)),
@@ -245,6 +281,21 @@ PREDICTED_LOSSES = Exercise(
             _after(lambda k: 0.5),
         ),
         Mistake(
+            "You put D_Y's score into D* as p. p is how often that y is drawn among the real pictures, "
+            "and no matter of what D_Y said before.",
+            _but(caught=lambda scores, weight: _with_score_as_p(scores) + _cycle_of_collapse(scores, weight)),
+            _but(caught=lambda scores, weight: _with_score_as_p(scores)),
+        ),
+        Mistake(
+            "Your `caught` has D's loss. D* is where D's loss is smallest, but it is G that pays here: "
+            "put D* into the loss of G.",
+            *(
+                _but(caught=lambda scores, weight, f=f: f / (len(scores) + 1) + _cycle_of_collapse(scores, weight))
+                for f in (1, 0.5)
+            ),  # the sum of both halves of D's loss at D* is 1 / (K + 1)
+            *(_but(caught=lambda scores, weight, f=f: f / (len(scores) + 1)) for f in (1, 0.5)),
+        ),
+        Mistake(
             "Your D* is not that of the collapse. One real picture in K is that y, p = 1 / K, and every output is, "
             "q = 1: put both into p / (p + q).",
             _after(lambda k: 1 / k),
@@ -276,5 +327,7 @@ PREDICTED_LOSSES = Exercise(
         "Caught: p = 1 / K and q = 1 give D* = 1 / (K + 1), and G pays (1 - D*)^2 besides the cycle.",
     ),
     why="against a D_Y that is held still a collapse is never dearer than the right pairs at lambda = 0, and only a "
-    "D_Y that keeps up makes it so; the cycle loss charges a collapse lambda (K - 1) / K and a wrong pairing nothing.",
+    "D_Y that keeps up makes it so; the cycle loss charges a collapse lambda (K - 1) / K and a wrong pairing nothing. "
+    "On the ring, lambda = 10 reaches all eight points at both rates, and hardly any partner is right (measured: "
+    "0 or 2 of 8).",
 )
