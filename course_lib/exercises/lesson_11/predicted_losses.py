@@ -157,6 +157,18 @@ def _cycle_of_collapse(scores: Tensor, lambda_cycle: float) -> float:
     return lambda_cycle * (len(scores) - 1) / len(scores)
 
 
+def _loss_of_d(share: float) -> tuple[Answer, ...]:
+    """What D pays at D*, in all 1 / (K + 1), in the place of what G pays; with and without the cycle."""
+
+    def alone(scores: Tensor, lambda_cycle: float) -> float:
+        return share / (len(scores) + 1)
+
+    def with_cycle(scores: Tensor, lambda_cycle: float) -> float:
+        return alone(scores, lambda_cycle) + _cycle_of_collapse(scores, lambda_cycle)
+
+    return _but(caught=alone), _but(caught=with_cycle)
+
+
 def _with_score_as_p(scores: Tensor) -> float:
     return (1 - scores.max().item() / (scores.max().item() + 1)) ** 2
 
@@ -289,11 +301,8 @@ PREDICTED_LOSSES = Exercise(
         Mistake(
             "Your `caught` has D's loss. D* is where D's loss is smallest, but it is G that pays here: "
             "put D* into the loss of G.",
-            *(
-                _but(caught=lambda scores, weight, f=f: f / (len(scores) + 1) + _cycle_of_collapse(scores, weight))
-                for f in (1, 0.5)
-            ),  # the sum of both halves of D's loss at D* is 1 / (K + 1)
-            *(_but(caught=lambda scores, weight, f=f: f / (len(scores) + 1)) for f in (1, 0.5)),
+            *_loss_of_d(1.0),
+            *_loss_of_d(0.5),
         ),
         Mistake(
             "Your D* is not that of the collapse. One real picture in K is that y, p = 1 / K, and every output is, "
