@@ -265,22 +265,8 @@ NOISE_TEST = Exercise(
         ),
         Mistake(
             "The translations are called in the wrong order: x goes through `forward` first, then `back`.",
-            _with(
-                lambda forward, back, x, y, scaled: (
-                    forward(back(x)),
-                    forward(back(x) + scaled),
-                    forward(y),
-                    forward(y + scaled),
-                )
-            ),
-            _with(
-                lambda forward, back, x, y, scaled: (
-                    forward(back(x)),
-                    forward(back(x) + scaled),
-                    back(y),
-                    back(y + scaled),
-                )
-            ),
+            _with(lambda g, f, x, y, scaled: (g(f(x)), g(f(x) + scaled), g(y), g(y + scaled))),
+            _with(lambda g, f, x, y, scaled: (g(f(x)), g(f(x) + scaled), f(y), f(y + scaled))),
         ),
         Mistake(
             "You compare what comes back with y or with G(x). It should be x: compare with x in all four errors.",
