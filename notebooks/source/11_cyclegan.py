@@ -598,9 +598,7 @@ with torch.device("meta"):  # shapes without memory
 print(f"the paper's generator, for 256 pixels: {sum(weight.numel() for weight in paper.parameters()):,} weights")
 for side, downs in ((256, 2), (128, 2), (64, 2), (64, 1), (32, 2), (32, 1)):
     inner = side // 2**downs
-    print(
-        f"{side:3} pixels, {downs} halving{'s' * (downs > 1)}: the residual blocks work on {inner} × {inner} places"
-    )
+    print(f"{side:3} pixels, {downs} halving{'s' * (downs > 1)}: the residual blocks work on {inner} × {inner} places")
 seed_everything(0)
 tiny = ResNetGenerator(base_channels=8, blocks=2, downs=1, upsample="resize")
 with torch.no_grad(), inference(tiny):
