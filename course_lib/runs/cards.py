@@ -19,7 +19,8 @@ INTRODUCTION = """\
 
 What this lesson's long runs left: the weights that inference needs, in 8 bits with one scale an output channel.
 `course_lib.runs.load(name, seed)` gives each, ready to use. Figures below were measured from these files on held-out
-data by `course evaluate NAME --seed S`; with several seeds they are mean ± standard deviation.
+data by `course evaluate NAME --seed S`; with several seeds they are mean ± standard deviation. A figure named
+`training outlines` is of pictures that the network trained on.
 This card is written by `python -m course_lib.runs.cards`.
 
 - Licence: MIT, as the course's code. The pictures that the networks learned from have their own licences, on the cards

@@ -17,7 +17,7 @@
 # - judge a translation that had no pairs against true pairs that were hidden from it, and against doing nothing;
 # - test whether a network hides its input in its output.
 #
-# **Time.** About two minutes for all cells on two CPU cores. About two and a half hours to read and do.
+# **Time.** About a minute for all cells on two CPU cores. About two and a half hours to read and do.
 #
 # <!-- links -->
 
