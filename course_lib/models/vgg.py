@@ -119,7 +119,7 @@ class VGG16Features(nn.Module):
         self._check(images)
         wanted = set(self.layers)
         found: dict[str, Tensor] = {}
-        with _without_autocast(images.device.type):
+        with without_autocast(images.device.type):
             x = (images.to(self.mean.dtype) - self.mean).contiguous(memory_format=torch.channels_last)
             for name in self._convolutions:
                 if name in ("2_1", "3_1", "4_1"):
@@ -161,7 +161,8 @@ class VGG16Features(nn.Module):
             )
 
 
-def _without_autocast(device_type: str) -> AbstractContextManager[Any]:
+def without_autocast(device_type: str) -> AbstractContextManager[Any]:
+    """Return a context in which sums stay in the precision of their terms, also inside mixed precision."""
     if torch.amp.is_autocast_available(device_type):
         return torch.autocast(device_type=device_type, enabled=False)
     return nullcontext()

@@ -53,7 +53,8 @@ class Run:
         sizes: epochs a preset, and the batch size.
         inference: names of the networks that inference needs, which are the ones bundled.
         flip: whether half of the pictures are mirrored.
-        start: name of the run whose bundled weights (same seed) the networks start from.
+        start: name of the run whose weights (same seed) the networks start from; it is trained first where they are
+            not bundled.
         ema_decay: decay of the moving average of the networks that the system names; the average is bundled.
         matmul: how exact products of matrices must be, see ``fit``.
         precision: of the networks in training, Fabric's name, see ``fit``.
@@ -87,9 +88,9 @@ class Run:
 
 
 def _registry() -> dict[str, Run]:
-    from course_lib.runs import lesson_01, lesson_02, lesson_03, lesson_10, lesson_11, paper_scale
+    from course_lib.runs import lesson_01, lesson_02, lesson_03, lesson_10, lesson_11, lesson_12, paper_scale
 
-    lessons = (lesson_01, lesson_02, lesson_03, lesson_10, lesson_11, paper_scale)
+    lessons = (lesson_01, lesson_02, lesson_03, lesson_10, lesson_11, lesson_12, paper_scale)
     return {one.name: one for lesson in lessons for one in lesson.RUNS}
 
 
@@ -144,16 +145,20 @@ def train(
         The trained system and its history.
 
     Raises:
-        DataError: if there is no such run, or it starts from weights that are not bundled.
+        DataError: if there is no such run.
         TrainingError: see ``fit``.
     """
     from course_lib.training import fit, seed_everything
 
     one = run(name)
+    before = None
+    if one.start:
+        same = {key: value for key, value in changes.items() if key in ("device", "steps")}
+        bundled = seed in seeds(one.start)
+        before = load(one.start, seed) if bundled else train(one.start, seed, progress=progress, **same)[0].cpu()
     seed_everything(seed)  # before the system is built: its weights are drawn from this seed
     system = one.system()
-    if one.start:
-        before = load(one.start, seed)
+    if before is not None and one.start:
         for net in run(one.start).inference:
             getattr(system, net).load_state_dict(getattr(before, net).state_dict())
     options: dict[str, Any] = {"epochs": one.sizes.epochs, "batch_size": one.sizes.batch_size, "flip": one.flip}

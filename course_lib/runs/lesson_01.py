@@ -71,7 +71,8 @@ RUNS = (
         lambda: Regression(RegressionConfig(loss="mae")),
         toned_pairs,
         REGRESSION,
-        evaluate=outline_figures_twice,  # all seeds are bundled: those of the next run start from them
+        evaluate=outline_figures_twice,
+        bundled=1,
     ),
     Run(
         "lesson_01/gan",

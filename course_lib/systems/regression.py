@@ -1,4 +1,4 @@
-"""Regression: one network, one pixel loss. The blurred baseline that every adversarial system is measured against."""
+"""Regression: one network, one fixed loss. The blurred baseline that every adversarial system is measured against."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
+from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.losses.reconstruction import mean_absolute_error, mean_squared_error
 from course_lib.models.unet import UNet
 from course_lib.systems.base import System, adam
 from course_lib.systems.modes import inference
 
 LOSSES = {"mse": mean_squared_error, "mae": mean_absolute_error}
+PERCEPTUAL = "perceptual"
+NAMES = (*LOSSES, PERCEPTUAL)
+_SEEN = 1.4  # VGG-16 takes values a little beyond black and white; a network without tanh may go further at first
 
 
 @dataclass(frozen=True)
 class RegressionConfig:
-    """What defines a regression; the U-Net fields matter only where no network is given."""
+    """What defines a regression; the U-Net fields matter only where no network is given.
+
+    ``content_layer`` of VGG-16 is where the loss ``"perceptual"`` compares; for other losses it means nothing.
+    """
 
     loss: str = "mse"
     x_channels: int = 1
@@ -31,29 +38,32 @@ class RegressionConfig:
     max_channels: int | None = 96
     levels: int = 5
     lr: float = 1e-3
+    content_layer: str = "relu2_2"
 
 
 class Regression(System):
-    """Predict the target from the condition by least squares or least absolute error.
+    """Predict the target from the condition by least squares or least absolute error, of pixels or of features.
 
     ``netG`` (f): the network, condition x to output f(x). No noise: the same x always gives the same output.
 
     Args:
-        config: the loss by name (``"mse"`` or ``"mae"``), the sizes of the U-Net, the learning rate.
+        config: the loss by name (``"mse"``, ``"mae"``, or ``"perceptual"``, which is the squared difference of
+            features of VGG-16), the sizes of the U-Net, the learning rate.
         netG: any network from image to image; a U-Net without dropout if not given.
 
     Raises:
         ShapeError: if the loss is unknown.
 
-    Source: Isola et al. 2017, section 4.2, the "L1" and "L2" baselines.
+    Source: Isola et al. 2017, section 4.2, the "L1" and "L2" baselines; Johnson et al. 2016, equation 2.
     """
 
     config: RegressionConfig
 
     def __init__(self, config: RegressionConfig | None = None, netG: nn.Module | None = None) -> None:
         super().__init__(config or RegressionConfig())
-        if self.config.loss not in LOSSES:
-            raise ShapeError(f"The loss is {self.config.loss!r}: choose one of {', '.join(LOSSES)}.")
+        if self.config.loss not in NAMES:
+            raise ShapeError(f"The loss is {self.config.loss!r}: choose one of {', '.join(NAMES)}.")
+        self._judge: PerceptualLoss | None = None
         self.netG = netG or UNet(
             self.config.x_channels,
             self.config.y_channels,
@@ -64,8 +74,17 @@ class Regression(System):
         )
         self.to(memory_format=torch.channels_last)  # for conv + batch norm on a CPU: about twice as fast
 
+    @property
+    def judge(self) -> PerceptualLoss:
+        """The content loss of ``"perceptual"``, with VGG-16; made on first use, as predicting does not need it."""
+        if self._judge is None:
+            self._judge = PerceptualLoss(self.config.content_layer).to(self.device)
+        return self._judge
+
     def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return Adam for the one player."""
+        if self.config.loss == PERCEPTUAL:
+            self.judge.to(self.device)
         return {"G": adam(self.netG.parameters(), lr=self.config.lr, betas=(0.9, 0.999))}
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
@@ -82,7 +101,11 @@ class Regression(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor]:
         """Take one step on ``batch.x`` and ``batch.y``; return the loss by its name."""
-        loss = LOSSES[self.config.loss](self.netG(batch.x), batch.y)
+        y_hat = self.netG(batch.x)
+        if self.config.loss == PERCEPTUAL:
+            loss = self.judge(y_hat.clamp(-_SEEN, _SEEN), content=batch.y)
+        else:
+            loss = LOSSES[self.config.loss](y_hat, batch.y)
         self.optimizer_step("G", loss)
         return {self.config.loss: loss.detach()}
 

@@ -29,6 +29,10 @@ class StyleTransferConfig:
 
     ``paintings`` are titles of bundled ones; several give one network for all of them. ``style_side`` is the shorter
     side in pixels at which they are looked at: the larger it is against the crops, the broader the strokes become.
+    ``balanced`` and ``half_judge`` are ``balanced`` and ``half`` of ``PerceptualLoss``. Features of photographs at
+    relu2_2 have a mean square of about 250,000, so that a content weight of 4e-6 puts the content term into the same
+    units as a balanced style term: a picture whose features are all 0 costs about 1 by each.
+    ``style_ramp`` is the share of the steps over which the style weight rises from 0 in a line.
     """
 
     paintings: tuple[str, ...] = ("Café Terrace at Night",)
@@ -37,9 +41,12 @@ class StyleTransferConfig:
     blocks: int = 5
     content_layer: str = "relu2_2"
     style_layers: tuple[str, ...] = STYLE_LAYERS
-    content_weight: float = 1.0
-    style_weight: float = 1e-4
+    content_weight: float = 4e-6
+    style_weight: float = 3.0
     tv_weight: float = 0.0
+    balanced: bool = True
+    style_ramp: float = 0.1
+    half_judge: bool = False
     lr: float = 1e-3
 
 
@@ -51,8 +58,10 @@ class StyleTransfer(System):
     ``content_weight * l_feat(y_hat, x) + style_weight * l_style(y_hat, y_s) + tv_weight * l_TV(y_hat)``, over W: the
     gradient passes through phi and through y_hat to the weights, and changes neither phi nor x.
     With several paintings each picture of a batch is given one of them at random (Dumoulin et al. 2017).
-    Departures, declared: the rate falls to 0 along a cosine (the paper keeps it at 1e-3); no clipping of the output
-    range is needed, since the tanh ends at black and white; those of ``TransformNet``.
+    Departures, declared: the style losses of the layers are balanced, since with equal weights the deepest counts for
+    nothing; the style weight rises over the first steps, because a network that has not yet learned to copy finds
+    plain patches of one colour instead; the rate falls to 0 along a cosine (the paper keeps it at 1e-3); no clipping
+    of the output range is needed, since the tanh ends at black and white; those of ``TransformNet``.
 
     Args:
         config: the paintings, the sizes, the weights of the terms, the learning rate.
@@ -81,33 +90,45 @@ class StyleTransfer(System):
                 )
         self.netG = TransformNet(c.base_channels, c.blocks, len(c.paintings))
         self.to(memory_format=torch.channels_last)
-        self._judge: PerceptualLoss | None = None
+        self._judges: dict[bool, PerceptualLoss] = {}  # by whether it computes in half precision; no sub-modules
 
     @property
     def judge(self) -> PerceptualLoss:
-        """The loss, with the Gram matrices of the paintings; made on first use, as painting does not need it."""
-        if self._judge is None:
+        """The loss in full precision, with the Gram matrices of the paintings; made on first use."""
+        return self._judge_in(half=False)
+
+    def _judge_in(self, half: bool) -> PerceptualLoss:
+        if half not in self._judges:
             c = self.config
             everything = paintings()
             pictures = [everything.images[everything.names.index(title)] for title in c.paintings]
-            self._judge = PerceptualLoss(
+            self._judges[half] = PerceptualLoss(
                 c.content_layer,
                 c.style_layers,
                 content_weight=c.content_weight,
                 style_weight=c.style_weight,
                 tv_weight=c.tv_weight,
                 style=[normalise(shorter_side_to(picture, c.style_side), (-1, 1)) for picture in pictures],
-            ).to(self.device)
-        return self._judge
+                balanced=c.balanced,
+                half=half,
+            )
+        judge = self._judges[half]
+        return judge if judge.vgg.mean.device == self.device else judge.to(self.device)
 
     def configure_optimizers(self) -> dict[str, Optimizer]:
         """Return Adam for the one network that learns."""
-        self.judge.to(self.device)  # training begins: what it needs is made now, and not in the middle of a step
+        self._judge_in(self.config.half_judge)  # training begins: what it needs is made now, not in the first step
         return {"G": adam(self.netG.parameters(), lr=self.config.lr)}
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
         """Return a cosine from ``lr`` to 0."""
         return {"G": CosineAnnealingLR(optimizers["G"], T_max=max(1, total_steps))}
+
+    @property
+    def risen(self) -> float:
+        """The share of its weight that the style term has at this step: from near 0 to 1 over ``style_ramp``."""
+        ramp = self.config.style_ramp * (self.total_steps or 0)
+        return min(1.0, (self.step + 1) / ramp) if ramp >= 1 else 1.0
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a batch of pictures of 32 x 32 with random values in [-1, 1]."""
@@ -121,7 +142,9 @@ class StyleTransfer(System):
         style = torch.randint(count, (len(x),), device=x.device) if count > 1 else 0
         y_hat = self.netG(x, style)
         # y_hat is compared with the targets, and of the three only y_hat has a graph.
-        terms = self.judge.terms(y_hat, content=x, style_index=style)
+        terms = self._judge_in(self.config.half_judge).terms(y_hat, content=x, style_index=style)
+        if "style" in terms:
+            terms["style"] = self.risen * terms["style"]
         self.optimizer_step("G", torch.stack(list(terms.values())).sum())
         return {name: term.detach() for name, term in terms.items()}
 

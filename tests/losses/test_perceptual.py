@@ -276,3 +276,37 @@ def test_what_cannot_be_judged_is_refused(loss):
     texture = PerceptualLoss(style_layers=("relu1_1",), content_weight=0.0, style=x)
     with pytest.raises(ShapeError, match="no content term"):
         texture.content_features(x)
+
+
+def test_balanced_layers_count_alike_for_each_painting():
+    style, output = pictures(2, 20, 28, seed=9), pictures(2)
+    style[1] *= 0.3  # another norm
+    loss = PerceptualLoss(
+        content_weight=0.0,
+        style_layers=("relu1_1", "relu2_2"),
+        style_weight=2.0,
+        style=style,
+        balanced=True,
+        style_layer_weights=(1.0, 3.0),
+    )
+    vgg = VGG16Features(("relu1_1", "relu2_2"))
+    seen, wanted = vgg((output + 1) / 2), vgg((style + 1) / 2)
+    expected = 0.0
+    for layer, share in (("relu1_1", 0.25), ("relu2_2", 0.75)):
+        gram, target = gram_matrix(seen[layer]), gram_matrix(wanted[layer]).flip(0)
+        apart = (gram - target).square().sum((1, 2)) / target.square().sum((1, 2))
+        expected += 2.0 * share * apart.mean()
+    terms = loss.terms(output, style_index=torch.tensor([1, 0]))
+    assert terms["style"].item() == pytest.approx(float(expected), rel=1e-4)
+    plain = PerceptualLoss(content_weight=0.0, style_layers=loss.style_layers, style_weight=2.0, style=style)
+    assert plain.terms(output, style_index=torch.tensor([1, 0]))["style"].item() > 100 * float(expected)
+
+
+def test_half_precision_turns_the_gradient_little_and_keeps_grams_exact():
+    style, output, content = pictures(1, 20, 28, seed=9), pictures().requires_grad_(), pictures(seed=1)
+    exact, half = (PerceptualLoss(style=style, balanced=True, content_weight=4e-6, half=half) for half in (False, True))
+    slopes = [torch.autograd.grad(loss(output, content), output)[0] for loss in (exact, half)]
+    assert torch.cosine_similarity(slopes[0].flatten(), slopes[1].flatten(), dim=0) > 0.98
+    assert not torch.equal(*slopes)
+    assert all(torch.equal(half.grams[layer], exact.grams[layer]) for layer in STYLE_LAYERS)
+    assert half.content_features(content).dtype == torch.float32

@@ -7,6 +7,7 @@ from torch import nn
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
 from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
+from course_lib.models.vgg import VGG16Features
 from course_lib.systems.regression import Regression, RegressionConfig
 from course_lib.training import meta_step
 
@@ -66,3 +67,24 @@ def test_output_depends_on_no_noise_and_no_neighbour():
 def test_unknown_loss():
     with pytest.raises(ShapeError, match="choose one of mse, mae"):
         Regression(RegressionConfig(loss="huber"))
+
+
+def test_the_perceptual_loss_compares_features_of_vgg():
+    torch.manual_seed(0)
+    system = Regression(RegressionConfig(loss="perceptual", content_layer="relu1_2"), netG=OnePicture())
+    y = torch.rand(2, 3, 4, 4) * 2 - 1
+    vgg = VGG16Features("relu1_2")
+    expected = (vgg(torch.full((1, 3, 4, 4), 0.5))["relu1_2"] - vgg((y + 1) / 2)["relu1_2"]).square().mean()
+    step = system.training_step(Batch(index=torch.arange(2), x=torch.zeros(2, 1, 4, 4), y=y))
+    assert step["perceptual"].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert system.netG.picture.abs().max() > 0
+    assert set(dict(system.named_parameters())) == {"netG.picture"}  # VGG learns nothing
+    assert list(system.state_dict()) == ["netG.picture"]
+
+
+def test_far_beyond_white_vgg_is_not_asked():
+    system = Regression(RegressionConfig(loss="perceptual", content_layer="relu1_1"), netG=OnePicture())
+    with torch.no_grad():
+        system.netG.picture.fill_(9.0)
+    y = torch.zeros(1, 3, 4, 4)
+    assert system.training_step(Batch(index=torch.arange(1), x=torch.zeros(1, 1, 4, 4), y=y))["perceptual"] > 0

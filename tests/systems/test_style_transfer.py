@@ -23,7 +23,11 @@ SMALL = StyleTransferConfig(
     blocks=1,
     content_layer="relu2_1",
     style_layers=("relu1_1", "relu2_1"),
+    content_weight=1.0,
+    style_weight=1e-4,
     tv_weight=5.0,
+    balanced=False,
+    style_ramp=0.0,
 )
 
 
@@ -185,10 +189,34 @@ def test_grams_are_in_the_order_of_the_config():
 def test_the_judge_is_made_when_it_is_needed():
     system = make()
     system.stylise(pictures().images)
-    assert system._judge is None
+    assert not system._judges
     assert system.optimizers
-    assert system._judge is not None
-    assert system.judge is system.judge
+    assert list(system._judges) == [False]
+    assert system.judge is system._judges[False]
+
+
+def test_training_may_use_half_precision_and_measuring_does_not():
+    system = make(half_judge=True)
+    assert system.optimizers
+    assert list(system._judges) == [True]
+    assert system._judges[True].vgg.mean.dtype == torch.bfloat16
+    assert system.judge.vgg.mean.dtype == torch.float32
+    exact, rounded = make().training_step(pictures()), system.training_step(pictures())
+    assert rounded["content"].dtype == torch.float32
+    for name in ("content", "style"):
+        assert rounded[name].item() == pytest.approx(exact[name].item(), rel=0.03)
+        assert rounded[name].item() != exact[name].item()
+
+
+def test_the_style_rises_over_the_first_steps():
+    system, batch = make(style_ramp=0.5, lr=1e-9), pictures()
+    crops = ImageSet("x", "train", ((batch.images + 1) * 127.5).byte())
+    history = fit(system, crops, steps=8, batch_size=2, seed=0, flip=False, progress=False)
+    style, content = history["style"], history["content"]
+    full = style[-1]
+    assert style == pytest.approx([full * share for share in (0.25, 0.5, 0.75, 1, 1, 1, 1, 1)], rel=1e-2)
+    assert content == pytest.approx([content[0]] * 8, rel=1e-2)
+    assert make(style_ramp=0.5).risen == 1.0  # a step by hand knows no end, and takes the whole weight
 
 
 @pytest.mark.parametrize("changes", [{"style_weight": 0.0}, {"content_weight": 0.0}, {}])

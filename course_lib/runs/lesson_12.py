@@ -1,0 +1,113 @@
+"""Lesson 12: four paintings by a network each and by one for all; enlarging and outlines by a perceptual loss."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from course_lib.data.crops import photo_crops
+from course_lib.models.srresnet import SRResNet
+from course_lib.models.unet import UNet
+from course_lib.runs.base import Run, RunSizes
+from course_lib.runs.evaluate import enlarging_figures
+from course_lib.runs.lesson_01 import ENLARGING, enlarged_patches
+from course_lib.runs.lesson_10 import ABLATION, OUTLINE, outline_pairs
+from course_lib.runs.translation import figures_on, pictures_on, style_figures
+from course_lib.systems.regression import Regression, RegressionConfig
+from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
+
+SIDE = 128
+CROPS = 1600
+STYLES = {
+    "cafe": "Café Terrace at Night",
+    "church": "The Church at Auvers",
+    "road": "The Painter on the Road to Tarascon",
+    "wave": "The Great Wave off Kanagawa",
+}
+"""The paintings by their short names: three by van Gogh and one by Hokusai."""
+
+HALF = "bf16-mixed"  # twice as fast with the judge in bfloat16 too, on a CPU that computes in it
+SINGLE = StyleTransferConfig(half_judge=True)
+ONE_STYLE = RunSizes(smoke_epochs=1, cpu_epochs=4, gpu_epochs=100, batch_size=4)
+FOUR_STYLES = RunSizes(smoke_epochs=1, cpu_epochs=6, gpu_epochs=200, batch_size=4)
+
+
+def crops():
+    """Return random crops of the training photographs, 128 x 128; four at a step make 400 steps an epoch."""
+    return photo_crops("train", SIDE, CROPS)
+
+
+def style_config(paintings: tuple[str, ...]) -> StyleTransferConfig:
+    """Return the settings of a network for one or more of the paintings."""
+    return replace(SINGLE, paintings=paintings)
+
+
+def _painter(name: str, about: str, paintings: tuple[str, ...], sizes: RunSizes) -> Run:
+    return Run(
+        f"lesson_12/{name}",
+        about,
+        lambda: StyleTransfer(style_config(paintings)),
+        crops,
+        sizes,
+        ema_decay=0.99,
+        precision=HALF,
+        evaluate=style_figures,
+    )
+
+
+def perceptual_enlarger() -> Regression:
+    """Return the network of lesson 01 that enlarges by 4, with the content loss of VGG-16 instead of a pixel loss."""
+    return Regression(
+        RegressionConfig(loss="perceptual", x_channels=3, base_channels=32),
+        netG=SRResNet(channels=32, blocks=4, factor=4, skip=True),
+    )
+
+
+def perceptual_outlines() -> Regression:
+    """Return the generator of lesson 10's ablation on outlines, with the content loss instead of L1 and adversary."""
+    c = OUTLINE
+    return Regression(
+        RegressionConfig(loss="perceptual", x_channels=1, lr=c.lr),
+        netG=UNet(
+            c.x_channels,
+            c.y_channels,
+            base_channels=c.base_channels,
+            max_channels=c.max_channels,
+            levels=c.levels,
+            dropout=c.dropout,
+            dropout_blocks=c.dropout_blocks,
+            skips=c.skips,
+            upsample=c.upsample,
+        ),
+    )
+
+
+RUNS = (
+    *(
+        _painter(name, f"Photographs in the manner of {title}: fast style transfer.", (title,), ONE_STYLE)
+        for name, title in STYLES.items()
+    ),
+    _painter(
+        "four",
+        "Photographs in the manner of four paintings, by one network: conditional instance normalisation.",
+        tuple(STYLES.values()),
+        FOUR_STYLES,
+    ),
+    Run(
+        "lesson_12/enlarge_perceptual",
+        "Photographs enlarged by 4 by the content loss of VGG-16 at relu2_2.",
+        perceptual_enlarger,
+        enlarged_patches,
+        ENLARGING,
+        evaluate=enlarging_figures,
+    ),
+    Run(
+        "lesson_12/outline_perceptual",
+        "Outline to 3D emoji by the content loss of VGG-16 at relu2_2.",
+        perceptual_outlines,
+        outline_pairs,
+        ABLATION,
+        evaluate=figures_on(lambda: outline_pairs("test")),
+        pictures=pictures_on(lambda: outline_pairs("test")),
+        bundled=0,
+    ),
+)
