@@ -43,8 +43,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     if features.dim() != 4:
         raise ShapeError(f"gram_matrix takes features (N, C, H, W), not {tuple(features.shape)}: add the batch axis.")
     with without_autocast(features.device.type):
-        half = features.dtype in (torch.float16, torch.bfloat16)
-        flat = (features.float() if half else features).flatten(2)
+        flat = _wide(features).flatten(2)
         return torch.bmm(flat, flat.transpose(1, 2)) / features[0].numel()
 
 
@@ -144,6 +143,11 @@ def to_unit_range(images: Tensor) -> Tensor:
     return (images + 1) / 2
 
 
+def _wide(features: Tensor) -> Tensor:
+    """Return features of half precision in float32, in which they are compared."""
+    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
+
+
 class PerceptualLoss(nn.Module):
     """Content loss, style loss and total variation, weighted: the loss of fast style transfer and of Gatys' method.
 
@@ -240,7 +244,7 @@ class PerceptualLoss(nn.Module):
         """
         if self.content_layer is None:
             raise ShapeError("This loss has no content term: give it a content_weight above 0.")
-        return self.content_vgg(to_unit_range(images))[self.content_layer].float()
+        return _wide(self.content_vgg(to_unit_range(images))[self.content_layer])
 
     def terms(
         self,
@@ -277,7 +281,7 @@ class PerceptualLoss(nn.Module):
                     )
                 content_features = self.content_features(content)
             assert content_features is not None
-            loss = content_loss(found[self.content_layer].float(), content_features.detach())
+            loss = content_loss(_wide(found[self.content_layer]), content_features.detach())
             terms["content"] = self.content_weight * loss
         if self.style_layers:
             style = check_style(style_index, self.styles, len(output))

@@ -70,7 +70,9 @@ class TransformNet(nn.Module):
     each style where there are several (Dumoulin et al. 2017); every convolution reflects the border, where the paper
     pads by zeros, reflects the input once and crops inside the blocks; doubling by nearest neighbours and a
     convolution in the place of a stride of 1/2, which leaves a checkerboard; convolutions before a norm have no bias
-    (1,600 numbers that the norm takes away again); the tanh ends at -1 and 1, which are black and white.
+    (1,600 numbers that the norm takes away again).
+    The tanh is scaled, as in the paper, and reaches a little beyond black and white (-1 and 1). Where it ended there,
+    places that are once white could never leave it again, as the slope of tanh is 0 at its ends.
 
     Args:
         base_channels: channels after the first convolution; they double at each halving of the size.
@@ -86,6 +88,8 @@ class TransformNet(nn.Module):
 
     smallest = 5  # the first convolution reflects a border of 4
     """The least height and width of a picture."""
+    reach = 1.2
+    """The largest absolute value of the output."""
 
     def __init__(self, base_channels: int = 32, blocks: int = 5, styles: int = 1) -> None:
         super().__init__()
@@ -109,7 +113,7 @@ class TransformNet(nn.Module):
                 that mix scales and shifts. It may be left out where there is only one.
 
         Returns:
-            ``(N, 3, H, W)`` in (-1, 1), through tanh.
+            ``(N, 3, H, W)`` in (-reach, reach), through tanh; clamp it to see it.
 
         Raises:
             ShapeError: if the shape or the style does not fit.
@@ -128,7 +132,7 @@ class TransformNet(nn.Module):
             x = block(x, style)
         for up in self.ups:
             x = up(doubled(x, sizes.pop()), style)
-        return torch.tanh(self.last(x))
+        return self.reach * torch.tanh(self.last(x))
 
 
 def doubled(x: Tensor, size: Sequence[int]) -> Tensor:

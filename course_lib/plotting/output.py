@@ -12,11 +12,13 @@ from course_lib.plotting.style import CSS_DPI, PNG_DPI, apply_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 # A palette would be seen beyond these errors (of 255): on average, in all but a thousandth of the pixels, in any pixel.
 _MANY_COLOURS = 10_000  # more are a photograph, or many drawings: not worth trying
 _MEAN_ERROR, _USUAL_ERROR, _LARGEST_ERROR = 0.5, 10, 48
+_SAMPLED = 100_000  # pixels that a palette is taken from: more of them cost seconds, and choose no better
 
 
 def show(figure: Figure, alt: str, width: int | None = None, palette: bool | None = None) -> None:
@@ -115,16 +117,53 @@ def _small_png(picture: Image, palette: bool | None) -> bytes:
 def _with_palette(picture: Image, forced: bool) -> Image | None:
     """Return the picture in 256 colours, or None if that would be seen."""
     import numpy as np
-    from PIL import Image
 
     if not forced and picture.getcolors(_MANY_COLOURS) is None:
         return None
-    few = picture.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    few = _painted_with(_palette_of(picture), picture)
     error = np.abs(np.asarray(few.convert("RGB"), dtype=np.int16) - np.asarray(picture, dtype=np.int16))
     worst = error.max(axis=2)
     unusual = np.count_nonzero(worst > _USUAL_ERROR)
     unseen = error.mean() <= _MEAN_ERROR and unusual <= worst.size / 1000 and worst.max() <= _LARGEST_ERROR
     return few if forced or unseen else None
+
+
+def _palette_of(picture: Image) -> NDArray[Any]:
+    """Return at most 256 colours, ``(K, 3)``: all, or those that fit a sample of the pixels, and white and black."""
+    import numpy as np
+    from PIL import Image
+
+    if few := picture.getcolors(256):
+        return np.array([colour for _, colour in few])
+    pixels = np.asarray(picture).reshape(-1, 3)
+    step = math.ceil(len(pixels) / _SAMPLED)
+    while math.gcd(step, picture.width) > 1:  # else some columns would never be seen, and with them a thin line
+        step += 1
+    sample = Image.fromarray(np.ascontiguousarray(pixels[None, ::step]))
+    fitted = sample.quantize(254, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    colours = np.array(fitted.getpalette()).reshape(-1, 3)[:254]
+    return np.concatenate([colours, [[255, 255, 255], [0, 0, 0]]])
+
+
+def _painted_with(colours: NDArray[Any], picture: Image) -> Image:
+    """Return the picture with each pixel in the nearest of the colours, exactly; Pillow's own search is rougher."""
+    import numpy as np
+    from PIL import Image
+
+    red, green, blue = np.moveaxis(np.asarray(picture, dtype=np.int32), 2, 0)
+    number = (red << 16) + (green << 8) + blue
+    seen = np.zeros(1 << 24, dtype=bool)
+    seen[number] = True
+    present = np.flatnonzero(seen)
+    values = np.stack([present >> 16, present >> 8 & 255, present & 255], axis=1).astype(np.float32)
+    palette = colours.astype(np.float32)
+    nearest = np.zeros(1 << 24, dtype=np.uint8)
+    for start in range(0, len(present), 1 << 16):  # |v - p|^2 is least where |p|^2 / 2 - v p is
+        part = slice(start, start + (1 << 16))
+        nearest[present[part]] = ((palette**2).sum(1) / 2 - values[part] @ palette.T).argmin(1)
+    few = Image.fromarray(nearest[number])
+    few.putpalette(colours.astype(np.uint8).tobytes())
+    return few
 
 
 def _size_of(png: bytes) -> tuple[int, int]:

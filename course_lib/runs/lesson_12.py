@@ -26,9 +26,9 @@ STYLES = {
 """The paintings by their short names: three by van Gogh and one by Hokusai."""
 
 HALF = "bf16-mixed"  # twice as fast with the judge in bfloat16 too, on a CPU that computes in it
-SINGLE = StyleTransferConfig(half_judge=True)
-ONE_STYLE = RunSizes(smoke_epochs=1, cpu_epochs=4, gpu_epochs=100, batch_size=4)
-FOUR_STYLES = RunSizes(smoke_epochs=1, cpu_epochs=6, gpu_epochs=200, batch_size=4)
+SINGLE = StyleTransferConfig(half_judge=True, tv_weight=3.0)
+ONE_STYLE = RunSizes(smoke_epochs=1, cpu_epochs=3, gpu_epochs=100, batch_size=4)
+FOUR_STYLES = RunSizes(smoke_epochs=1, cpu_epochs=4, gpu_epochs=200, batch_size=4)
 
 
 def crops():
@@ -57,7 +57,7 @@ def _painter(name: str, about: str, paintings: tuple[str, ...], sizes: RunSizes)
 def perceptual_enlarger() -> Regression:
     """Return the network of lesson 01 that enlarges by 4, with the content loss of VGG-16 instead of a pixel loss."""
     return Regression(
-        RegressionConfig(loss="perceptual", x_channels=3, base_channels=32),
+        RegressionConfig(loss="perceptual", x_channels=3, base_channels=32, half_judge=True),
         netG=SRResNet(channels=32, blocks=4, factor=4, skip=True),
     )
 
@@ -66,7 +66,7 @@ def perceptual_outlines() -> Regression:
     """Return the generator of lesson 10's ablation on outlines, with the content loss instead of L1 and adversary."""
     c = OUTLINE
     return Regression(
-        RegressionConfig(loss="perceptual", x_channels=1, lr=c.lr),
+        RegressionConfig(loss="perceptual", x_channels=1, lr=c.lr, half_judge=True),
         netG=UNet(
             c.x_channels,
             c.y_channels,

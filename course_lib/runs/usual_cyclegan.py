@@ -12,19 +12,18 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import statistics
-import time
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.paths import bundled_file, data_dir
 from course_lib.runs.lesson_11 import EMOJI
+from course_lib.runs.side_by_side import copy_weights, gflop_of, keep_settings, kept, time_in_turns
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 
 RECORD = "checkpoints/lesson_11/usual_cyclegan.json"
+COMMAND = "python -m course_lib.runs.usual_cyclegan"
 SETTINGS = {
     "paper, 64 pixels": (CycleGANConfig(identity=0.5), 64, 1),
     "lesson, 64 pixels": (replace(EMOJI, upsample="transposed"), 64, 2),
@@ -51,13 +50,20 @@ class UsualBlock(nn.Module):
 
     Args:
         width: channels.
+        affine: whether the norms have a learned scale and shift; the convolutions have no bias then.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, affine: bool = False) -> None:
         super().__init__()
-        half = [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), nn.InstanceNorm2d(width)]
-        other = [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), nn.InstanceNorm2d(width)]
-        self.body = nn.Sequential(*half, nn.ReLU(True), *other)
+        first, second = (
+            [
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(width, width, 3, bias=not affine),
+                nn.InstanceNorm2d(width, affine=affine),
+            ]
+            for _ in range(2)
+        )
+        self.body = nn.Sequential(*first, nn.ReLU(True), *second)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, H, W)`` to the same shape."""
@@ -160,9 +166,7 @@ def pair_of(config: CycleGANConfig) -> tuple[UsualCycleGAN, CycleGAN]:
     """Return both, with the same weights."""
     usual, ours = UsualCycleGAN(config), CycleGAN(config)
     for name in ("netG", "netF", "netD_y", "netD_x"):
-        values = list(getattr(usual, name).state_dict().values())
-        own = getattr(ours, name)
-        own.load_state_dict(dict(zip(own.state_dict(), values, strict=True)))
+        copy_weights(getattr(usual, name), getattr(ours, name))
     return usual, ours.train()
 
 
@@ -181,8 +185,6 @@ def compare(
     Returns:
         Median seconds of a step of each, ``GFLOP`` of a step, ``images/s``, and the ratios to the usual one.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
     from course_lib.data.containers import Batch
 
     torch.manual_seed(0)
@@ -195,25 +197,8 @@ def compare(
         for name in ("netG", "netF", "netD_y", "netD_x"):
             getattr(fast, name).compile()
         players["ours compiled"] = lambda: fast.training_step(batch)
-    with FlopCounterMode(display=False) as counter:
-        ours.training_step(batch)
-    taken: dict[str, list[float]] = {name: [] for name in players}
-    for play in players.values():
-        play(), play()
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(taken["usual"]) < 3:
-        for name, play in players.items():
-            started = time.perf_counter()
-            play()
-            taken[name].append(time.perf_counter() - started)
-    median = {name: statistics.median(values) for name, values in taken.items()}
-    return {
-        "seconds": {name: round(value, 4) for name, value in median.items()},
-        "images/s": {name: round(batch_size / value, 2) for name, value in median.items()},
-        "times faster": {name: round(median["usual"] / value, 3) for name, value in median.items()},
-        "GFLOP": round(counter.get_total_flops() / 1e9, 2),
-        "turns": len(taken["usual"]),
-    }
+    gflop = gflop_of(players["ours"])
+    return time_in_turns(players, batch_size, seconds) | {"GFLOP": round(gflop, 2)}
 
 
 def record(seconds: float = 60.0) -> dict[str, Any]:
@@ -225,21 +210,7 @@ def record(seconds: float = 60.0) -> dict[str, Any]:
     Returns:
         What :func:`recorded` gives from then on.
     """
-    from course_lib.doctor import matmul_gflops
-
-    found: dict[str, Any] = {"settings": {}}
-    for name, (config, side, batch_size) in SETTINGS.items():
-        found["settings"][name] = compare(config, side, batch_size, seconds) | {"side": side, "batch": batch_size}
-    found |= {
-        "peak GFLOP/s": round(matmul_gflops(2.0)),
-        "threads": torch.get_num_threads(),
-        "date": time.strftime("%Y-%m-%d"),
-        "command": "python -m course_lib.runs.usual_cyclegan",
-    }
-    path = data_dir() / RECORD
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return found
+    return keep_settings(RECORD, COMMAND, SETTINGS, compare, seconds)
 
 
 def recorded() -> dict[str, Any]:
@@ -248,7 +219,7 @@ def recorded() -> dict[str, Any]:
     Raises:
         DataError: if the file is missing or corrupt.
     """
-    return json.loads(bundled_file(RECORD).read_text(encoding="utf-8"))
+    return kept(RECORD)
 
 
 if __name__ == "__main__":

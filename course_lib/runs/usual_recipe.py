@@ -22,11 +22,12 @@ from torchvision.transforms import ToTensor
 
 from course_lib import data
 from course_lib.metrics import elbo_figures
-from course_lib.paths import bundled_file, data_dir
+from course_lib.runs.side_by_side import keep, kept
 from course_lib.systems.vae import VAE, VAEConfig
 from course_lib.training import fit, seed_everything
 
 RECORD = "checkpoints/lesson_03/usual_recipe.json"
+COMMAND = "python -m course_lib.runs.usual_recipe"
 OURS = VAEConfig(lr=6e-3)
 BATCH = 512  # of ours, with a rate to match; the usual example takes 128 and 1e-3
 
@@ -193,16 +194,8 @@ def record(epochs: int = 10, seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, An
             found[who]["seconds"].append(round(statistics.median(seconds), 3))
             found[who]["negative ELBO"].append(round(figures["negative ELBO"], 3))
             found[who]["KL"].append(round(figures["KL"], 3))
-    found |= {
-        "epochs": epochs,
-        "threads": torch.get_num_threads(),
-        "date": time.strftime("%Y-%m-%d"),
-        "command": "python -m course_lib.runs.usual_recipe",
-    }
-    path = data_dir() / RECORD
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return found
+    found["epochs"] = epochs
+    return keep(RECORD, COMMAND, found)
 
 
 def recorded() -> dict[str, Any]:
@@ -215,7 +208,7 @@ def recorded() -> dict[str, Any]:
     Raises:
         DataError: if the file is missing or corrupt.
     """
-    return json.loads(bundled_file(RECORD).read_text(encoding="utf-8"))
+    return kept(RECORD)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ _SEEN = 1.4  # VGG-16 takes values a little beyond black and white; a network wi
 class RegressionConfig:
     """What defines a regression; the U-Net fields matter only where no network is given.
 
-    ``content_layer`` of VGG-16 is where the loss ``"perceptual"`` compares; for other losses it means nothing.
+    ``content_layer`` of VGG-16 is where the loss ``"perceptual"`` compares, and ``half_judge`` whether it computes in
+    bfloat16 (see ``PerceptualLoss``); for other losses they mean nothing.
     """
 
     loss: str = "mse"
@@ -39,6 +40,7 @@ class RegressionConfig:
     levels: int = 5
     lr: float = 1e-3
     content_layer: str = "relu2_2"
+    half_judge: bool = False
 
 
 class Regression(System):
@@ -78,7 +80,7 @@ class Regression(System):
     def judge(self) -> PerceptualLoss:
         """The content loss of ``"perceptual"``, with VGG-16; made on first use, as predicting does not need it."""
         if self._judge is None:
-            self._judge = PerceptualLoss(self.config.content_layer).to(self.device)
+            self._judge = PerceptualLoss(self.config.content_layer, half=self.config.half_judge).to(self.device)
         return self._judge
 
     def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:

@@ -60,8 +60,8 @@ class StyleTransfer(System):
     With several paintings each picture of a batch is given one of them at random (Dumoulin et al. 2017).
     Departures, declared: the style losses of the layers are balanced, since with equal weights the deepest counts for
     nothing; the style weight rises over the first steps, because a network that has not yet learned to copy finds
-    plain patches of one colour instead; the rate falls to 0 along a cosine (the paper keeps it at 1e-3); no clipping
-    of the output range is needed, since the tanh ends at black and white; those of ``TransformNet``.
+    plain patches of one colour instead; the rate falls to 0 along a cosine (the paper keeps it at 1e-3); those of
+    ``TransformNet``.
 
     Args:
         config: the paintings, the sizes, the weights of the terms, the learning rate.
@@ -157,11 +157,11 @@ class StyleTransfer(System):
             style: the number of a painting of the config; or ``(N,)`` int64; or ``(N, S)`` float weights of a mix.
 
         Returns:
-            The same shape, in (-1, 1). Each output depends on its own picture only.
+            The same shape, in [-1, 1]. Each output depends on its own picture only.
 
         Raises:
             ShapeError: if the shape or the style does not fit.
         """
         network = self.averaged("netG")
         with inference(network):
-            return network(images, style)
+            return network(images, style).clamp(-1, 1)

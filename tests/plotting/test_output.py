@@ -14,6 +14,7 @@ from PIL import Image
 
 from course_lib import plotting
 from course_lib.errors import CourseError
+from course_lib.plotting.output import _painted_with, _palette_of, _small_png
 
 ALT = "One line that rises from 0 to 1."
 
@@ -100,6 +101,74 @@ def test_a_drawing_gets_a_palette_and_a_photograph_keeps_its_colours():
     axes.imshow(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
     assert Image.open(io.BytesIO(plotting.to_png(figure))).mode == "RGB"
     assert Image.open(io.BytesIO(plotting.to_png(figure, palette=True))).mode == "P"
+
+
+def page(height: int = 700, width: int = 1000) -> np.ndarray:
+    """Return a white page with smooth colours (many thousands), black lines like text, and a red line of one pixel."""
+    drawn = np.full((height, width, 3), 255, dtype=np.uint8)
+    down, across = np.mgrid[0:1:500j, 0:1:800j]
+    drawn[100:600, 100:900] = np.stack([60 + 190 * down, 230 - 180 * across, 40 + 150 * down * across], axis=2)
+    drawn[20:60:4, 200:800] = 0
+    drawn[:, 41] = (214, 39, 40)
+    return drawn
+
+
+def with_palette(drawn: np.ndarray) -> Image.Image:
+    return Image.open(io.BytesIO(_small_png(Image.fromarray(drawn), palette=True)))
+
+
+def test_a_palette_from_some_of_the_pixels_is_as_good_as_from_all():
+    drawn = page()
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10_000
+    small = with_palette(drawn)
+    assert small.mode == "P"
+    assert len(small.getcolors()) <= 256
+    got = np.asarray(small.convert("RGB")).astype(int)
+    for colour in ((255, 255, 255), (0, 0, 0)):
+        there = (drawn == colour).all(axis=2)
+        assert there.sum() > 5000
+        assert (got[there] == colour).all()
+    assert np.abs(got[:, 41] - (214, 39, 40)).max() <= 8
+
+    whole = Image.fromarray(drawn).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    error, least = (np.abs(some - drawn.astype(int)) for some in (got, np.asarray(whole.convert("RGB")).astype(int)))
+    assert error.mean() < 1.05 * least.mean() + 0.05
+    assert error.max() <= 24
+
+
+def test_each_pixel_gets_the_nearest_colour_of_the_palette():
+    generator = np.random.default_rng(0)
+    drawn = generator.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    colours = generator.integers(0, 256, (256, 3))
+    got = np.asarray(_painted_with(colours, Image.fromarray(drawn)).convert("RGB")).astype(int)
+    apart = ((drawn.astype(int)[:, :, None] - colours) ** 2).sum(axis=3)
+    assert (((got - drawn.astype(int)) ** 2).sum(axis=2) == apart.min(axis=2)).all()
+
+
+@pytest.mark.parametrize("width", [1000, 1024, 997])
+@pytest.mark.parametrize("line_at", [np.s_[:, 0], np.s_[:, 501], np.s_[1]], ids=["column 0", "column 501", "row 1"])
+def test_no_column_and_no_row_escapes_the_palette(width, line_at):
+    generator = np.random.default_rng(0)
+    drawn = np.repeat(generator.integers(90, 120, (500, width, 1), dtype=np.uint8), 3, axis=2)
+    drawn[..., 0] += generator.integers(0, 12, (500, width), dtype=np.uint8)  # more than 256 colours
+    drawn[line_at] = (0, 0, 255)
+    colours = _palette_of(Image.fromarray(drawn))
+    assert np.abs(colours - (0, 0, 255)).max(axis=1).min() <= 8
+
+
+def test_a_little_white_and_black_stay_exact_beside_what_is_nearly_so():
+    drawn = np.random.default_rng(0).integers(240, 255, (400, 400, 3), dtype=np.uint8)
+    drawn[200:] -= 239
+    drawn[:6, :6], drawn[-6:, :6] = 255, 0
+    got = np.asarray(with_palette(drawn).convert("RGB"))
+    assert (got[:6, :6] == 255).all()
+    assert (got[-6:, :6] == 0).all()
+
+
+def test_up_to_256_colours_are_kept_exactly():
+    few = np.random.default_rng(0).integers(0, 256, (256, 3), dtype=np.uint8)
+    drawn = few[np.arange(480 * 480) % 256].reshape(480, 480, 3)
+    assert np.array_equal(np.asarray(with_palette(drawn).convert("RGB")), drawn)
 
 
 def test_grid_lines_lie_below_pictures():

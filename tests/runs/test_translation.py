@@ -106,3 +106,25 @@ def test_each_shown_row_is_of_another_emoji(pairs: PairedSet) -> None:
     assert len(set(pairs.factors["role"][rows].tolist())) == 8
     assert len(shown_rows(pairs, 100)) == COUNT // 2
     assert torch.equal(rows, shown_rows(pairs, 8))
+
+
+def test_style_figures_are_the_terms_of_the_loss():
+    """A system that changes nothing costs no content, and as much style as it says."""
+    from course_lib.data.crops import photo_crops
+    from course_lib.runs.translation import style_figures
+    from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
+
+    config = StyleTransferConfig(style_side=48, style_layers=("relu1_2", "relu2_2"), base_channels=2, blocks=1)
+    system = StyleTransfer(config)
+    system.stylise = lambda images, style=0: images.clone()
+    found = style_figures(system, 4)
+    assert found["content"] == 0
+    assert found["total variation"] == pytest.approx(1)
+    x = as_float(photo_crops("test", 128, 4).images)
+    expected = float(system.judge.terms(x, content=x)["style"])
+    assert found["style"] == found["style untouched"] == pytest.approx(expected, rel=1e-4)
+    system.stylise = lambda images, style=0: 0.5 * images
+    darker = style_figures(system, 4)
+    assert darker["content"] > 0
+    assert darker["total variation"] == pytest.approx(0.25, rel=1e-3)
+    assert darker["style untouched"] == pytest.approx(expected, rel=1e-4)

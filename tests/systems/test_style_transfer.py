@@ -247,7 +247,7 @@ def test_stylise_takes_any_size_and_each_picture_alone(size):
     x = pictures(3, *size).images
     made = system.stylise(x, 2)
     assert made.shape == x.shape
-    assert made.abs().max() < 1
+    assert made.abs().max() <= 1
     assert not made.requires_grad
     assert torch.allclose(made, torch.cat([system.stylise(row, 2) for row in x.split(1)]), atol=1e-5)
 
@@ -267,7 +267,7 @@ def test_stylise_goes_by_the_style_and_uses_the_average():
     with torch.no_grad():
         average.last[-1].weight.zero_(), average.last[-1].bias.fill_(0.5)
     system.averages["netG"] = average
-    assert torch.allclose(system.stylise(x), torch.full_like(x, 0.5).tanh())
+    assert torch.allclose(system.stylise(x), 1.2 * torch.full_like(x, 0.5).tanh())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,100 @@
+"""Pictures made by optimising their pixels: how they are written and read, and what is bundled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from course_lib import data
+from course_lib.errors import DataError
+from course_lib.losses.perceptual import STYLE_LAYERS
+from course_lib.models.vgg import LAYERS
+from course_lib.runs import painted
+
+KEYS = {
+    "features": list(LAYERS),
+    "style": list(STYLE_LAYERS),
+    "gatys": ["L-BFGS", "Adam", "L-BFGS from noise"],
+    "sweep": [f"{ratio:g}" for ratio in painted.RATIOS],
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let pictures be written to, and read from, a folder of the test's own."""
+    monkeypatch.setattr(painted, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(painted, "bundled_file", lambda name: tmp_path / name)
+    return tmp_path / painted.FOLDER
+
+
+@pytest.mark.parametrize("kind", ["style", "gatys", "sweep"])
+def test_what_is_made_is_what_is_read(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painted, "RATIOS", (0.1, 10.0))
+    made = []
+
+    def spy(*arguments, **options):
+        made.append(original(*arguments, **options))
+        return made[-1]
+
+    name = "reconstruct_style" if kind == "style" else "paint"
+    original = getattr(painted, name)
+    monkeypatch.setattr(painted, name, spy)
+    path = painted.publish(kind, steps=2, **({} if kind == "style" else {"side": 32}))
+    assert path == folder / f"{kind}.json"
+    found = painted.recorded(kind)
+    assert list(found) == (["0.1", "10"] if kind == "sweep" else KEYS[kind])
+    for record, one in zip(found.values(), made, strict=True):
+        assert record.picture.shape == one.picture.shape[1:]
+        assert (record.picture - one.picture[0]).abs().mean() < 0.12  # noise, and the picture lies in a lossy file
+        assert record.loss == pytest.approx(one.history["loss"], rel=1e-3)
+        assert record.seconds == pytest.approx(one.history.seconds, abs=0.01)
+        assert record.settings["painting"] == painted.PAINTING
+        assert record.settings["style"] == pytest.approx(min(one.history["style"]), rel=1e-2)
+
+
+def test_a_photograph_comes_back_from_each_layer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painted, "LAYERS", ("relu1_1",))
+    painted.publish("features", steps=3)
+    assert list(painted.recorded("features")) == ["relu1_1"]
+    assert painted.recorded("features")["relu1_1"].picture.shape == (3, 96, 128)
+
+
+def test_an_unknown_kind() -> None:
+    with pytest.raises(DataError, match=r"of kind 'gathys' are bundled: choose one of features, style, gatys, sweep\."):
+        painted.recorded("gathys")
+
+
+def test_a_picture_by_its_title() -> None:
+    photos = data.photos("test")
+    picture = painted.picture_of(photos, painted.PHOTO, 32)
+    assert picture.shape == (1, 3, 32, 43)
+    assert picture.min() >= -1
+    assert picture.max() <= 1
+    with pytest.raises(DataError, match="There is no 'Moon' here: choose one of Amphitheatre, Arles; "):
+        painted.picture_of(photos, "Moon", 32)
+
+
+@pytest.mark.parametrize("kind", list(KEYS))
+def test_the_bundled_pictures(kind: str) -> None:
+    found = painted.recorded(kind)
+    assert list(found) == KEYS[kind]
+    for record in found.values():
+        assert record.picture.dtype == torch.float32
+        assert record.picture.min() >= -1
+        assert record.picture.max() <= 1
+        assert record.picture.std() > 0.1
+        assert len(record.loss) == len(record.seconds) <= record.settings["steps"]
+        assert min(record.loss) < 0.7 * record.loss[0]
+        assert record.seconds == sorted(record.seconds)
+    assert json.dumps({key: record.settings for key, record in found.items()})
+
+
+def test_more_style_weight_gives_more_style_and_less_content() -> None:
+    sweep = painted.recorded("sweep")
+    style = [record.settings["style"] / record.settings["style weight"] for record in sweep.values()]
+    content = [record.settings["content"] for record in sweep.values()]
+    assert style == sorted(style, reverse=True)
+    assert content == sorted(content)
