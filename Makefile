@@ -27,9 +27,12 @@ help:
 	@echo "make bench       measure the systems on this machine"
 	@echo "make clean       remove caches and built decks; clean-all removes .venv too"
 
+# A file that is chosen in a widget travels in one message, and one of more than 10 MB would end the connection.
+UPLOADS := --ServerApp.tornado_settings="{'websocket_max_message_size': 104857600}"
+
 lab: $(VENV)/.ready-lab
 	@root=""; if [ "$$(id -u)" = 0 ]; then root="--allow-root"; fi; \
-	exec $(PY) -m jupyterlab $$root --ServerApp.root_dir="$(CURDIR)" $(LAB_FLAGS) notebooks/00_start_here.ipynb
+	exec $(PY) -m jupyterlab $$root --ServerApp.root_dir="$(CURDIR)" $(UPLOADS) $(LAB_FLAGS) notebooks/00_start_here.ipynb
 
 test: $(VENV)/.ready-test
 	@$(PY) tests/run.py

@@ -204,7 +204,7 @@ def draw_and_translate(
         raise ShapeError(f"The shape {tuple(shape)} is no square to draw on: give (C, H, H), for example (1, 64, 64).")
     if examples is None:
         examples = held_out_outlines() if height == 64 else {}
-    _let_colab_show_canvases()
+    let_colab_show_canvases()
     sheet = Drawing(height, examples)
 
     def translated(drawing: np.ndarray) -> Tensor:
@@ -275,7 +275,7 @@ def _enlarged(picture: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def _let_colab_show_canvases() -> None:
+def let_colab_show_canvases() -> None:
     """Colab shows widgets that do not come with Jupyter only where it is told to."""
     if "google.colab" in sys.modules:
         importlib.import_module("google.colab.output").enable_custom_widget_manager()

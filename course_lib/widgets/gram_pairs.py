@@ -17,7 +17,7 @@ from course_lib.errors import ShapeError
 from course_lib.losses.perceptual import gram_matrix, to_unit_range
 from course_lib.models.vgg import VGG16Features
 from course_lib.widgets.channel_pairs import BOTH, FIRST, SECOND, SIDE, ChannelPairs
-from course_lib.widgets.drawing import _let_colab_show_canvases
+from course_lib.widgets.drawing import let_colab_show_canvases
 from course_lib.widgets.explorer import Explorer, Picture
 from course_lib.widgets.sheets import (
     beside,
@@ -83,7 +83,7 @@ def gram_viewer(pictures: Mapping[str, Tensor], layer: str = "relu2_1", channels
     if not 2 <= channels <= MOST:
         raise ShapeError(f"channels is {channels}: give a number from 2 to {MOST}.")
     chosen, looks = look_at(pictures, layer, channels)
-    _let_colab_show_canvases()
+    let_colab_show_canvases()
     lowest = math.floor(10 * min(float(look.cosine.min()) for look in looks.values())) / 10
     lowest = min(lowest, 0.9)  # white; most cosines are far from 0
     pair = ChannelPairs(chosen, f"White is a cosine of {lowest:g}, black one of 1.")

@@ -48,6 +48,21 @@ def test_show_carries_the_text_in_both_places(shown):
     assert options["metadata"] == {"image/png": {"alt": ALT, "width": 400}, "alt": ALT}
 
 
+def test_a_photograph_goes_as_a_jpeg_of_the_same_size(shown):
+    down, across = np.mgrid[:60, :60] / 59
+    figure, axes = plotting.subplots(size=(4, 3))
+    axes.imshow(np.stack([down, across, 1 - down], axis=2))
+    png = pixels(plotting.to_png(figure, palette=False))
+    plotting.show(figure, alt=ALT, photo=True)
+    ((data,), options) = shown[0]
+    assert set(data) == {"image/jpeg", "text/plain"}
+    assert options["metadata"] == {"image/jpeg": {"alt": ALT, "width": 400}, "alt": ALT}
+    jpeg = pixels(data["image/jpeg"])
+    assert jpeg.shape == png.shape
+    assert np.abs(jpeg - png).mean() < 2
+    assert (jpeg[:5] == 255).all()  # the paper stays white
+
+
 def test_width_on_the_page(shown):
     plotting.show(line(), alt=ALT, width=250)
     assert shown[0][1]["metadata"]["image/png"]["width"] == 250
