@@ -38,6 +38,7 @@ LIMITS = {
     "lesson_10": "They know emoji of one style, or four dozen photographs, and the skin tones and\n"
     "  genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).",
     "lesson_11": "They know emoji of a few styles, or eight paintings and four dozen photographs.",
+    "lesson_12": "They know four paintings and four dozen photographs, or emoji.",
 }
 """What the networks of a lesson must not be used for."""
 

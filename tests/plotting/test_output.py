@@ -60,7 +60,7 @@ def test_a_photograph_goes_as_a_jpeg_of_the_same_size(shown):
     jpeg = pixels(data["image/jpeg"])
     assert jpeg.shape == png.shape
     assert np.abs(jpeg - png).mean() < 2
-    assert (jpeg[:5] == 255).all()  # the paper stays white
+    assert (jpeg[:8, :8] == 255).all()  # the paper stays white
 
 
 def test_width_on_the_page(shown):

@@ -48,7 +48,9 @@ def test_what_is_made_is_what_is_read(kind: str, folder: Path, monkeypatch: pyte
     assert list(found) == (["0.1", "10"] if kind == "sweep" else KEYS[kind])
     for record, one in zip(found.values(), made, strict=True):
         assert record.picture.shape == one.picture.shape[1:]
-        assert (record.picture - one.picture[0]).abs().mean() < 0.12  # noise, and the picture lies in a lossy file
+        # of noise a lossy file keeps the means of small squares
+        kept, wanted = (torch.nn.functional.avg_pool2d(each, 8) for each in (record.picture, one.picture[0]))
+        assert (kept - wanted).abs().mean() < 0.05 < wanted.std()
         assert record.loss == pytest.approx(one.history["loss"], rel=1e-3)
         assert record.seconds == pytest.approx(one.history.seconds, abs=0.01)
         assert record.settings["painting"] == painted.PAINTING
