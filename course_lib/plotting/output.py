@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from course_lib.errors import CourseError
-from course_lib.plotting.style import CSS_DPI, PNG_DPI, apply_style
+from course_lib.plotting.style import CSS_DPI, JPEG_QUALITY, PNG_DPI, apply_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # A palette would be seen beyond these errors (of 255): on average, in all but a thousandth of the pixels, in any pixel.
 _MANY_COLOURS = 10_000  # more are a photograph, or many drawings: not worth trying
 _MEAN_ERROR, _USUAL_ERROR, _LARGEST_ERROR = 0.5, 10, 48
-_QUALITY = 85  # of a JPEG; at 90 a grid of paintings is half as large again, and looks the same
 _SAMPLED = 100_000  # pixels that a palette is taken from: more of them cost seconds, and choose no better
 
 
@@ -63,7 +62,7 @@ def mime_bundle(
     if photo:
         picture = _drawn(figure)
         buffer = io.BytesIO()
-        picture.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
+        picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True)
         kind, file, across = "image/jpeg", buffer.getvalue(), picture.width
     else:
         kind, file = "image/png", to_png(figure, palette)

@@ -55,7 +55,7 @@ def export(house: House, lesson: str) -> Path:
     deck = slides_of(notebook)
     for cell in deck.cells:
         for output in cell.get("outputs", []):
-            if WIDGET_VIEW in output.get("data", {}) and "image/png" in output.data:
+            if WIDGET_VIEW in output.get("data", {}) and {"image/png", "image/jpeg"} & set(output.data):
                 del output.data[WIDGET_VIEW]  # without a kernel a picture says more than a slider that does nothing
     config = Config()
     config.TagRemovePreprocessor.enabled = True

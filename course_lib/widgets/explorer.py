@@ -25,7 +25,7 @@ class Picture:
     """A figure that is drawn already: what a web page needs of it.
 
     Args:
-        png: the file's bytes.
+        png: the file's bytes; a JPEG may be given as well.
         alt: what is to be seen, for those who cannot see it.
         width: on the page, in CSS pixels.
 
@@ -40,6 +40,11 @@ class Picture:
     def __post_init__(self) -> None:
         if len(self.alt.split()) < 3:
             raise CourseError('A picture needs a text for those who cannot see it: say what it shows in alt="...".')
+
+    @property
+    def kind(self) -> str:
+        """The type of the file, as a web page names it."""
+        return "image/jpeg" if self.png.startswith(b"\xff\xd8") else "image/png"
 
     @classmethod
     def of(cls, figure: Figure, alt: str) -> Picture:
@@ -121,7 +126,7 @@ class Explorer(ipywidgets.VBox):
             self.error, self.alt, self.png, self._drawn = None, drawn.alt, drawn.png, drawn
             source = base64.b64encode(drawn.png).decode()
             self.picture.value = (
-                f"<img alt='{html.escape(drawn.alt)}' width='{drawn.width}' src='data:image/png;base64,{source}'>"
+                f"<img alt='{html.escape(drawn.alt)}' width='{drawn.width}' src='data:{drawn.kind};base64,{source}'>"
             )
 
     @contextmanager
@@ -152,8 +157,8 @@ class Explorer(ipywidgets.VBox):
                 error = fault
         if error is not None or shown is None:
             return data | {"text/plain": self._sentence(error)}, {}
-        data |= {"image/png": base64.b64encode(shown.png).decode(), "text/plain": shown.alt}
-        return data, {"image/png": {"alt": shown.alt, "width": shown.width}, "alt": shown.alt}
+        data |= {shown.kind: base64.b64encode(shown.png).decode(), "text/plain": shown.alt}
+        return data, {shown.kind: {"alt": shown.alt, "width": shown.width}, "alt": shown.alt}
 
 
 def _drawn(result: Picture | tuple[Figure, str]) -> Picture:

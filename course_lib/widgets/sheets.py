@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from course_lib.errors import ShapeError
-from course_lib.plotting.style import CSS_DPI, FAINT, GREY, INK, PAGE_WIDTH
+from course_lib.plotting.style import CSS_DPI, FAINT, GREY, INK, JPEG_QUALITY, PAGE_WIDTH
 from course_lib.plotting.text import block_width, wrap
 from course_lib.widgets.explorer import Picture
 
@@ -47,24 +47,25 @@ def to_array(picture: Tensor) -> np.ndarray:
     return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
 
 
-def to_png(image: Image.Image, few_colours: bool = False, level: int = 1) -> bytes:
+def to_png(image: Image.Image, few_colours: bool = False) -> bytes:
     """Return the bytes of a PNG.
 
     Args:
         image: in colours.
         few_colours: whether 256 are enough: a fourth of the size, and written much sooner.
-        level: of compression, 1 (soon) to 9 (small).
     """
     if few_colours:
         image = image.quantize(256, method=Image.Quantize.FASTOCTREE)  # the others take a hundred times as long
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=level)
+    image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
 def to_keep(image: Image.Image, alt: str) -> Picture:
-    """Return a sheet of one file pixel to a CSS pixel as what a notebook keeps of a widget: a small file."""
-    return Picture(to_png(image, few_colours=True, level=9), alt, image.width)
+    """Return a sheet of one file pixel to a CSS pixel as what a notebook keeps of a widget: a small file, a JPEG."""
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    return Picture(buffer.getvalue(), alt, image.width)
 
 
 def css_width(image: Image.Image) -> int:

@@ -225,3 +225,14 @@ def test_a_name_of_the_package_stays_what_it_is() -> None:
     with pytest.raises(AttributeError, match="answer_wights"):
         _ = widgets.answer_wights
     assert set(widgets.__all__) <= set(dir(widgets))
+
+
+def test_a_jpeg_is_kept_as_a_jpeg() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (7, 7), "red").save(buffer, "JPEG")
+    explorer = Explorer(lambda: Picture(buffer.getvalue(), "a square of 7 pixels", 14), {})
+    assert "src='data:image/jpeg;base64," in explorer.picture.value
+    data, metadata = explorer._repr_mimebundle_()
+    assert base64.b64decode(data["image/jpeg"]) == buffer.getvalue()
+    assert "image/png" not in data
+    assert metadata == {"image/jpeg": {"alt": "a square of 7 pixels", "width": 14}, "alt": "a square of 7 pixels"}

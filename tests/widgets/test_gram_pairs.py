@@ -169,8 +169,8 @@ def test_where_no_kernel_runs_matrix_and_maps_stand_there(pictures: dict[str, Te
     data, metadata = widget._repr_mimebundle_()
     assert data[VIEW]["model_id"] == widget.model_id
     assert data["text/plain"] == metadata["alt"] == f"The Gram matrix of {widget.alt}"
-    still = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert still.width == metadata["image/png"]["width"] <= 900
+    still = Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"])))
+    assert still.width == metadata["image/jpeg"]["width"] <= 900
     assert still.height > 300
 
 

@@ -62,6 +62,7 @@ def png_of(width: int, height: int, colour: str) -> bytes:
 def colours(png: bytes) -> list[str]:
     """Return the plain colours from left to right that fill a part of the sheet."""
     line = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))[-60]
+    line = np.where(line < 12, 0, np.where(line > 243, 255, line))  # what a notebook keeps is a JPEG
     names = {(255, 0, 0): "red", (0, 255, 0): "green", (0, 0, 255): "blue"}
     found = [names[tuple(pixel)] for pixel in line.tolist() if tuple(pixel) in names]
     return list(dict.fromkeys(found))
@@ -215,8 +216,8 @@ def test_where_no_kernel_runs_example_and_painting_stand_there(widget: Explorer,
     data, metadata = widget._repr_mimebundle_()
     assert data[VIEW]["model_id"] == widget.model_id
     assert data["text/plain"] == metadata["alt"] == widget.alt
-    assert colours(base64.b64decode(data["image/png"])) == ["red", "green"]
-    assert metadata["image/png"]["width"] <= 900
+    assert colours(base64.b64decode(data["image/jpeg"])) == ["red", "green"]
+    assert metadata["image/jpeg"]["width"] <= 900
     assert len(systems["Green Harvest"].given) == 1
 
 

@@ -136,14 +136,14 @@ def test_where_no_kernel_runs_all_results_stand_there(records: dict[float, Recor
     widget = style_weight_slider(records, CONTENT, STYLE)
     data, metadata = widget._repr_mimebundle_()
     assert data[VIEW]["model_id"] == widget.model_id
-    image = pixels(base64.b64decode(data["image/png"]))
+    image = pixels(base64.b64decode(data["image/jpeg"]))
     areas = [shows(image, *colour) for colour in COLOURS.values()]
     assert min(areas) > 5_000
     assert max(areas) < 1.1 * min(areas)
     assert shows(image, 1.0, 1.0, -1.0) > 1_000
     assert data["text/plain"] == metadata["alt"]
     assert data["text/plain"].endswith("style over content weight 10⁻⁵, 3 × 10⁻⁵, 10⁻³")
-    assert metadata["image/png"]["width"] <= 900
+    assert metadata["image/jpeg"]["width"] <= 900
 
 
 def test_one_record_is_enough() -> None:
