@@ -68,7 +68,7 @@ def recorded(kind: str) -> dict[str, Record]:
     Raises:
         DataError: if there is no such kind, or a file is missing or corrupt.
     """
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise DataError(f"No pictures of kind {kind!r} are bundled: choose one of {', '.join(KINDS)}.")
     entries = json.loads(bundled_file(f"{FOLDER}/{kind}.json").read_text(encoding="utf-8"))
     return {

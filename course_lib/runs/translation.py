@@ -199,8 +199,9 @@ def style_figures(system: Any, count: int = 24) -> dict[str, float]:
         for style in range(len(system.config.paintings)):
             for part in x.split(8):
                 painted = system.stylise(part, style=style)
-                for name, term in system.judge.terms(painted, content=part, style_index=style).items():
-                    terms[name].append(float(term))
+                found = system.judge.terms(painted, content=part, style_index=style)
+                for name in ("content", "style"):
+                    terms[name].append(float(found[name]))
                 untouched = system.judge.terms(part, content=part, style_index=style)["style"]
                 terms["style untouched"].append(float(untouched))
                 terms["total variation"].append(float(total_variation(painted) / total_variation(part)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -67,6 +68,12 @@ def test_a_photograph_comes_back_from_each_layer(folder: Path, monkeypatch: pyte
 def test_an_unknown_kind() -> None:
     with pytest.raises(DataError, match=r"of kind 'gathys' are bundled: choose one of features, style, gatys, sweep\."):
         painted.recorded("gathys")
+
+
+@pytest.mark.parametrize("kind", [["gatys"], {"gatys"}, None, 3])
+def test_a_kind_that_is_no_word(kind: Any) -> None:
+    with pytest.raises(DataError, match=r"are bundled: choose one of features, style, gatys, sweep\."):
+        painted.recorded(kind)
 
 
 def test_a_picture_by_its_title() -> None:

@@ -114,7 +114,7 @@ def test_style_figures_are_the_terms_of_the_loss():
     from course_lib.runs.translation import style_figures
     from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 
-    config = StyleTransferConfig(style_side=48, style_layers=("relu1_2", "relu2_2"), base_channels=2, blocks=1)
+    config = StyleTransferConfig(style_side=48, style_layers=("relu1_2", "relu2_2"), base_channels=2, tv_weight=3.0)
     system = StyleTransfer(config)
     system.stylise = lambda images, style=0: images.clone()
     found = style_figures(system, 4)
