@@ -112,6 +112,8 @@ def check_style(style: int | Tensor | None, styles: int, rows: int) -> int | Ten
             if unseen or rows == 0 or (int(style.min()) >= 0 and int(style.max()) < styles):
                 return style
     got = f"{style.dtype} {tuple(style.shape)}" if isinstance(style, Tensor) else repr(style)
+    if styles == 1:
+        raise ShapeError(f"style is {got}, but there is only one style: give 0 or leave it out.")
     raise ShapeError(
         f"style is {got}: give a number from 0 to {styles - 1}, int64 numbers of shape ({rows},), one a picture, "
         f"or float weights of shape ({rows}, {styles})."

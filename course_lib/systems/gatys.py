@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from course_lib.training.history import History
 
 OPTIMISERS = ("lbfgs", "adam")
 STARTS = ("content", "noise")
+MARGIN = 0.01  # how far beyond [-1, 1] resizing or rounding may take a picture
 
 Callback = Callable[[int, Tensor], Any]
 
@@ -69,28 +71,36 @@ def paint(
         The best picture, on the device of ``content``, and the history.
 
     Raises:
-        ShapeError: if the content has another shape, or the optimiser or start is unknown.
+        ShapeError: if the content has another shape, type or range or is not finite, or another argument is of another
+            type, too small or unknown.
         TrainingError: if the loss is NaN or infinite.
 
     Source: Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", section 2.3;
         L-BFGS with bounds is that of Zhu, Byrd, Lu and Nocedal 1997, algorithm 778.
     """
-    if content.dim() != 4 or len(content) != 1:
-        raise ShapeError(f"The content is one picture (1, 3, H, W), not {tuple(content.shape)}.")
+    _check_picture("content", content)
+    if not isinstance(loss, PerceptualLoss):
+        raise ShapeError(f"loss is {_shown(loss)}: give a PerceptualLoss.")
     for what, word, known in (("optimiser", optimiser, OPTIMISERS), ("start", start, STARTS)):
-        if word not in known:
-            raise ShapeError(f"The {what} is {word!r}: choose {' or '.join(map(repr, known))}.")
-    if steps < 1:
-        raise ShapeError(f"steps is {steps}: give at least 1.")
+        if not isinstance(word, str) or word not in known:
+            raise ShapeError(f"{what} is {_shown(word)}: choose {' or '.join(map(repr, known))}.")
+    if not _is_whole(steps) or steps < 1:
+        raise ShapeError(f"steps is {_shown(steps)}: give a whole number of at least 1.")
+    if not _is_whole(seed) or not -(2**63) <= seed < 2**64:
+        raise ShapeError(f"seed is {_shown(seed)}: give a whole number below 2**64, such as 0.")
+    if callback is not None and not callable(callback):
+        raise ShapeError(f"callback is {_shown(callback)}: give a function of the step and the picture, or None.")
+    if isinstance(lr, bool) or not isinstance(lr, numbers.Real) or not 0 < lr < math.inf:
+        raise ShapeError(f"lr is {_shown(lr)}: give a finite number above 0, such as 0.05.")
     canvas = content.detach().to(loss.vgg.mean.device, torch.float32)
-    easel = _Easel(canvas, loss, steps, style_index, callback)
+    easel = _Easel(canvas, loss, int(steps), style_index, callback)
     if start == "noise":
-        noise = torch.rand(canvas.shape, generator=torch.Generator().manual_seed(seed))
+        noise = torch.rand(canvas.shape, generator=torch.Generator().manual_seed(int(seed)))
         canvas = (2 * noise - 1).to(canvas.device)
     easel.best = canvas = canvas.clamp(-1, 1)
     try:
         if optimiser == "adam":
-            _by_adam(easel, canvas, lr)
+            _by_adam(easel, canvas, float(lr))
         else:
             _by_lbfgs(easel, canvas)
     except _Enough:
@@ -132,6 +142,7 @@ def reconstruct_features(
 
     Source: Johnson et al. 2016, figure 3; Mahendran and Vedaldi 2015, equation 1.
     """
+    _check_picture("image", image)
     loss = PerceptualLoss(layer, content_weight=1.0, tv_weight=tv_weight).to(device or image.device)
     size = loss.content_features(image.to(loss.vgg.mean.device)).square().mean()
     loss.content_weight = 1.0 / max(float(size), 1e-12)
@@ -172,13 +183,38 @@ def reconstruct_style(
     Source: Johnson et al. 2016, figure 4; Gatys, Ecker and Bethge 2015, "Texture Synthesis Using Convolutional Neural
         Networks", equation 4.
     """
-    if image.dim() != 4 or len(image) != 1:
-        raise ShapeError(f"The image is one picture (1, 3, H, W), not {tuple(image.shape)}.")
+    _check_picture("image", image)
     loss = PerceptualLoss(style_layers=layers, content_weight=0.0, style_weight=1.0, tv_weight=tv_weight, style=image)
     sizes = [max(float(gram.square().sum()), 1e-12) for gram in loss.grams.values()]
     loss.style_layer_weights = tuple(1.0 / (len(sizes) * one) for one in sizes)
     blank = torch.zeros(1, 3, *(size or image.shape[2:]), device=image.device)
     return paint(blank, loss.to(device or image.device), steps, optimiser, "noise", seed, callback, lr=lr)
+
+
+def _check_picture(what: str, picture: Any) -> None:
+    """Raise unless ``picture`` is ``(1, 3, H, W)``, float, finite and in [-1, 1] but for rounding."""
+    if not isinstance(picture, Tensor):
+        raise ShapeError(f"The {what} is {_shown(picture)}: give a float tensor (1, 3, H, W) in [-1, 1].")
+    if picture.dim() != 4 or picture.shape[:2] != (1, 3) or picture.numel() == 0:
+        raise ShapeError(f"The {what} must be one picture (1, 3, H, W), not {tuple(picture.shape)}.")
+    if not picture.is_floating_point():
+        raise ShapeError(f"The {what} is {picture.dtype}: map bytes to floats in [-1, 1] with x / 127.5 - 1.")
+    if not bool(picture.isfinite().all()):
+        raise ShapeError(f"The {what} is not finite: give a picture without NaN and infinite values.")
+    low, high = (float(one) for one in picture.detach().aminmax())
+    if max(-low, high) > 1 + MARGIN:
+        remedy = "map them with x / 127.5 - 1" if high > 2 and low >= 0 else "clamp them with x.clamp(-1, 1)"
+        raise ShapeError(f"The {what} has values from {low:.4g} to {high:.4g} and not in [-1, 1]: {remedy}.")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    """Return a word or a number as it is, and of anything else, which may be long, the type alone."""
+    short = value is None or isinstance(value, (str, numbers.Number))
+    return repr(value) if short else f"of type {type(value).__name__}"
 
 
 class _Enough(Exception):

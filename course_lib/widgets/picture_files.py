@@ -20,6 +20,7 @@ LARGEST_FILE = 10_000_000  # bytes; Jupyter's server takes no message above 10.5
 MOST_PIXELS = 60_000_000  # what a telephone takes, and 250 MB as colours
 SMALLEST_SIDE = 16  # pixels
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"heif", b"mif1", b"msf1")
 KNOWN = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 
 
@@ -37,16 +38,22 @@ def picture_from_bytes(data: bytes, side: int = 384) -> Tensor:
         ``(3, H, W)`` float32 in [-1, 1].
 
     Raises:
-        DataError: if the file is empty, too large, no picture or a damaged one, the picture has too many pixels or too
-            few, or ``side`` is below 16.
+        DataError: if ``data`` is no bytes, the file is empty, too large, no picture or a damaged one, the picture has
+            too many pixels or too few, or ``side`` is below 16.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     check_size(side)
+    side = int(side)  # of NumPy's integers the small ones overflow
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        kind = type(data).__name__
+        raise DataError(f"data is of type {kind}: give the bytes of a file, such as Path(...).read_bytes().")
     if not data:
         raise DataError("This file is empty: choose a picture.")
     if len(data) > LARGEST_FILE:
         raise DataError(f"This file has {len(data) / 1e6:.1f} MB: choose one of at most {LARGEST_FILE / 1e6:.0f} MB.")
+    if _is_heic(bytes(data[:256])):
+        raise DataError("HEIC pictures cannot be read here: save it as JPEG first.")
     Image.init()
     image: Picture
     formats = [one for one in FORMATS if one in Image.OPEN]  # no others: some of them start programs
@@ -96,8 +103,14 @@ def check_size(side: int) -> None:
     Raises:
         DataError: if it is below 16 or no whole number.
     """
-    if isinstance(side, bool) or not isinstance(side, int) or side < SMALLEST_SIDE:
+    if isinstance(side, bool) or not isinstance(side, (int, np.integer)) or side < SMALLEST_SIDE:
         raise DataError(f"side is {side!r}: give a whole number of pixels from {SMALLEST_SIDE} up.")
+
+
+def _is_heic(start: bytes) -> bool:
+    """Tell by its first bytes whether a file is HEIC or HEIF, and not AVIF, which may begin alike."""
+    brands = start[8 : int.from_bytes(start[:4], "big")]
+    return start[4:8] == b"ftyp" and start[8:12] in HEIC and b"avif" not in brands
 
 
 def _colours(image: Picture) -> Picture:

@@ -98,6 +98,7 @@ def _rows(f: Tensor) -> Tensor:
     return f.view(f.shape[0], f.shape[1], -1)
 
 
+@pytest.mark.filterwarnings("ignore:cov")
 @pytest.mark.parametrize(
     "answer, message",
     [
@@ -116,6 +117,12 @@ def _rows(f: Tensor) -> Tensor:
         (lambda f: f.mean((2, 3))[:, :, None] * f.mean((2, 3))[:, None], "You average over the positions before"),
         (lambda f: (f**2).mean(dim=(2, 3)), "Each channel is multiplied with itself alone"),
         (lambda f: gram(f).squeeze(0), "do not squeeze it"),
+        (lambda f: gram(f.permute(0, 2, 3, 1).reshape(f.shape)), "Your rows are not channels"),
+        (lambda f: torch.stack([torch.cov(m) for m in _rows(f)]), "You subtract the mean of each channel"),
+        (lambda f: torch.stack([torch.cov(m, correction=0) for m in _rows(f)]), "You subtract the mean of each"),
+        (lambda f: torch.softmax(_rows(f) @ _rows(f).mT, dim=2), "You turn the entries into probabilities"),
+        (lambda f: gram(f) / gram(f).sum((1, 2), True), "You turn the entries into probabilities"),
+        (lambda f: f @ f.transpose(2, 3) / f[0].numel(), "H and W are still two axes"),
         (lambda f: gram(f.detach()), "No gradient can flow back from your Gram matrix"),
         (lambda f: 3 * gram(f), "your result is 3 times the right one"),
         (lambda f: torch.triu(gram(f)), "On two feature maps"),
@@ -210,6 +217,10 @@ def _calls_backward(features_of, netG, x, style):
         (_terms(style="(f(y) - f(s)).square().mean()"), "The style term compares features position by position"),
         (_terms(style="mse(gram(f(y)), gram(f(s)).expand(len(x), -1, -1))"), "The style term is averaged over"),
         (_terms(content="(f(y) - f(x)).square().sum()"), "The content term is summed"),
+        (_terms(content="(f(y) - f(x)).abs().mean()"), "The content term takes absolute differences"),
+        (_terms(style="torch.linalg.matrix_norm(gram(f(y)) - gram(f(s))).mean()"), "a norm without its square"),
+        (_terms(style="far(y, s)"), "Gram matrices of pixels"),
+        (_terms(first="y = g(s)", content="mse(f(y).expand_as(f(x)), f(x))"), "is made from the painting"),
         (_terms(content="mse(f(x), f(x))", style="2 * far(f(y), f(s))"), "still compares x with its own target"),
         (_terms(content="mse(f(y), f(x)).item()"), '"content" should be a scalar tensor'),
         (_terms(style="(gram(f(y)) - gram(f(s))).square().sum((1, 2))"), "yours is a tensor of shape (2,)"),
@@ -312,6 +323,8 @@ def test_tv_by_hand() -> None:
             ),
             "Pixels that touch at a corner",
         ),
+        (lambda x: x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean(), "You took absolute values, and a mean"),
+        (lambda x: tv_loss(x) * x.numel() / x.shape[2] / x.shape[3], "Your sum is not divided by all of"),
         (lambda x: tv_loss(x).item(), "Return the tensor, without `.item()`"),
         (lambda x: tv_loss(x.detach()), "No gradient can flow back from your loss to the pixels"),
         (lambda x: 5 * tv_loss(x), "your result is 5 times the right one"),

@@ -71,6 +71,7 @@ EXPECTED = {
     "Johnson, VGG's weights in the optimiser": (OF_G | OF_VGG, set()),
     "Johnson, VGG in training mode": (OF_G | {f"vgg.{key}" for key in STATISTICS}, set()),
     "Johnson, a small learning rate": (OF_G, set()),
+    "Johnson, the painting flipped in place": (OF_G | {"y_s"}, set()),
 }
 
 
@@ -103,6 +104,22 @@ def _changed(*changes: tuple[str, str]) -> Any:
     return names["freeze_check"]
 
 
+def _from_state_dict(copied: Any, with_pictures: bool = False, graded: str = "state") -> Any:
+    """Return an answer that goes through `state_dict()`; `with_pictures` copies the pictures rightly."""
+
+    def answer(step, networks, pictures):
+        everything = nn.ModuleDict(networks)
+        before = copied(everything.state_dict())
+        before |= {name: x.clone() if with_pictures else x for name, x in pictures.items()}
+        step()
+        after = everything.state_dict() | pictures
+        moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+        seen = dict(everything.named_parameters()) | pictures if graded == "parameters" else after
+        return {"moved": moved, "idle": {n for n, x in seen.items() if x.grad is not None and n not in moved}}
+
+    return answer
+
+
 BUFFERS = "[*network.named_parameters(), *network.named_buffers()]"
 EQUAL = "not torch.equal(tensor, before[name])"
 IDLE = "tensor.grad is not None and name not in moved"
@@ -125,7 +142,15 @@ IDLE = "tensor.grad is not None and name not in moved"
         (_changed((IDLE, "name not in moved")), "Idle is in your answer all that has not moved"),
         (_changed((IDLE, "False")), "No tensor is ever idle"),
         (_changed(('f"{name}.{key}"', "key")), "The names lack that of the network"),
-        (_changed(('f"{name}.{key}"', "name")), "On one step (setting: 'Johnson', x: float32 (2, 3, 4, 5))"),
+        (_changed(('f"{name}.{key}"', "name")), "You name whole networks"),
+        (_changed(('f"{name}.{key}"', 'f"{name}:{key}"')), "On one step (setting: 'Johnson', x: float32 (2, 3, 4, 5))"),
+        (_changed((EQUAL, "float(tensor.detach().sum()) != float(before[name].sum())")), "You compare a sum"),
+        (_changed((EQUAL, "tensor.double().mean() != before[name].double().mean()")), "You compare a sum"),
+        (_changed((EQUAL, "tensor is not before[name]")), "All has moved in your answer"),
+        (_from_state_dict(copied=lambda state: state), "Nothing ever moves in your answer"),
+        (_from_state_dict(copied=lambda state: state, with_pictures=True), "No weight and no buffer ever moves"),
+        (_from_state_dict(copied=dict, graded="parameters"), "Nothing ever moves in your answer"),
+        (_from_state_dict(copied=copy.deepcopy, with_pictures=True), "tensors of `state_dict()` are detached"),
         (_changed(('"idle": idle', '"idle": set()')), "No tensor is ever idle"),
         (_changed(("    step()\n", "    step()\n    step()\n")), "calls `step` 2 times"),
         (_changed(("    step()\n", "")), "calls `step` 0 times"),

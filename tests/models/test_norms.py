@@ -1,10 +1,11 @@
-"""Instance norm against torch's own: values, gradients, memory format."""
+"""Instance norm against torch's own: values, gradients, memory format; and which styles there are."""
 
 import pytest
 import torch
 from torch import nn
 
-from course_lib.models.norms import InstanceNorm
+from course_lib.errors import ShapeError
+from course_lib.models.norms import InstanceNorm, check_style
 
 SHAPES = pytest.mark.parametrize("shape", [(1, 1, 4, 4), (3, 5, 6, 7), (2, 4, 1, 9)])
 
@@ -74,3 +75,12 @@ def test_half_precision_comes_back_as_it_went_in(dtype):
     assert out.dtype == dtype
     # computed in float32 and rounded once at the end
     assert (out.float() - nn.InstanceNorm2d(3)(x.float())).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("style", [3, -1, True, "0", torch.tensor([1, 0]), torch.ones(2, 2)])
+def test_where_there_is_one_style_no_range_of_numbers_is_named(style):
+    with pytest.raises(ShapeError, match=r"but there is only one style: give 0 or leave it out\.$"):
+        check_style(style, 1, 2)
+    assert check_style(0, 1, 2) == check_style(None, 1, 2) == 0
+    with pytest.raises(ShapeError, match="give a number from 0 to 1, int64"):
+        check_style(3, 2, 2)

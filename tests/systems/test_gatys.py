@@ -73,7 +73,13 @@ def test_only_the_pixels_move(optimiser):
 def test_every_picture_looked_at_is_in_range(optimiser, start):
     seen = []
     painted = paint(
-        1.3 * CONTENT, judge(), 15, optimiser, start, callback=lambda step, one: seen.append(one.clone()), lr=0.5
+        1.005 * CONTENT / CONTENT.abs().max(),
+        judge(),
+        15,
+        optimiser,
+        start,
+        callback=lambda step, one: seen.append(one.clone()),
+        lr=0.5,
     )
     assert all(one.abs().max() <= 1 for one in [*seen, painted.picture])
     assert max(one.abs().max() for one in seen[1:]) == 1  # the range was in the way
@@ -236,16 +242,48 @@ def test_styles_by_number():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"content": CONTENT[0]}, r"one picture \(1, 3, H, W\)"),
+        ({"content": CONTENT[0]}, r"one picture \(1, 3, H, W\), not \(3, 20, 28\)"),
+        ({"content": CONTENT[:, :1]}, r"one picture \(1, 3, H, W\)"),
+        ({"content": CONTENT[..., :0]}, r"one picture \(1, 3, H, W\)"),
         ({"content": CONTENT.repeat(2, 1, 1, 1)}, r"one picture \(1, 3, H, W\)"),
-        ({"optimiser": "sgd"}, "'lbfgs' or 'adam'"),
-        ({"start": "black"}, "'content' or 'noise'"),
-        ({"steps": 0}, "at least 1"),
+        ({"content": CONTENT.numpy()}, "The content is of type ndarray: give a float tensor"),
+        ({"content": CONTENT.tolist()}, "The content is of type list: give a float tensor"),
+        ({"content": None}, "The content is None: give a float tensor"),
+        ({"content": torch.zeros(1, 3, 20, 28, dtype=torch.uint8)}, r"torch.uint8: map .* with x / 127\.5 - 1\."),
+        ({"content": (CONTENT + 1) * 127.5}, r"not in \[-1, 1\]: map them with x / 127\.5 - 1\."),
+        ({"content": CONTENT / CONTENT.abs().max() * 1.02}, r"not in \[-1, 1\]: clamp them with x\.clamp\(-1, 1\)\."),
+        ({"content": CONTENT.log()}, "The content is not finite: give a picture without NaN"),
+        ({"content": CONTENT / 0}, "The content is not finite"),
+        ({"loss": torch.nn.MSELoss()}, "loss is of type MSELoss: give a PerceptualLoss"),
+        ({"loss": None}, "loss is None: give a PerceptualLoss"),
+        ({"optimiser": "sgd"}, "optimiser is 'sgd': choose 'lbfgs' or 'adam'"),
+        ({"start": "black"}, "start is 'black': choose 'content' or 'noise'"),
+        ({"start": CONTENT}, "start is of type Tensor: choose 'content' or 'noise'"),
+        ({"start": CONTENT.numpy()}, "start is of type ndarray: choose 'content' or 'noise'"),
+        *[({"steps": one}, "steps is .*: give a whole number of at least 1") for one in (0, -1, 2.5, True, "9", None)],
+        *[({"seed": one}, "seed is .*: give a whole number") for one in (0.5, True, "0", None, 2**64)],
+        *[({"callback": one}, "callback is .*: give a function of the step and") for one in (3, "show", [print])],
+        *[({"lr": one}, "lr is .*: give a finite number above 0") for one in (0, -1.0, math.nan, math.inf, True, "1")],
+        ({"lr": torch.ones(2)}, "lr is of type Tensor: give a finite number above 0"),
     ],
 )
 def test_what_cannot_be_is_refused(options, words):
-    with pytest.raises(ShapeError, match=words):
+    with pytest.raises(ShapeError, match=words) as caught:
         paint(**{"content": CONTENT, "loss": judge(), **options})
+    text = str(caught.value)
+    assert len(text) < 140
+    assert text.endswith(".")
+    assert text.count(". ") == 0  # one sentence
+
+
+def test_numbers_of_numpy_and_pictures_of_other_precision_are_taken():
+    made = paint(CONTENT.double(), judge(), np.int64(2), "adam", "noise", np.int64(3), lr=np.float32(0.5)).picture
+    assert torch.equal(made, paint(CONTENT, judge(), 2, "adam", "noise", 3, lr=0.5).picture)
+
+
+def test_of_one_style_no_other_can_be_chosen():
+    with pytest.raises(ShapeError, match="style is 3, but there is only one style: give 0 or leave it out"):
+        paint(CONTENT, judge(), 2, style_index=3)
 
 
 # What a layer keeps.
@@ -296,5 +334,8 @@ def test_reconstructions_of_what_is_not_there():
         reconstruct_features(CONTENT, "relu7_1", 2)
     with pytest.raises(DataError, match="no layer 'relu7_1'"):
         reconstruct_style(CONTENT, ("relu7_1",), 2)
-    with pytest.raises(ShapeError, match="one picture"):
-        reconstruct_style(CONTENT[0], steps=2)
+    for reconstruct, layers in ((reconstruct_style, ("relu1_1",)), (reconstruct_features, "relu1_1")):
+        with pytest.raises(ShapeError, match="The image must be one picture"):
+            reconstruct(CONTENT[0], layers, 2)
+        with pytest.raises(ShapeError, match=r"The image has values .* with x / 127\.5 - 1"):
+            reconstruct((CONTENT + 1) * 127.5, layers, 2)

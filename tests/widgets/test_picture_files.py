@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,38 @@ def test_bad_files(data: bytes, sentence: str) -> None:
     assert text.count(". ") == 0  # one sentence
 
 
+@pytest.mark.parametrize("data", ["me.jpg", Path("me.jpg"), None, NOISE, np.zeros((40, 40, 3), np.uint8), 7, [1, 2]])
+def test_what_is_no_bytes(data: Any) -> None:
+    with pytest.raises(
+        DataError, match=r": give the bytes of a file, such as Path\(\.\.\.\)\.read_bytes\(\)\.$"
+    ) as caught:
+        picture_from_bytes(data)
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_bytes_of_other_types_are_taken(kind: Any) -> None:
+    assert torch.equal(picture_from_bytes(kind(saved(flag()))), picture_from_bytes(saved(flag())))
+
+
+def begins(brand: bytes, *others: bytes) -> bytes:
+    """Return a file of the family of HEIC and AVIF that holds nothing."""
+    body = b"ftyp" + brand + bytes(4) + b"".join(others)
+    return struct.pack(">I", 4 + len(body)) + body + bytes(400)
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
+def test_heic_says_how_to_save_it(brand: bytes) -> None:
+    with pytest.raises(DataError, match=r"^HEIC pictures cannot be read here: save it as JPEG first\.$"):
+        picture_from_bytes(begins(brand, b"mif1", b"heic"))
+
+
+@pytest.mark.parametrize("data", [begins(b"avif", b"mif1"), begins(b"mif1", b"avif"), begins(b"isom", b"mp41")])
+def test_what_begins_like_heic_is_not_called_so(data: bytes) -> None:
+    with pytest.raises(DataError, match=r"cut off or damaged|no picture that can be read"):
+        picture_from_bytes(data)
+
+
 def test_every_cut_of_a_file_gets_a_sentence_unless_nothing_is_missing() -> None:
     for data in WHOLE.values():
         whole, refused = picture_from_bytes(data), 0
@@ -216,6 +249,13 @@ def test_the_limits_themselves_are_allowed() -> None:
 def test_sides_that_cannot_be(side: Any) -> None:
     with pytest.raises(DataError, match="give a whole number of pixels from 16 up"):
         picture_from_bytes(saved(flag()), side)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
+def test_sides_may_be_integers_of_numpy(kind: Any) -> None:
+    picture = picture_from_bytes(saved(flag().resize((600, 400)), "JPEG"), kind(200))
+    assert torch.equal(picture, picture_from_bytes(saved(flag().resize((600, 400)), "JPEG"), 200))
+    assert picture.shape == (3, 133, 200)
 
 
 def test_a_large_jpeg_is_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:

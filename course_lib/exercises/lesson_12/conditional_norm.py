@@ -36,15 +36,17 @@ def styled(features: torch.Tensor, scales: torch.Tensor, shifts: torch.Tensor, w
 
 
 def _cases() -> list[Case]:
-    def case(label: str, features: Tensor, weights: list[list[float]]) -> Case:
+    def case(label: str, features: Tensor, weights: list[list[float]], sign: float = 1.0) -> Case:
         tables = (len(weights[0]), features.shape[1])
-        return Case(label, features, 0.5 + torch.rand(tables), torch.randn(tables), torch.tensor(weights))
+        scales = 0.5 + torch.rand(tables)
+        scales[:, 1] *= sign
+        return Case(label, features, scales, torch.randn(tables), torch.tensor(weights))
 
     # an offset that float32 holds exactly: else rounding, not the answer, decides what a flat channel becomes
     faint = torch.randn(1, 4, 3, 3) * torch.tensor([3e-3, 1e-2, 1.0, 0.0]).view(1, 4, 1, 1)
     faint[:, 3] = 0.5
     return [
-        case("two pictures in pure styles", 1 + 2 * torch.randn(2, 3, 4, 5), [[0.0, 1.0], [1.0, 0.0]]),
+        case("two pictures in pure styles", 1 + 2 * torch.randn(2, 3, 4, 5), [[0.0, 1.0], [1.0, 0.0]], sign=-1.0),
         case("three mixes of four styles", torch.randn(3, 2, 5, 6), torch.rand(3, 4).softmax(dim=1).tolist()),
         case("faint channels and one without contrast", faint, [[0.0, 1.0, 0.0]]),
         case("weights whose sum is not 1", torch.rand(2, 5, 2, 3), [[1.5, -0.25], [0.2, 0.3]]),
@@ -97,6 +99,11 @@ def _by_variance(features: Tensor) -> Tensor:
 
 def _eps_outside(features: Tensor) -> Tensor:
     std, mean = torch.std_mean(features, dim=(2, 3), correction=0, keepdim=True)
+    return (features - mean) / (std + EPS)
+
+
+def _sample_std(features: Tensor) -> Tensor:
+    std, mean = torch.std_mean(features, dim=(2, 3), correction=1, keepdim=True)
     return (features - mean) / (std + EPS)
 
 
@@ -156,6 +163,17 @@ CONDITIONAL_NORM = Exercise(
             _variant(_eps_outside),
             _variant(lambda features: _normalised(features, eps=1e-8)),
             _variant(lambda features: _normalised(features, eps=1e-10)),
+        ),
+        Mistake(
+            "Your standard deviation has H W - 1 in its divisor, and 1e-5 is added to it and not to the variance: "
+            "take the variance with `correction=0`, add 1e-5, and take the root last.",
+            _variant(_sample_std),
+        ),
+        Mistake(
+            "A scale below 0 loses its sign: a style may turn a channel over, so use the scale as it is.",
+            _variant(apply=lambda x, scale, shift: scale.abs() * x + shift),
+            _variant(apply=lambda x, scale, shift: scale.relu() * x + shift),
+            lambda features, scales, shifts, weights: styled(features, scales.abs(), shifts, weights),
         ),
         Mistake(
             "The mean is not subtracted: the brightness of the photograph is left in every channel.",

@@ -57,7 +57,7 @@ def _setting(
 ) -> tuple[Callable[[], None], dict[str, nn.Module], dict[str, Tensor]]:
     """Return the step of a setting, the networks and the pictures that it works with."""
     netG, vgg, x = copy.deepcopy(netG).train(), copy.deepcopy(vgg), x.clone()
-    y_s = x[:1].flip(3) ** 2
+    y_s = (x[:1].flip(3) ** 2 * 64).round() / 64  # so that sums are exact, in any order of the values
     pixels = x.flip(2).clone().requires_grad_()  # Gatys' picture; it begins elsewhere than at x
     by_pixels = setting.startswith("Gatys")
     vgg.requires_grad_("nothing frozen" in setting or "optimiser" in setting)
@@ -68,6 +68,8 @@ def _setting(
     optimiser = torch.optim.Adam([pixels] if by_pixels else weights, lr=rate)
 
     def step() -> None:
+        if "flipped" in setting:
+            y_s.copy_(y_s.flip(3))
         optimiser.zero_grad()
         found, target = vgg(pixels if by_pixels else netG(x)), vgg(x)
         if "left half" in setting:
@@ -90,6 +92,7 @@ SETTINGS = (
     "Johnson, VGG's weights in the optimiser",
     "Johnson, VGG in training mode",
     "Johnson, a small learning rate",
+    "Johnson, the painting flipped in place",
 )
 
 
@@ -159,6 +162,11 @@ def _bare(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
     return found
 
 
+def _last_of_each(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
+    """Return one tensor of each network, the last, under the name of the network, as a dict keeps it."""
+    return {name.split(".")[0]: tensor for name, tensor in _everything(networks, pictures).items()}
+
+
 def _differs(before: Tensor, after: Tensor) -> bool:
     return not torch.equal(before, after)
 
@@ -184,6 +192,20 @@ def _variant(
         }
 
     return answer
+
+
+def _but(**changes: Callable[[set[str], set[str]], set[str]]) -> Answer:
+    """Return the variant with another "moved" or "idle", each a function of the right set and of all names."""
+
+    def answer(step: Callable[[], None], networks: Networks, pictures: Pictures) -> dict[str, set[str]]:
+        found, names = freeze_check(step, networks, pictures), set(_everything(networks, pictures))
+        return found | {key: change(found[key], names) for key, change in changes.items()}
+
+    return answer
+
+
+def _pictures_of(names: set[str], everything: set[str]) -> set[str]:
+    return {name for name in names if "." not in name}
 
 
 def _close(before: Tensor, after: Tensor) -> bool:
@@ -214,6 +236,22 @@ FREEZE_CHECK = Exercise(
             "before has changed along with them.",
             _variant(copied=lambda tensor: tensor),
             _variant(copied=lambda tensor: tensor.detach()),
+            _but(moved=lambda names, everything: set()),
+        ),
+        Mistake(
+            "No weight and no buffer ever moves in your answer: `state_dict()` and `named_parameters()` hand out the "
+            "tensors themselves, which the step changes in place, so clone each of them.",
+            _but(moved=_pictures_of),
+        ),
+        Mistake(
+            "All has moved in your answer: compare values, for a copy is never the same object as its tensor.",
+            _but(moved=lambda names, everything: everything),
+        ),
+        Mistake(
+            "You compare a sum, a mean or a norm: it stays where values change places, so compare value by value.",
+            _variant(moved=lambda before, after: bool(before.sum() != after.sum())),
+            _variant(moved=lambda before, after: bool(before.double().mean() != after.double().mean())),
+            _variant(moved=lambda before, after: bool(before.float().norm() != after.float().norm())),
         ),
         Mistake(
             "You take a gradient for a movement: a tensor that the optimiser does not know may hold one and stay, "
@@ -276,7 +314,7 @@ FREEZE_CHECK = Exercise(
         ),
         Mistake(
             "No tensor is ever idle in your answer: look at `.grad` after the step and not before, also of tensors "
-            "that no optimiser knows.",
+            "that no optimiser knows, and not through `state_dict()`, whose tensors have none.",
             _variant(idle=lambda tensor, has_moved: False),
         ),
         Mistake(
@@ -287,6 +325,12 @@ FREEZE_CHECK = Exercise(
             "You name whole networks: say which of their tensors moved, since a buffer that moves and a weight that "
             "moves have different reasons.",
             _variant(named=lambda name: name.split(".")[0]),
+            _variant(_last_of_each),
+        ),
+        Mistake(
+            "No weight is ever idle in your answer: tensors of `state_dict()` are detached and have no `.grad`, "
+            "so use `named_parameters()`.",
+            _but(idle=_pictures_of),
         ),
     ),
     hints=(

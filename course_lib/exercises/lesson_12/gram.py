@@ -103,6 +103,19 @@ def _shuffled(features: Tensor) -> Tensor:
     return rows.transpose(1, 2) @ rows / (c * h * w)
 
 
+def _permuted(features: Tensor) -> Tensor:
+    rows = features.permute(0, 2, 3, 1).reshape(*features.shape[:2], -1)  # cut anew after the axes have moved
+    return rows @ rows.transpose(1, 2) / features[0].numel()
+
+
+def _unflattened(features: Tensor) -> Tensor:
+    return features @ features.transpose(2, 3)
+
+
+def _covariance(features: Tensor) -> Tensor:
+    return _of(_centred)(features) * features[0].numel() / (_per_position(features) - 1)
+
+
 def _pooled(features: Tensor) -> Tensor:
     means = features.mean(dim=(2, 3))
     return means.unsqueeze(2) * means.unsqueeze(1)
@@ -178,12 +191,36 @@ GRAM = Exercise(
             _of(_centred),
             lambda features: _of(_centred)(features) * features.shape[1],
             lambda features: _of(_centred)(features) * features[0].numel() / max(_per_position(features) - 1, 1),
+            _covariance,
+            lambda features: _covariance(features) / features.shape[1],
         ),
         Mistake(
             "Your rows are not channels: `reshape` cuts the memory as it lies and moves no axis, "
             "so ask which axes lie last in (N, C, H, W) and keep their order.",
             _shuffled,
             lambda features: _shuffled(features) * features.shape[1],
+            _permuted,
+            lambda features: _permuted(features) * features.shape[1],
+            lambda features: _permuted(features) * features[0].numel(),
+        ),
+        Mistake(
+            "H and W are still two axes, so that each channel meets itself alone, row of pixels by row of pixels: "
+            "flatten them into one axis of positions first.",
+            lambda features: _unflattened(features) / features[0].numel(),
+            lambda features: _unflattened(features) / _per_position(features),
+            _unflattened,
+            lambda features: _unflattened(features.transpose(2, 3)) / features[0].numel(),
+        ),
+        Mistake(
+            "You turn the entries into probabilities, by softmax or by their sum: the entries of a Gram matrix are "
+            "none, for they can be negative and sum to anything, so leave them as they are.",
+            lambda features: gram(features).softmax(dim=-1),
+            lambda features: (gram(features) * features[0].numel()).softmax(dim=-1),
+            lambda features: (gram(features) * features.shape[1]).softmax(dim=-1),
+            lambda features: gram(features).flatten(1).softmax(dim=1).view_as(gram(features)),
+            lambda features: gram(features) / gram(features).sum(dim=(1, 2), keepdim=True),
+            lambda features: gram(features) / gram(features).sum(dim=-1, keepdim=True),
+            lambda features: gram(features) / gram(features).sum(),
         ),
         Mistake(
             "You made the channels length 1 first: that gives cosines, which forget how strong a channel is.",

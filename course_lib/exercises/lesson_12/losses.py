@@ -127,16 +127,17 @@ def _variant(
     content_by: Measure = _mean_square,
     style_by: Measure = _squared_norm,
     content_features: Callable[[Tensor], Tensor] | None = None,
+    style_features: Callable[[Tensor], Tensor] | None = None,
     detached: tuple[str, ...] = (),
 ) -> Answer:
     """Return losses that compare other pictures, or compare them in another way, or cut the output off."""
 
     def answer(features_of: nn.Module, netG: nn.Module, x: Tensor, style: Tensor) -> dict[str, Tensor]:
         y_hat = netG(x)
-        see = content_features or features_of
+        see, see_style = content_features or features_of, style_features or features_of
         terms = {
             "content": content_by(*(see(picture) for picture in content(netG, y_hat, x, style))),
-            "style": style_by(*(features_of(picture) for picture in style_of(netG, y_hat, x, style))),
+            "style": style_by(*(see_style(picture) for picture in style_of(netG, y_hat, x, style))),
         }
         return {name: term.detach() if name in detached else term for name, term in terms.items()}
 
@@ -162,6 +163,14 @@ def _itself(netG: nn.Module, y_hat: Tensor, x: Tensor, style: Tensor) -> tuple[T
 
 def _painted_style(netG: nn.Module, y_hat: Tensor, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
     return y_hat, netG(style)
+
+
+def _from_the_painting(netG: nn.Module, y_hat: Tensor, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    return netG(style).expand_as(x), x
+
+
+def _painting_kept(netG: nn.Module, y_hat: Tensor, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    return netG(style), style
 
 
 LOSSES = Exercise(
@@ -246,6 +255,26 @@ LOSSES = Exercise(
         Mistake(
             "The content term compares pixels: send the output and its target through the loss network first.",
             _variant(content_features=lambda pictures: pictures),
+        ),
+        Mistake(
+            "The content term takes absolute differences: square them, as in `broken_losses`.",
+            _variant(content_by=lambda a, b: (a - b).abs().mean()),
+        ),
+        Mistake(
+            "The style term is a norm without its square: sum the squared differences and take no root.",
+            _variant(style_by=lambda a, b: (_gram(a) - _gram(b)).norm(dim=(1, 2)).mean()),
+            _variant(style_by=lambda a, b: (_gram(a) - _gram(b)).norm()),
+        ),
+        Mistake(
+            "The style term compares Gram matrices of pixels, which know colours alone: send the output and the "
+            "painting through the loss network first.",
+            _variant(style_features=lambda pictures: pictures),
+        ),
+        Mistake(
+            "Your output is made from the painting: netG is given the photograph x, and the painting is only a target.",
+            _variant(_from_the_painting, _painting_kept),
+            _variant(_from_the_painting),
+            _variant(style_of=_painting_kept),
         ),
         Mistake(
             "The content term compares Gram matrices, which have lost where things are: "

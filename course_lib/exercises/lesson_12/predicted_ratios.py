@@ -118,8 +118,10 @@ PREDICTED_RATIOS = Exercise(
         ),
         Mistake(
             "You let the divided matrix grow with the tiles: its sum does, but look at the divisor too, "
-            "which counts positions.",
+            'which counts positions (the words are "H W" and "C H W", with spaces).',
             *_entry(lambda by, tiles: float(tiles)),
+            *_entry(lambda by, tiles: 1.0 if by == "C H W" else float(tiles)),
+            *_entry(lambda by, tiles: 1.0 if by == "H W" else float(tiles)),
         ),
         Mistake(
             "The factor on the loss is that on the entries in your answer: the style loss squares differences.",
@@ -142,6 +144,7 @@ PREDICTED_RATIOS = Exercise(
             "The square is missing where a picture meets its own tiling: the two Gram matrices differ by a multiple, "
             "and the loss squares that.",
             _but(own_tiling=lambda by, tiles, copies: _plain(by, tiles - 1, 0.0)),
+            _but(own_tiling=lambda by, tiles, copies: _plain(by, 1 - tiles, 0.0)),
         ),
         Mistake(
             "You let a plain sum cost nothing between a picture and its own tiling: their matrices differ by the "
@@ -164,7 +167,8 @@ PREDICTED_RATIOS = Exercise(
             _but(channels=lambda by, tiles, copies: float(copies) if by != "C H W" else 1 / copies),
         ),
         Mistake(
-            "With C in the divisor you count the entries as if nothing divided them: the divisor grows too.",
+            "With C in the divisor you count the entries as if nothing divided them: the divisor grows too "
+            '(the words are "H W" and "C H W", with spaces).',
             _but(channels=lambda by, tiles, copies: float(copies**2)),
         ),
         Mistake(
@@ -182,8 +186,24 @@ PREDICTED_RATIOS = Exercise(
         ),
         Mistake(
             "You give H W the effect of C H W on the channels: the number of positions does not know how many "
-            "channels there are.",
+            'channels there are (the words are "H W" and "C H W", with spaces).',
             _but(channels=lambda by, tiles, copies: _plain(by, copies**2, 1.0)),
+        ),
+        Mistake(
+            "You squared the number of entries that the copies add: copies^2 times as many squares are summed, "
+            "and copying changes none of them.",
+            _but(channels=lambda by, tiles, copies: 1.0 if by == "C H W" else float(copies**4)),
+            _but(channels=lambda by, tiles, copies: float(copies ** (2 if by == "C H W" else 4))),
+            _but(channels=lambda by, tiles, copies: float(copies**4)),
+        ),
+        Mistake(
+            'The copies of the channels are in "gram" too: there the picture is tiled, '
+            "and each channel of the layer is there once.",
+            _but(gram=lambda by, tiles, copies: _plain(by, tiles, 1.0) * copies),
+            _but(gram=lambda by, tiles, copies: _plain(by, tiles, 1.0) * copies**2),
+            _but(gram=lambda by, tiles, copies: _plain(by, tiles, 1.0) / (copies if by == "C H W" else 1)),
+            _but(gram=lambda by, tiles, copies: _plain(by, tiles, 1.0) * (1 if by == "C H W" else copies)),
+            _but(gram=lambda by, tiles, copies: _plain(by, tiles, 1.0) * (copies if by == "C H W" else copies**2)),
         ),
     ),
     hints=(

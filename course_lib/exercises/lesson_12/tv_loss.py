@@ -131,6 +131,12 @@ TV_LOSS = Exercise(
             _of(torch.abs),
         ),
         Mistake(
+            "You took absolute values, and a mean for each direction: here the differences are squared, "
+            "and one divisor, N C H W, serves both directions.",
+            lambda images: sum(step.abs().mean() for step in _steps(images)),
+            lambda images: sum(step.abs().mean() for step in _steps(images)) / 2,
+        ),
+        Mistake(
             "You took the length of the gradient, with a square root over both directions: here the squares are summed "
             "as they are, and every pair counts, in the last row and column too.",
             _length,
@@ -162,6 +168,7 @@ TV_LOSS = Exercise(
             _scaled(lambda images: images[0].numel()),
             _scaled(lambda images: images.shape[1]),
             _scaled(lambda images: len(images)),
+            _scaled(lambda images: images.shape[0] * images.shape[1]),
             _scaled(lambda images: images.shape[2] * images.shape[3]),
         ),
         Mistake(
