@@ -27,7 +27,7 @@ FAINT = "#D9D9D9"
 PAPER = "#FFFFFF"
 
 CSS_DPI = 100  # an inch of a figure is this wide on the page, in CSS pixels
-JPEG_QUALITY = 80  # of photographs and paintings; at 90 a grid of them is half as large again, and looks the same
+JPEG_QUALITY = 75  # of photographs and paintings in a notebook; higher ones cost bytes that the eye does not see
 PNG_DPI = 144  # and this wide in the file, for sharp text on fine screens
 PAGE_WIDTH = 900  # CSS pixels that a notebook's output area has on a small laptop
 

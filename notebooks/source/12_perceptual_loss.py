@@ -1,0 +1,1789 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 12 · Which number says that two pictures look alike?
+#
+# **Question.** Which number is small when two pictures look alike, and can it teach a network to paint?
+#
+# **You will be able to**
+# - compare pictures by what a trained classifier sees in them, and say what each of its layers keeps and drops;
+# - write content loss, Gram matrix and style loss, and say which picture is judged and which is the target;
+# - paint a photograph by optimising its pixels, and by one pass through a network, and say what the gradient moves;
+# - measure what a perceptual loss gains and costs against MSE and against an adversary.
+#
+# **Time.** Less than a minute for all cells on two CPU cores. About two and a half hours to read and do.
+#
+# <!-- links -->
+#
+# Papers: Gatys et al. 2016; Johnson et al. 2016; Dumoulin et al. 2017. All papers are at the end.
+
+# %% tags=["setup"]
+
+# %%
+import colorsys
+import math
+import time
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+
+from course_lib import data, plotting, runs
+from course_lib.data.batching import normalise
+from course_lib.data.crops import photo_crops, shorter_side_to
+from course_lib.data.super_resolution import super_resolution_pairs
+from course_lib.exercises import check, hint
+from course_lib.losses.perceptual import (
+    STYLE_LAYERS,
+    content_loss,
+    gram_matrix,
+    style_loss,
+    to_unit_range,
+    total_variation,
+)
+from course_lib.metrics import psnr, sharpness, ssim
+from course_lib.models.norms import ConditionalInstanceNorm
+from course_lib.models.transform_net import TransformNet
+from course_lib.models.vgg import CHANNELS, LAYERS, VGG16Features
+from course_lib.presets import choose
+from course_lib.runs import painted, usual_style_transfer
+from course_lib.runs.evaluate import enlarged
+from course_lib.runs.painted import picture_of
+from course_lib.runs.records import recorded
+from course_lib.runs.translation import as_float
+from course_lib.systems.gatys import paint
+from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
+from course_lib.training import fit, seed_everything
+from course_lib.widgets import gram_viewer, paint_your_picture, style_weight_slider
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Where this lesson goes
+#
+# One photograph that no training has seen. Four networks, each trained with one painting. Each output is a single pass
+# through its network.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+photos, paintings = data.photos("test"), data.paintings()
+PHOTO, PAINTING = painted.PHOTO, painted.PAINTING
+models = {name: runs.load(f"lesson_12/{name}") for name in ("cafe", "church", "road", "wave")}
+STYLES = {name: system.config.paintings[0] for name, system in models.items()}
+x = picture_of(photos, PHOTO, 112)
+rows = [
+    [None, *(picture_of(paintings, title, 112)[0] for title in STYLES.values())],
+    [x[0], *(system.stylise(x)[0] for system in models.values())],
+]
+fig = plotting.image_grid(rows, row_titles=["", "painted like it"], tile=136)
+plotting.show(
+    fig,
+    photo=True,
+    alt=f"Above, four paintings: {', '.join(STYLES.values())}. Below, the held-out photograph {PHOTO!r} and what the "
+    "network of each painting makes of it",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Five pictures at one distance
+#
+# A photograph $y$ and five pictures $\hat y$: shifted by one pixel, darker, with less contrast, blurred, with noise.
+# The last four are tuned until their mean squared error is that of the shift. So all five have *one* PSNR,
+# $10 \log_{10} (4 / \text{MSE})$ decibel for pixels in $[-1, 1]$. Which would you say looks like the first?
+
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+def blurred(pictures, sigma):
+    """Return pictures blurred by a Gaussian of `sigma` pixels."""
+    kernel = torch.exp(-0.5 * (torch.arange(-8, 9) / max(sigma, 1e-3)) ** 2)
+    kernel = kernel / kernel.sum()
+    one = F.pad(pictures.transpose(0, 1), (8, 8, 8, 8), mode="reflect")  # channels as a batch
+    return F.conv2d(F.conv2d(one, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1)).transpose(0, 1)
+
+
+whole = picture_of(photos, "Amphitheatre, Arles", 128)
+y = whole[..., 8:120, 12:156]
+noise = torch.randn(y.shape, generator=torch.Generator().manual_seed(0))
+mean = y.mean((2, 3), keepdim=True)
+CHANGES = {
+    "darker": lambda amount: (y - amount).clamp(-1, 1),
+    "less contrast": lambda amount: mean + (1 - amount) * (y - mean),
+    "blurred": lambda amount: blurred(y, 8 * amount),
+    "noise": lambda amount: (y + amount * noise).clamp(-1, 1),
+}
+alike = {"shifted": whole[..., 8:120, 11:155]}
+goal = (alike["shifted"] - y).square().mean()
+for name, change in CHANGES.items():
+    low, high = 0.0, 1.0
+    for _ in range(25):  # halve the interval until the error is the goal
+        middle = (low + high) / 2
+        low, high = (middle, high) if (change(middle) - y).square().mean() < goal else (low, middle)
+    alike[name] = change(low)
+fig = plotting.image_grid(
+    [[y[0], *(one[0] for one in alike.values())]],
+    column_titles=["y", *(f"{name}\n{psnr(one, y):.1f} dB" for name, one in alike.items())],
+    tile=120,
+)
+plotting.show(
+    fig,
+    photo=True,
+    alt="An amphitheatre, and five changed copies: shifted by a pixel, darker, with less contrast, blurred, with "
+    f"noise, all with a PSNR of {psnr(alike['shifted'], y):.1f} decibel",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Seen by a classifier
+#
+# The same five, compared by what VGG-16, a network trained to name things in photographs, computes on the way to its
+# answer: squared distance of the features of one layer, in units of the mean square of the features of $y$. SSIM
+# (lesson 01) compares windows of pixels; 1 is equal.
+
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+vgg = VGG16Features(STYLE_LAYERS)
+
+
+def seen(pictures, network=vgg):
+    """Return VGG's features of pictures in [-1, 1], by layer, without a graph."""
+    with torch.no_grad():
+        return network(to_unit_range(pictures))
+
+
+def distances(output, target):
+    """Return the relative squared distance of two dicts of features, by layer."""
+    return {layer: (content_loss(output[layer], f) / f.square().mean()).item() for layer, f in target.items()}
+
+
+truth = seen(y)
+apart = {name: distances(seen(one), truth) for name, one in alike.items()}
+plotting.metric_table(
+    {name: {"PSNR": psnr(one, y), "SSIM": ssim(one, y)} | apart[name] for name, one in alike.items()},
+    digits={"PSNR": 2, "SSIM": 2} | dict.fromkeys(STYLE_LAYERS, 3),
+    caption="Larger PSNR and SSIM, and smaller distances, are nearer to y.",
+)
+
+# %% tags=["checked"]
+for layer in STYLE_LAYERS:
+    furthest = sorted(apart, key=lambda name: apart[name][layer])[-2:]
+    print(f"{layer}, the two furthest: {', '.join(furthest)}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# PSNR cannot tell the five apart. SSIM can, and here it makes the same two groups as the deeper layers of VGG; on real
+# judgements, below, it does worse. The three deeper layers put what is darker, shifted or of less contrast near, and
+# the noise and the blur far. The first one hardly minds noise and does not forgive a shift: *which* layer is a choice,
+# and this lesson is about it.
+
+# %% [markdown]
+# Zhang et al. (2018) asked people which of two distorted pictures is nearer to a third. Distances of deep features
+# agreed with them more often than PSNR and SSIM did, whatever task the network had been trained for.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
+# ### What such a number is used for
+#
+# | use | the picture that is judged | what it should look like |
+# | --- | --- | --- |
+# | photograph to painting, a theme for a game | the painted picture | content of a photograph, manner of a painting |
+# | super-resolution (below, and lesson 09) | the enlarged picture | the large picture |
+# | other translations (lessons 10, 13) | the output | the target, as a term beside others |
+# | figures of merit (VGG-KID, lesson 01) | a set of outputs | a set of real pictures |
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6"]
+# ## What VGG sees
+#
+# VGG-16 (Simonyan and Zisserman 2015) was trained to name 1,000 kinds of things in 1.3 million photographs. The part
+# used here: ten convolutions of 3 × 3 with ReLU, and between groups of them a maximum over 2 × 2 pixels, which halves
+# the size. `relu2_2` is the output of the second convolution of group 2. A layer gives a **feature map** $\phi_j(x)$
+# with $C_j$ channels and $H_j \times W_j$ positions: at each position, $C_j$ numbers from 0 up.
+
+# %% tags=["hide-input", "checked"] slideshow={"slide_type": "subslide"}
+field, jump = 1, 1  # pixels that one position sees; pixels between two positions
+for layer in LAYERS:
+    if layer in ("relu2_1", "relu3_1", "relu4_1"):
+        field, jump = field + jump, 2 * jump  # a maximum over 2 x 2
+    field += 2 * jump  # a convolution of 3 x 3
+    side = 256 // jump
+    print(
+        f"{layer}: sees {field:2} × {field:2} pixels; of 256 pixels it gives {side:3} × {side:3} × {CHANNELS[layer]:3}"
+    )
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N3.6"]
+# ### The first layer: edges and colours
+#
+# The 64 filters of `conv1_1` can be drawn as pictures of 3 × 3 pixels. They are sorted by the share of their energy
+# that is left when each colour's mean is taken away: contrast first, plain colour last. Nobody designed them.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+filters = VGG16Features("relu1_1").weight1_1.contiguous()
+energy = filters.square().sum((1, 2, 3))
+contrast = (filters - filters.mean((2, 3), keepdim=True)).square().sum((1, 2, 3)) / energy
+grey = filters.mean(1, keepdim=True).expand_as(filters).square().sum((1, 2, 3)) / energy
+order = contrast.argsort(descending=True)
+shown = filters / filters.abs().amax((1, 2, 3), keepdim=True)
+fig = plotting.image_grid(shown[order], columns=16, tile=46)
+plotting.show(
+    fig,
+    palette=True,
+    alt="The 64 filters of VGG's first convolution: about half are grey edges, bars and corners in several directions, "
+    "about a quarter plain colours such as red, green, blue and violet, and the others edges between two colours",
+)
+
+# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+kinds = {
+    "edges and bars in grey": (contrast > 0.5) & (grey > 0.9),
+    "edges between colours": (contrast > 0.5) & (grey <= 0.9),
+    "plain colour": (contrast <= 0.5) & (grey <= 0.9),
+    "plain grey": (contrast <= 0.5) & (grey > 0.9),
+}
+for name, which in kinds.items():
+    print(f"{name:22}: {int(which.sum()):2} of 64")
+
+# %% [markdown]
+# The first cells of the visual cortex behave alike: some answer to an edge in one direction, some to a difference of
+# two colours. It is what a picture can be described by at 3 pixels; other networks trained on photographs find it too.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6", "N3.7"]
+# ### Channels that fire on a direction
+#
+# Each channel answers to its own pattern. To find out which, show the network stripes in twelve directions, each at
+# four positions, and average every channel over the positions. The curves are four channels of `relu2_1`, found by one
+# rule: of the channels that are active at a direction, the one that is least so, relatively, more than 15° away.
+
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+def stripes(angle, phase=0.0, period=8, side=48):
+    """Return grey stripes (3, side, side) in [-1, 1]; at angle 0 (in degrees) they stand upright."""
+    across, down = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    place = torch.arange(side, dtype=torch.float32)
+    waves = torch.sin(2 * math.pi * ((across * place + down * place[:, None]) / period + phase))
+    return (0.8 * waves).expand(3, -1, -1)
+
+
+ANGLES = range(0, 180, 15)
+early = VGG16Features(("relu1_2", "relu2_1"))
+test = torch.stack([stripes(angle, phase / 4) for angle in ANGLES for phase in range(4)])
+answers = seen(test, early)["relu2_1"][..., 4:-4, 4:-4].mean((2, 3)).unflatten(0, (-1, 4)).mean(1)  # (angles, C)
+tuned = {}
+for angle in (0, 45, 90, 135):
+    row = ANGLES.index(angle)
+    far = [i for i in range(12) if 1 < abs(i - row) < 11]
+    active = answers[row] > 0.25 * answers.amax(1).mean()
+    score = (answers[row] - answers[far].amax(0)) / answers[row].clamp(min=1e-6)
+    tuned[angle] = int(score.masked_fill(~active, -math.inf).argmax())
+fig, ax = plotting.subplots(size=(7.6, 3.0))
+for channel, colour in zip(tuned.values(), plotting.COLOURS.values(), strict=False):
+    ax.plot(list(ANGLES), answers[:, channel], color=colour, marker="o", label=f"channel {channel}")
+ax.set(xlabel="direction of the stripes in degrees (0: upright)", ylabel="mean of the channel", xticks=[0, 45, 90, 135])
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+plotting.show(
+    fig,
+    palette=True,
+    alt="Mean of four channels of relu2_1 over the direction of stripes: each has one hump, at "
+    + ", ".join(f"{angle} degrees for channel {channel}" for angle, channel in tuned.items()),
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N3.7"]
+
+
+def map_of(features, channel):
+    """Return one channel as a picture, dark where it fires: (1, H, W) in [-1, 1]."""
+    one = features[channel]
+    return (1 - 2 * one / one.quantile(0.99).clamp(min=1e-6)).clamp(-1, 1)[None]
+
+
+# relu1_2 is asked by plain fields of colour, all equally bright, and three greys
+colours = torch.tensor([colorsys.hsv_to_rgb(hue / 12, 1, 1) for hue in range(12)])
+luma = colours @ torch.tensor([0.299, 0.587, 0.114])
+fields = torch.cat([0.5 + 0.36 * (colours - luma[:, None]), torch.tensor([[0.5] * 3, [0.2] * 3, [0.8] * 3])])
+fields = (2 * fields - 1)[:, :, None, None].expand(-1, -1, 32, 32)
+hues = seen(fields, early)["relu1_2"][..., 8:-8, 8:-8].mean((2, 3))
+coloured = {}
+for name, hue in (("red", 0), ("yellow", 2), ("green", 4), ("blue", 8)):
+    others = [i for i in range(15) if i >= 12 or 2 < abs(i - hue) < 10]
+    active = hues[hue] > 0.2 * hues[:12].amax(1).mean()
+    score = (hues[hue] - hues[others].amax(0)) / hues[hue].clamp(min=1e-6)
+    coloured[name] = int(score.masked_fill(~active, -math.inf).argmax())
+lemurs, macaw = (picture_of(photos, title, 104) for title in ("Ring-tailed lemurs", "Scarlet macaw"))
+by_direction, by_colour = seen(lemurs, early)["relu2_1"][0], seen(macaw, early)["relu1_2"][0]
+rows = [
+    [lemurs[0], *(map_of(by_direction, channel) for channel in tuned.values())],
+    [macaw[0], *(map_of(by_colour, channel) for channel in coloured.values())],
+]
+names = ["", *(f"{angle}°, {name}" for angle, name in zip(tuned, coloured, strict=True))]
+fig = plotting.image_grid(rows, row_titles=["relu2_1", "relu1_2"], column_titles=names, tile=124)
+plotting.show(
+    fig,
+    photo=True,
+    alt="Lemurs and the four channels of relu2_1 that answer to stripes of 0, 45, 90 and 135 degrees: each marks the "
+    "edges in its own direction. A red, yellow and blue macaw and four channels of relu1_2 found by red, yellow, "
+    "green and blue fields: each marks the parts of its own colour",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Dark is where the channel fires. The upper row was found by stripes, and marks edges of its direction in a
+# photograph. The lower row was found by plain fields of equal brightness, and marks colours. The bands of the tails
+# run through all directions, so each channel takes its share of them.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6"]
+# ### What does each layer keep?
+#
+# Start from noise and change the pixels until VGG sees at *one* layer what it sees in the photograph (Mahendran and
+# Vedaldi 2015). What comes back is what the layer keeps. These took minutes each and are recorded.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+kept = painted.recorded("features")
+original = picture_of(photos, kept["relu1_1"].settings["photo"], kept["relu1_1"].settings["side"])
+original = original[..., : kept["relu1_1"].picture.shape[-2], : kept["relu1_1"].picture.shape[-1]]
+near = {layer: psnr(one.picture[None].clamp(-1, 1), original) for layer, one in kept.items()}
+tiles = [*(one.picture for one in kept.values())]
+fig = plotting.image_grid([tiles[:5], tiles[5:]], captions=[list(kept)[:5], list(kept)[5:]], tile=112)
+plotting.show(
+    fig,
+    photo=True,
+    alt="A photograph reconstructed from noise by the features of one layer, for "
+    + ", ".join(f"{layer} ({near[layer]:.0f} decibel)" for layer in kept),
+)
+print("PSNR to the photograph, row by row:", ", ".join(f"{layer} {value:.1f}" for layer, value in near.items()))
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Up to `relu2_2` the photograph comes back nearly pixel by pixel, at 34 decibel and more. From `relu4_1` on straight
+# edges waver and colours pale. What stays is which thing is where. (A little total variation, defined below, keeps
+# what a layer does not fix from being noise.)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.19"]
+# ## The content loss
+#
+# Four pictures have names. $x$ is the photograph. $\hat y$ is the **output**, the only one that can change. $y_c$ is
+# the **content target**: what $\hat y$ should show. $y_s$ is the **style target**: the painting. The *feature
+# reconstruction loss*, or content loss, at layer $j$ is
+#
+# $$\ell_\text{feat}(\hat y, y_c) = \frac{1}{C_j H_j W_j} \lVert \phi_j(\hat y) - \phi_j(y_c) \rVert_2^2 .$$
+#
+# Same positions are compared with each other, so it knows *where* things are. At an early layer it is nearly a loss on
+# pixels. Deep down, colour and texture are free.
+
+# %% tags=["hide-input"]
+plotting.show_source(content_loss)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E3", "N0.19"]
+# ### Which picture is judged?
+#
+# > **Often written, not so:** "The content loss compares the features of the input $x$ with those of $y_c$, and the
+# > style loss those of $x$ with those of $y_s$."
+#
+# Both judge the *output* $\hat y = f_W(x)$. In style transfer $y_c$ **is** $x$: so $x$ against $y_c$ is 0 and stays 0.
+# And neither $x$ nor a target depends on the weights $W$ of the network: there is no gradient at all.
+
+# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+seed_everything(0)
+netG = TransformNet(base_channels=4, blocks=1)
+two = as_float(photo_crops("train", size=32, count=2).images)
+y_c, y_s = two, picture_of(paintings, PAINTING, 32)
+
+
+def features(pictures, layer="relu2_2"):
+    """Return the features of one layer, with a graph where the pictures have one."""
+    return vgg(to_unit_range(pictures))[layer]
+
+
+terms = {
+    "content: x against y_c": content_loss(features(two), features(y_c)),
+    "style:   x against y_s": style_loss(gram_matrix(features(two)), gram_matrix(features(y_s))),
+    "content: output against y_c": content_loss(features(netG(two)), features(y_c)),
+    "style:   output against y_s": style_loss(gram_matrix(features(netG(two))), gram_matrix(features(y_s))),
+}
+for name, term in terms.items():
+    print(f"{name:28} is zero: {term.item() == 0!s:5}   has a gradient: {term.requires_grad}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E4", "N0.19", "N0.20"]
+# ### Two names that are mixed up
+#
+# > **Often written, not so:** "The feature reconstruction loss is the sum of a content and a style loss."
+#
+# It *is* the content loss. The style loss is the other one. Together they are called perceptual losses.
+#
+# | | compares | of shape | knows where |
+# | --- | --- | --- | --- |
+# | feature reconstruction = content | $\phi_j(\hat y)$ with $\phi_j(y_c)$ | $C_j \times H_j \times W_j$ | yes |
+# | style reconstruction = style | $G_j(\hat y)$ with $G_j(y_s)$ | $C_j \times C_j$ | no |
+#
+# So $y_c$ must have the size of $\hat y$, and $y_s$ may have any.
+
+# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+one = netG(two[:1])
+for name, network in (("content", lambda z: features(z)), ("style", lambda z: gram_matrix(features(z)))):
+    shapes = [tuple(network(pictures)[0].shape) for pictures in (one, y_s)]
+    print(f"{name:7}: of the output {shapes[0]}, of the painting {shapes[1]}")
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.21"]
+# ## Style: what occurs together
+#
+# The manner of a painting is nowhere in particular: broad blue strokes beside yellow ones, wherever they are. So drop
+# *where* and keep *what with what*. Write the feature map as a matrix $F$, one row for each channel and one column for
+# each position. Its **Gram matrix** is
+#
+# $$G_j(x) = \frac{1}{C_j H_j W_j} F F^\top, \qquad
+# G_{ab} = \frac{1}{C_j H_j W_j} \sum_{\text{positions } p} F_{ap} F_{bp} .$$
+#
+# Entry $(a, b)$ is large where channels $a$ and $b$ fire at the *same* positions.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.21"]
+# ### By hand
+#
+# $C = 2$ channels, $2 \times 2$ positions:
+#
+# $$\begin{pmatrix} 1 & 0 \\ 2 & 1 \end{pmatrix}, \begin{pmatrix} 0 & 3 \\ 1 & 0 \end{pmatrix} \;\to\;
+# F = \begin{pmatrix} 1 & 0 & 2 & 1 \\ 0 & 3 & 1 & 0 \end{pmatrix} \;\to\;
+# \frac{1}{8} F F^\top = \frac{1}{8} \begin{pmatrix} 6 & 2 \\ 2 & 10 \end{pmatrix} .$$
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+maps = torch.tensor([[[[1.0, 0.0], [2.0, 1.0]], [[0.0, 3.0], [1.0, 0.0]]]])  # (1, 2, 2, 2)
+rows_of_channels = maps.flatten(2)[0]  # (C, H W)
+print("by hand:", (rows_of_channels @ rows_of_channels.T / 8).tolist())
+print("course: ", gram_matrix(maps)[0].tolist())
+
+# %% tags=["hide-input"]
+plotting.show_source(gram_matrix)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E23", "N0.21"]
+# ### Where the layout goes
+#
+# > **Often written, not so:** "Reshaping the features to $C \times HW$ pools the positions away."
+#
+# A reshape loses nothing: undo it, and every number is back in its place. What drops the layout is the *sum over
+# positions* in $F F^\top$. It does not change if the columns of $F$ are shuffled.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+f = seen(picture_of(paintings, PAINTING, 64))["relu2_2"]
+flat = f.flatten(2)
+order = torch.randperm(flat.shape[2], generator=torch.Generator().manual_seed(0))
+shuffled = flat[:, :, order].view_as(f)
+same = torch.allclose(gram_matrix(shuffled), gram_matrix(f), rtol=1e-4)
+print("reshaped and back, equal to the bit:        ", torch.equal(flat.view_as(f), f))
+print("positions shuffled, the same Gram matrix:   ", same)
+print("positions shuffled, content loss above 0:   ", content_loss(shuffled, f).item() > 0)
+c, h, w = f.shape[1:]
+print(
+    f"numbers: features {c * h * w:,}, their mean over positions {c}, Gram matrix {c * (c + 1) // 2:,} different ones"
+)
+
+# %% [markdown]
+# Positions of the *feature map* were shuffled here. Shuffle the pixels of the picture, and VGG sees other patches:
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+painting = picture_of(paintings, PAINTING, 128)
+generator = torch.Generator().manual_seed(0)
+
+
+def in_tiles(pictures, side):
+    """Return pictures with their square tiles of `side` pixels shuffled; what is left over at the border is cut off."""
+    h, w = (size // side * side for size in pictures.shape[-2:])
+    tiles = pictures[..., :h, :w].unfold(2, side, side).unfold(3, side, side)  # (1, 3, h/side, w/side, side, side)
+    rows, columns = tiles.shape[2:4]
+    tiles = tiles.flatten(2, 3)[:, :, torch.randperm(rows * columns, generator=generator)]
+    return tiles.unflatten(2, (rows, columns)).permute(0, 1, 2, 4, 3, 5).reshape(1, 3, h, w)
+
+
+SIDES = (32, 8, 1)
+tiled = {f"tiles of {side}": in_tiles(painting, side) for side in SIDES}
+photo = picture_of(photos, PHOTO, 128)
+
+
+def style_distances(pictures, target):
+    """Return the style loss by layer, relative to the squared norm of the target's Gram matrix."""
+    grams = [{layer: gram_matrix(f) for layer, f in seen(one).items()} for one in (pictures, target)]
+    return {layer: (style_loss(grams[0][layer], gram) / gram.square().sum()).item() for layer, gram in grams[1].items()}
+
+
+fig = plotting.image_grid(
+    [[painting[0], *(one[0] for one in tiled.values()), photo[0]]],
+    column_titles=["painting", *tiled, "a photograph"],
+    tile=108,
+)
+plotting.show(
+    fig,
+    photo=True,
+    alt="A painting, the same cut into tiles of 32, 8 and 1 pixel that are shuffled, and a photograph",
+)
+table = {name: style_distances(one, painting) for name, one in (tiled | {"a photograph": photo}).items()}
+plotting.metric_table(
+    table,
+    digits=dict.fromkeys(STYLE_LAYERS, 3),
+    caption="Style loss against the painting, relative to the squared norm of its Gram matrix.",
+)
+
+# %%
+for layer in STYLE_LAYERS:
+    print(f"{layer}, from near to far:", ", ".join(sorted(table, key=lambda name: table[name][layer])))
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# A distance of 1 is what features that are all 0 would have. Tiles of 32 pixels keep nearly all that `relu1_2` sees,
+# which is 5 pixels wide, and little of what `relu4_3` sees, which is 92 wide. Tiles of 8 are worse: each seam is an
+# edge that no painting has, and from `relu2_2` on they are further from the painting than a photograph is. Single
+# pixels at random are noise, at which deep layers hardly fire: their distance is near 1. So $G$ drops the layout
+# *between* patches and keeps it *within* them.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E5", "N0.21"]
+# ### What an entry means, and what it does not
+#
+# > **Often written, not so:** "An entry of the Gram matrix is the probability that two features occur together."
+#
+# It is a sum of products: an un-centred second moment, divided by $CHW$. It has no upper bound, it grows with the
+# square of the features, and it is above 0 for two channels that are both simply *on*, everywhere, and vary not at
+# all.
+
+# %% tags=["checked"] slideshow={"slide_type": "-"}
+f = seen(picture_of(paintings, PAINTING, 64))["relu2_2"]
+plain = seen(torch.full((1, 3, 64, 64), 0.3))["relu2_2"][..., 8:-8, 8:-8]  # one colour, away from the border
+print("largest entry by hand above:", gram_matrix(maps).max().item())
+print("largest entry of a painting above 1,000:", gram_matrix(f).max().item() > 1000)
+print("features doubled, entries times", round((gram_matrix(2 * f) / gram_matrix(f).clamp(min=1e-9)).max().item(), 3))
+print("a plain field: entries above 0:", gram_matrix(plain).max().item() > 0, end="   ")
+print("centred, above 0:", gram_matrix(plain - plain.mean((2, 3), keepdim=True)).abs().max().item() > 1e-2)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.7", "N0.21"]
+# ### Co-occurrence, shown
+#
+# Two pictures with upright and level stripes. In the upper one they lie side by side, in the one below they cross. Take
+# the channel $a$ of `relu2_1` that was found by upright stripes, and $b$ by level ones. Both fire in both pictures.
+# But only where they cross do they fire at the same positions; side by side they hardly do, but for the seam. The last
+# column shows $\sqrt{f_a f_b}$, each map on its own scale. $G_{ab}$ is at most $\sqrt{G_{aa} G_{bb}}$.
+
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+def co_occurring(pictures, a, b):
+    """Return two channels of relu2_1, their product at each position, and G_ab as a share of sqrt(G_aa G_bb)."""
+    f = seen(pictures, early)["relu2_1"]
+    gram = gram_matrix(f)[0]
+    product = (f[0, a] * f[0, b]).sqrt()[None]
+    return f[0], product, (gram[a, b] / (gram[a, a] * gram[b, b]).sqrt()).item()
+
+
+a, b = tuned[0], tuned[90]
+upright, level = stripes(0, period=12, side=96), stripes(90, period=12, side=96)
+beside = torch.where(torch.arange(96) < 48, upright, level)
+crossed = (upright + level) / 2
+wall = picture_of(photos, "Colosseum, Rome", 144)
+rows, shares = [], {}
+for name, one in {"side by side": beside[None], "crossed": crossed[None], "a photograph": wall}.items():
+    f, product, shares[name] = co_occurring(one, a, b)
+    rows.append([one[0], map_of(f, a), map_of(f, b), map_of(product, 0)])
+fig = plotting.image_grid(
+    rows, row_titles=list(shares), column_titles=["picture", f"channel a = {a}", f"channel b = {b}", "both"], tile=120
+)
+plotting.show(
+    fig,
+    palette=True,
+    alt="Stripes side by side and crossed, and the Colosseum; where channel a fires, where channel b fires, and where "
+    "both do: nearly nowhere for stripes side by side, all over for crossed ones, and where the pillars of the "
+    "Colosseum meet its ledges",
+)
+for name, share in shares.items():
+    print(f"{name:12}: G_ab is {share:.2f} of the largest that G_aa and G_bb allow")
+
+# %% [markdown] syllabus=["N3.7", "N0.21"]
+# The mean of a channel says how much of a pattern there is. The Gram matrix also says what it comes with: $C^2$ such
+# numbers for each layer, one matrix for each of several layers. That is all that is kept of the style.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.20", "N0.21"]
+# ## The style loss
+#
+# The *style reconstruction loss* at layer $j$ is the squared Frobenius norm of a difference, the sum of the squares of
+# its entries. Several layers are added, since each sees patches of another size:
+#
+# $$\ell_\text{style}(\hat y, y_s) = \sum_j \lVert G_j(\hat y) - G_j(y_s) \rVert_F^2 .$$
+#
+# **What does it compare?** A column of $F$ is what VGG sees at one position. Let $f, f'$ be columns of $y_s$ and
+# $\hat f, \hat f'$ columns of $\hat y$, all drawn at random, and $k(f, f') = (f \cdot f')^2$. Multiply out:
+#
+# $$\lVert G(\hat y) - G(y_s) \rVert_F^2 = \tfrac{1}{C^2} \bigl( \mathbb{E}\, k(\hat f, \hat f') + \mathbb{E}\, k(f, f')
+# - 2\, \mathbb{E}\, k(\hat f, f) \bigr),$$
+#
+# the squared maximum mean discrepancy of two *sets* of columns (Li et al. 2017). It is VGG-KID's idea, with positions
+# in the place of pictures.
+
+# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+one, other = (picture_of(paintings, title, 48) for title in (PAINTING, "The Great Wave off Kanagawa"))
+columns = [seen(z)["relu2_2"].double().flatten(2)[0].T for z in (one, other)]  # (positions, C)
+
+
+def kernel_mean(p, q):
+    """Return the mean of (f . f')^2 over all pairs of positions."""
+    return (p @ q.T).square().mean()
+
+
+(p, q), channels = columns, CHANNELS["relu2_2"]
+discrepancy = (kernel_mean(p, p) + kernel_mean(q, q) - 2 * kernel_mean(p, q)) / channels**2
+loss = style_loss(*(gram_matrix(seen(z)["relu2_2"].double()) for z in (one, other)))
+print("style loss equals the discrepancy:", torch.allclose(loss, discrepancy, rtol=1e-6))
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.20"]
+rows = {}
+for title in STYLES.values():
+    f = seen(picture_of(paintings, title, 192))
+    rows[title] = {layer: gram_matrix(f[layer]).square().sum().item() for layer in STYLE_LAYERS}
+plotting.metric_table(
+    {title: {layer: f"{value:.1e}" for layer, value in row.items()} for title, row in rows.items()},
+    caption="Squared norm of the Gram matrix, by layer: what features that are all 0 would cost.",
+)
+
+# %%
+shares = {layer: max(row[layer] / max(row.values()) for row in rows.values()) for layer in STYLE_LAYERS}
+print("at most, as a share of the largest layer:", ", ".join(f"{layer} {value:.0e}" for layer, value in shares.items()))
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# With one weight for all, `relu4_3` counts for next to nothing, and one painting for more than twice as much as
+# another. So the loss of this lesson is **balanced**,
+#
+# $$\ell_\text{style} = \frac{1}{4} \sum_j
+# \frac{\lVert G_j(\hat y) - G_j(y_s) \rVert_F^2}{\lVert G_j(y_s) \rVert_F^2},$$
+#
+# a departure from the paper. Features that are all 0 cost 1.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.20"]
+# ### Style from each set of layers
+#
+# From noise again, until the Gram matrices are those of the painting; each layer in units of its own norm. No content
+# is asked for.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+textures = painted.recorded("style")
+settings = next(iter(textures.values())).settings
+height = next(iter(textures.values())).picture.shape[-2]
+row = [picture_of(paintings, settings["painting"], height)[0], *(one.picture for one in textures.values())]
+fig = plotting.image_grid([row], column_titles=["painting", *(f"to {layer}" for layer in textures)], tile=112)
+plotting.show(
+    fig,
+    photo=True,
+    alt=f"{settings['painting']}, and textures made from noise by its Gram matrices of one, two, three and four "
+    "layers: the more layers, the larger the patches that look like the painting's",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# `relu1_2` alone gives blots of the right colours. With `relu2_2` come strokes and pieces of wall and sky. The deeper
+# layers see more of the painting at once. Which piece stands where is largely lost. A fine pattern of dots remains.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## All terms together
+#
+# $$\mathcal{L}(\hat y) = \lambda_c\, \ell_\text{feat}(\hat y, y_c) + \lambda_s\, \ell_\text{style}(\hat y, y_s)
+# + \lambda_\text{TV}\, \ell_\text{TV}(\hat y) .$$
+#
+# $\ell_\text{TV}$, the total variation, is the sum of squared differences of neighbouring pixels: divided by the number
+# of values; it charges for fine noise. The weights $\lambda$ say what is wanted, and have no right value. Here $j$ is
+# `relu2_2` for the content, and `relu1_2`, `relu2_2`, `relu3_3`, `relu4_3` for the style, as in Johnson et al. Features
+# of photographs at `relu2_2` have a mean square of about 250,000. With $\lambda_c$ = 4e-6 the content term has the
+# units of the balanced style term: features that are all 0 cost about 1. The networks below have $\lambda_s = 3$ and
+# $\lambda_\text{TV} = 3$.
+
+# %% [markdown]
+# Two methods make the same loss small, and differ in *what moves*: pixels (Gatys et al.) or weights (Johnson et al.).
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E6"]
+# ## Gatys: the pixels move
+#
+# The picture $\hat y$ itself is the parameter. Start from the photograph (or from noise), take the gradient of
+# $\mathcal{L}$ with respect to each pixel, step, repeat. Nothing is trained; each picture begins anew.
+#
+# One *look* computes the loss and its gradient, once. **Adam** takes one step for each look. **L-BFGS** estimates the
+# curvature from the last ten gradients. Its steps are larger, and it needs the loss to be a fixed function: here it is
+# one, as there are no batches.
+
+# %% slideshow={"slide_type": "-"}
+judge = models["cafe"].judge  # the loss that the network of this painting was trained with
+x_small = picture_of(photos, PHOTO, choose(smoke=32, cpu=112, gpu=256))
+LOOKS = choose(smoke=2, cpu=24, gpu=300)
+here = {name: paint(x_small, judge, LOOKS, optimiser=name) for name in ("lbfgs", "adam")}
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+fig = plotting.curves(
+    {name: one.history["loss"] for name, one in here.items()},
+    x_label="looks at the loss and its gradient",
+    y_label="loss",
+    log=True,
+    size=(8.0, 3.0),
+)
+plotting.show(
+    fig,
+    alt="The loss over the number of looks, for L-BFGS and Adam: "
+    + ", ".join(
+        f"{name} from {one.history['loss'][0]:.2g} to {min(one.history['loss']):.2g}" for name, one in here.items()
+    ),
+)
+row = [x_small[0], *(one.picture[0] for one in here.values())]
+fig = plotting.image_grid([row], column_titles=["start", *here], tile=150)
+plotting.show(fig, photo=True, alt=f"The photograph, and what {LOOKS} looks have made of it by L-BFGS and by Adam")
+
+# %%
+for name, one in here.items():
+    seconds = one.history.seconds[-1]
+    print(f"{name:5}: {len(one.history)} looks in {seconds:.1f} s, {seconds / len(one.history):.2f} s each;", end=" ")
+    print(f"loss {one.history['loss'][0]:.3g} to {min(one.history['loss']):.3g}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The long run
+#
+# That was a short run on a small picture. These went on, minutes each, at 256 pixels, and are recorded:
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+long = painted.recorded("gatys")
+fig = plotting.image_grid([[one.picture for one in long.values()]], column_titles=list(long), tile=150)
+plotting.show(
+    fig,
+    photo=True,
+    alt=f"{PHOTO} in the manner of {PAINTING}, by optimisation of the pixels: {', '.join(long)}",
+)
+for name, one in long.items():
+    print(
+        f"{name:18}: {len(one.loss)} looks,",
+        f"loss {one.loss[0]:.3g} to {min(one.loss):.3g}",
+    )
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# In as many looks L-BFGS gets lower than Adam, by little. The start from noise ends about as low. Adam and the start
+# from noise each turn another patch of the sky yellow: there are many pictures of about the same loss.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.18"]
+# ## Johnson: the weights move
+#
+# Train a network once, so that its output *is* the picture that the optimisation would look for:
+#
+# $$W^* = \arg\min_W\; \mathbb{E}_x\, \mathcal{L}\bigl(f_W(x)\bigr), \qquad y_c = x .$$
+#
+# - **Image transform network** $f_W$: photograph in, painting out. It learns.
+# - **Loss network** $\phi$: VGG-16. It is **frozen**: it is the ruler, and a ruler that adapts to what it measures is
+#   none.
+#
+# The gradient runs from $\mathcal{L}$ back *through* $\phi$ to $\hat y$, and through $\hat y$ to $W$. It passes $\phi$
+# and changes nothing there. One painting is one network; the photographs need no labels.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+plotting.show_source(StyleTransfer.training_step)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E6", "N0.18"]
+# ### What moves?
+#
+# > **Often written, not so:** "In training $\hat y$ is updated until it has the style."
+#
+# In Johnson's method a step changes $W$, and $\hat y$ is computed anew from it. In Gatys' a step changes $\hat y$, and
+# there is no $W$. One step of each, and what differs afterwards:
+
+# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+seed_everything(0)
+toy = StyleTransfer(StyleTransferConfig(paintings=(PAINTING,), style_side=48, base_channels=4, blocks=1)).train()
+batch = next(iter(photo_crops("train", size=32, count=8).batches(4, generator=torch.Generator().manual_seed(0))))
+
+
+def watched():
+    """Return copies of all that a step could move."""
+    everything = {
+        "weights of f_W": list(toy.netG.parameters()),
+        "weights of VGG": list(toy.judge.vgg.buffers()),
+        "photograph x": [batch.images],
+        "style target": list(toy.judge.grams.values()),
+    }
+    return {name: [tensor.detach().clone() for tensor in tensors] for name, tensors in everything.items()}
+
+
+def differs(old, new):
+    """Return whether two tensors differ in any value."""
+    return not torch.equal(old, new)
+
+
+before, y_hat = watched(), toy.stylise(batch.images)
+toy.training_step(batch)
+after, then = watched(), toy.stylise(batch.images)
+for name in before:
+    print(f"Johnson: {name:14} moved: {any(map(differs, before[name], after[name]))}")
+print(f"Johnson: output f_W(x)  is another, computed anew: {differs(y_hat, then)}")
+start = batch.images[:1]
+by_pixels = paint(start, toy.judge, 2, optimiser="adam")
+print(f"Gatys:   weights of VGG moved: {any(map(differs, after['weights of VGG'], toy.judge.vgg.buffers()))}")
+print(f"Gatys:   pixels of ŷ    moved: {differs(by_pixels.picture, start)}")
+print(f"parameters that an optimiser could find in the loss: {sum(1 for _ in toy.judge.parameters())}")
+
+# %% [markdown]
+# VGG's weights are stored as *buffers*, so no optimiser finds them. With torchvision's VGG one should say
+# `requires_grad_(False)` and `eval()`; exercise 12.5 looks at what happens else. The next cell computes the terms of a
+# step from the formulas above.
+
+# %% tags=["checked"]
+with torch.no_grad():
+    y_hat = toy.netG(batch.images, 0)
+    f_hat, f_c = seen(y_hat), seen(batch.images)
+    f_s = seen(normalise(shorter_side_to(paintings.images[paintings.names.index(PAINTING)], 48), (-1, 1))[None])
+    c = toy.config
+    g_hat, g_s = ({j: gram_matrix(f[j]) for j in STYLE_LAYERS} for f in (f_hat, f_s))
+    balanced = [style_loss(g_hat[j], g_s[j]) / g_s[j].square().sum() for j in STYLE_LAYERS]
+    formula = {
+        "content": c.content_weight * content_loss(f_hat["relu2_2"], f_c["relu2_2"]),
+        "style": c.style_weight * sum(balanced) / len(balanced),
+    }
+step = toy.training_step(batch)
+for name, value in formula.items():
+    print(f"{name:7} as by the formula: {torch.allclose(step[name], value, rtol=1e-3)}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.18"]
+# ### Two forces on one picture
+#
+# At the output, the gradients of the content and of the style term can be compared: how long they are, and whether
+# they pull the same way. The cosine of the angle between them is 1 for the same direction and −1 for opposite ones.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+rows = {}
+for name, z in {"the photograph itself": x_small, "the network's output": models["cafe"].stylise(x_small)}.items():
+    z = z.clone().requires_grad_()
+    terms = models["cafe"].judge.terms(z, content=x_small)
+    slopes = {key: torch.autograd.grad(term, z, retain_graph=True)[0].flatten() for key, term in terms.items()}
+    rows[name] = {f"{key} term": terms[key].item() for key in ("content", "style")}
+    rows[name] |= {f"length, {key}": slopes[key].norm().item() for key in ("content", "style")}
+    if slopes["content"].norm() > 0:
+        rows[name]["cosine"] = F.cosine_similarity(slopes["content"], slopes["style"], dim=0).item()
+plotting.metric_table(
+    {
+        name: {key: value if key == "cosine" else f"{value:.3g}" for key, value in row.items()}
+        for name, row in rows.items()
+    },
+    digits={"cosine": 2},
+    caption="Weighted terms, and their gradients at the picture.",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# At the photograph the content term and its gradient are 0: only style pulls. At the network's output both pull, style
+# about three times as hard, and partly against each other: the cosine is negative. At the best picture of all they
+# would be equally long and opposite. The network has to serve every photograph, and is not there.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Names in the paper and in the code
+#
+# | Johnson et al. | code |
+# | --- | --- |
+# | $f_W$, image transform network | `netG`: `TransformNet` |
+# | $\phi$, loss network VGG-16 | `judge.vgg`: `VGG16Features`, bundled |
+# | $\ell_\text{feat}$ at `relu2_2`, $\lambda_c$ | `content_loss`, `content_weight` |
+# | $\ell_\text{style}$ at four layers, $\lambda_s$ | `style_loss`, `gram_matrix`, `style_weight` |
+# | $\ell_\text{TV}$ | `total_variation`, `tv_weight` |
+# | the style target's $G_j(y_s)$, computed once | `judge.grams` |
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Departures, declared
+#
+# - crops of 128 × 128 from four dozen photographs, where the paper has 80,000 pictures of 256 × 256;
+# - the balanced style loss;
+# - the style weight rises from 0 over the first tenth of the steps: a network that cannot yet copy a picture else ends
+#   in plain patches of one colour;
+# - instance norm in the place of batch norm, as Ulyanov et al. (2016) recommend: a picture's contrast should go, and
+#   its neighbours in the batch should not matter;
+# - reflected borders, doubling by resizing and a convolution;
+# - half the rate, 5e-4, which falls to 0 along a cosine: at 1e-3 bright plain places became blank patches here;
+# - in training VGG computes in bfloat16, in 0.6 of the time: the gradient at the output turns a little, its cosine with
+#   the exact one is 0.998.
+#
+# In Gatys et al. the layers are of VGG-19, the content is `conv4_2`, maximum pooling is replaced by averages, and the
+# squared difference of Gram matrices is divided by $4 C^2 (HW)^2$, the matrices themselves by nothing.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Train it here
+#
+# A short run: the network of the café goes on with another painting, the Great Wave, on crops of 96 pixels and at a
+# smaller rate. The live figure shows held-out photographs and the output so far. Watch the colours turn, and then the
+# lines.
+
+
+# %%
+def live_figure(system, history):
+    """Draw four held-out photographs and the outputs so far."""
+    title = f"step {len(history)}: content {history.mean('content', 5):.3g}, style {history.mean('style', 5):.3g}"
+    tiles = [watched_photos, system.stylise(watched_photos.to(system.device)).cpu()]
+    fig = plotting.image_grid(tiles, row_titles=["photograph", "output"], title=title, tile=96)
+    return plotting.mime_bundle(fig, photo=True, alt="Four held-out photographs, and the outputs so far")
+
+
+watched_photos = as_float(photo_crops("test", size=96, count=12, seed=1, shrunk=(2.0, 4.0)).images[[0, 4, 5, 9]])
+seed_everything(0)
+mine = StyleTransfer(replace(models["wave"].config, lr=2e-4, style_ramp=0.0, half_judge=False))
+mine.netG.load_state_dict(models["cafe"].netG.state_dict())
+history = fit(
+    mine,
+    photo_crops("train", size=choose(smoke=32, cpu=96, gpu=128), count=choose(smoke=16, cpu=256, gpu=4000)),
+    steps=choose(smoke=2, cpu=80, gpu=4000),
+    batch_size=2,
+    seed=0,
+    device=device,
+    figure=live_figure,
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+fig = plotting.curves(history, names=["content", "style"], smooth=3, log=True, size=(8.0, 3.0))
+plotting.show(
+    fig,
+    alt="The weighted content and style terms over the steps of the short run: "
+    + ", ".join(f"{name} from {history[name][0]:.2g} to {history.mean(name, 5):.2g}" for name in ("content", "style")),
+)
+
+# %% [markdown]
+# That was a short run from a good start. The bundled networks began with random weights. Their cards say how they were
+# made:
+
+# %% tags=["hide-input"]
+models["four"] = runs.load("lesson_12/four")
+enlarger = runs.load("lesson_12/enlarge_perceptual")
+for system in (*models.values(), enlarger):
+    card = system.card
+    print(f"{card['command']}")
+    print(f"    {card['epochs']} epochs, {card['steps']:,} steps of {card['batch_size']},", end=" ")
+    print(f"{card['minutes']:.0f} minutes")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How fast is a step?
+#
+# Beside ours stands a step as it is commonly written: for the content target all of VGG-16 is run and one layer used,
+# with a graph that nobody needs, and gradients of VGG's weights are computed and thrown away. Where VGG is frozen, the
+# last does not happen. The same sums; timed in turns on one machine, and kept. The last way also keeps the content
+# targets of a fixed set of crops, as super-resolution can.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+timed = usual_style_transfer.recorded()
+rows = {}
+for name, entry in timed["settings"].items():
+    for player, seconds in entry["seconds"].items():
+        rows[f"{name}: {player}"] = {
+            "images/s": entry["images/s"][player],
+            "GFLOP a step": entry["GFLOP"][player],
+            "GFLOP/s": entry["GFLOP"][player] / seconds,
+            "times as fast": entry["times faster"][player],
+        }
+plotting.metric_table(
+    rows,
+    digits={"images/s": 2, "GFLOP a step": 0, "GFLOP/s": 0, "times as fast": 2},
+    caption=f"Training steps, median, with {timed['threads']} threads; a large product of matrices runs at "
+    f"{timed['peak GFLOP/s']} GFLOP/s. {timed['date']}, `{timed['command']}`.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.18", "N0.20"]
+# ## Measure: one pass against an optimisation
+#
+# The network and the pixels minimise the *same* loss, for the same photograph. So two questions have an answer. How
+# many looks does the optimisation need to get as low as the network's output? And how much longer does it take?
+
+
+# %%
+def seconds_of(action, repeats=3):
+    """Return the median time of an action in seconds; it is done once before, to warm up."""
+    action()
+    taken = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        action()
+        taken.append(time.perf_counter() - started)
+    return sorted(taken)[repeats // 2]
+
+
+with torch.no_grad():
+    target = judge.content_features(x_small)
+    reached = judge(models["cafe"].stylise(x_small), content_features=target).item()
+    untouched = judge(x_small, content_features=target).item()
+one_pass = seconds_of(lambda: models["cafe"].stylise(x_small))
+passes = here["adam"].history.seconds[-1] / LOOKS / one_pass
+print(f"a look of Adam takes {passes:.1f} times as long as a pass, 500 looks {500 * passes:,.0f} times")
+print(f"loss of the photograph itself {untouched:.3g}, of the network's output {reached:.3g}, after {one_pass:.3f} s")
+for name, one in here.items():
+    losses, seconds = one.history["loss"], one.history.seconds
+    low = next((look for look, loss in enumerate(losses) if loss <= reached), None)
+    if low is None:
+        print(f"{name:5}: after {len(losses)} looks and {seconds[-1]:.1f} s still at {min(losses):.3g},", end=" ")
+        print(f"and {seconds[-1] / one_pass:.0f} times as long as the pass")
+    else:
+        print(f"{name:5}: as low after {low + 1} looks and {seconds[low]:.1f} s,", end=" ")
+        print(f"{seconds[low] / one_pass:.0f} times as long as the pass")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+setting = next(iter(long.values())).settings
+x_long = picture_of(photos, PHOTO, setting["side"])
+with torch.no_grad():
+    long_target = judge.content_features(x_long)
+    level = judge(models["cafe"].stylise(x_long), content_features=long_target).item()
+fig = plotting.curves(
+    {name: one.loss for name, one in long.items()},
+    x_label="looks",
+    y_label="loss",
+    log=True,
+    references={"the network's output": level},
+    size=(8.2, 3.2),
+)
+plotting.show(
+    fig,
+    alt=f"The loss over the looks of the recorded optimisations at {setting['side']} pixels, and as a level line the "
+    f"loss of the network's output, {level:.2g}",
+)
+as_low = {name: next((n for n, loss in enumerate(one.loss, 1) if loss <= level), None) for name, one in long.items()}
+for name, looks in as_low.items():
+    print(f"{name:18}: as low as the network after {looks or 'more'} looks, of {len(long[name].loss)}")
+pass_long = seconds_of(lambda: models["cafe"].stylise(x_long), repeats=choose(smoke=1, cpu=3, gpu=3))
+look_long = seconds_of(lambda: paint(x_long, judge, 2, optimiser="adam"), repeats=1) / 2
+print(f"here and now: a look {look_long:.2f} s, a pass {pass_long:.2f} s, 500 looks as long as", end=" ")
+print(f"{500 * look_long / pass_long:,.0f} passes")
+
+# %% tags=["hide-input"] syllabus=["E6"]
+minutes = models["cafe"].card["minutes"]
+enough, all_looks = min(looks or math.inf for looks in as_low.values()), setting["steps"]
+rows = {
+    "pixels (Gatys)": {
+        "what moves": "pixels of ŷ",
+        "once, minutes": 0.0,
+        "seconds, as low as the network": enough * look_long,
+        f"seconds, {all_looks} looks": all_looks * look_long,
+    },
+    "network (Johnson)": {
+        "what moves": "weights W, in training",
+        "once, minutes": minutes,
+        "seconds, as low as the network": pass_long,
+    },
+}
+plotting.metric_table(
+    rows,
+    digits={"once, minutes": 0, "seconds, as low as the network": 1, f"seconds, {all_looks} looks": 0},
+    caption=f"The two methods at {setting['side']} pixels.",
+)
+
+# %%
+for count, what in ((enough, "to the network's loss"), (all_looks, f"of {all_looks} looks")):
+    pays = minutes * 60 / max(count * look_long - pass_long, 1e-9)
+    print(f"against optimisations {what}, the training has paid after {math.ceil(pays):,} pictures")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# The network's output is worth fewer than ten looks here. So the factor in time depends on when one stops. To the same
+# loss it is some tens at most. For 500 looks, the longest row of the paper's table 1, it is about three orders of
+# magnitude, as there. In the paper the output of $f_W$ is worth 50 to 100 looks: it has learned from 160,000 pictures,
+# ours from 3,200 crops. So much lower does the optimisation go, which serves one photograph only.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Beside each other
+#
+# The same photograph, by the recorded optimisation and by one pass. A network must do for *all* photographs what the
+# optimisation does for one.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+best = min((one for name, one in long.items() if "noise" not in name), key=lambda one: min(one.loss))
+row = [best.picture, models["cafe"].stylise(x_long)[0]]
+fig = plotting.image_grid([row], column_titles=["pixels", "network"], tile=256)
+plotting.show(fig, photo=True, alt=f"{PHOTO}, painted by its pixels, and painted by one pass")
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
+# ### Any photograph, any size
+#
+# The network was trained on squares of 128 pixels. It is convolutional, so it takes any size.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+large = models["cafe"].stylise(picture_of(photos, PHOTO, choose(smoke=64, cpu=320, gpu=320)))
+fig = plotting.image_grid([[large[0]]], tile=large.shape[-1])
+plotting.show(
+    fig, photo=True, alt=f"{PHOTO} painted by the network of {PAINTING}, {large.shape[-1]} × {large.shape[-2]} pixels"
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+some = ["Colosseum, Rome", "Scarlet macaw"]
+rows = []
+for title in some:
+    z = picture_of(photos, title, 112)[..., :149]
+    rows.append([z[0], *(models[name].stylise(z)[0] for name in STYLES)])
+fig = plotting.image_grid(rows, column_titles=["photograph", *STYLES], tile=112)
+plotting.show(
+    fig,
+    photo=True,
+    alt=f"Two more held-out photographs ({', '.join(some)}), each painted by the networks of four paintings",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Four styles, one network
+#
+# Dumoulin et al. (2017): share all convolutions, and give each style its own scale and shift in each instance norm,
+# *conditional instance normalisation* (lesson 08 does it for batch norm and classes). How much of the network is a
+# style, then?
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+four = models["four"]
+total = sum(weight.numel() for weight in four.netG.parameters())
+norms = [module for module in four.netG.modules() if isinstance(module, ConditionalInstanceNorm)]
+of_styles = sum(weight.numel() for norm in norms for weight in norm.parameters())
+count = len(four.config.paintings)
+print(
+    f"{total:,} weights; {of_styles // count:,} for each of {count} styles,",
+    f"{of_styles / count / total:.1%} of the network",
+)
+z = picture_of(photos, PHOTO, 96)
+pure = [four.stylise(z, style=number)[0] for number in range(count)]
+alone = [models[name].stylise(z)[0] for name in STYLES]
+fig = plotting.image_grid(
+    [pure, alone], row_titles=["one network", "four networks"], column_titles=list(STYLES), tile=128
+)
+plotting.show(
+    fig, photo=True, alt="The photograph in four styles, above by one network, below by a network for each style"
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+steps = torch.linspace(0, 1, 5)
+weights = torch.zeros(5, count)
+weights[:, 0], weights[:, -1] = 1 - steps, steps
+mixed = four.stylise(z.expand(5, -1, -1, -1), style=weights)
+fig = plotting.image_grid(mixed, columns=5, captions=[[f"{1 - s:.2f} / {s:.2f}" for s in steps.tolist()]], tile=128)
+plotting.show(
+    fig,
+    photo=True,
+    alt=f"The photograph by weights that go from {four.config.paintings[0]} to {four.config.paintings[-1]} in five "
+    "steps",
+)
+cross_fade = (mixed[0] + mixed[-1]) / 2
+print(f"halfway, mean absolute difference to the cross-fade of the ends: {(mixed[2] - cross_fade).abs().mean():.3f}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# One network for four paintings has each one's colours; its strokes are more alike than those of the four networks.
+# Scales and shifts between two styles paint a manner between them. It is one painting and no double exposure, though
+# its mean difference to a cross-fade of the two ends is small. Exercise 12.6 goes on from here.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
+# ## Measure: super-resolution by a perceptual loss
+#
+# The task of lesson 01: a photograph at a quarter of its size, enlarged by SRResNet. There the loss was MSE or MAE.
+# Here it is $\ell_\text{feat}$ at `relu2_2` against the large picture, and no style. The network, the data and the
+# steps are the same.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+enlargers = {
+    "bicubic": None,
+    "MSE": runs.load("lesson_01/enlarge_mse"),
+    "MAE": runs.load("lesson_01/enlarge_mae"),
+    "perceptual": enlarger,
+}
+pairs = super_resolution_pairs("test", size=96)
+CROPS = ["Ring-tailed lemurs at 96, 192", "Hawa Mahal, Jaipur at 96, 192", "Hedgehog at 96, 192"]
+crops = [pairs.names.index(name) for name in CROPS]
+small = as_float(pairs.x[crops])
+columns = [small, *(enlarged(system, small) for system in enlargers.values()), as_float(pairs.y[crops])]
+fig = plotting.image_grid(
+    [list(row) for row in zip(*columns, strict=True)],
+    column_titles=["input", *enlargers, "truth"],
+    row_titles=[name.split(" at ")[0] for name in CROPS],
+    tile=96,
+)
+plotting.show(
+    fig,
+    photo=True,
+    alt="Three held-out photographs: the small input, the enlargements by bicubic interpolation, MSE, MAE and the "
+    "perceptual loss, and the truth",
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+part = torch.linspace(0, len(pairs) - 1, choose(smoke=4, cpu=24, gpu=200)).long()
+small, large_ones = as_float(pairs.x[part]), as_float(pairs.y[part])
+judge_sr = VGG16Features(("relu2_2", "relu4_3"))
+truth = seen(large_ones, judge_sr)
+rows = {}
+for name, system in enlargers.items():
+    output = enlarged(system, small)
+    apart = distances(seen(output, judge_sr), truth)
+    rows[name] = {
+        "PSNR": psnr(output, large_ones),
+        "SSIM": ssim(output, large_ones),
+        "sharpness": sharpness(output, large_ones),
+        "VGG relu2_2": apart["relu2_2"],
+        "VGG relu4_3": apart["relu4_3"],
+    }
+plotting.metric_table(
+    rows,
+    best={"PSNR": "max", "SSIM": "max", "VGG relu2_2": "min", "VGG relu4_3": "min"},
+    digits={"PSNR": 2, "SSIM": 3, "sharpness": 3, "VGG relu2_2": 3, "VGG relu4_3": 3},
+    caption=f"{len(part)} held-out patches of 12 photographs, enlarged by 4. VGG: relative squared distance of "
+    "features. The truth has sharpness 1.",
+)
+
+# %%
+for figure, best_is in (("PSNR", max), ("SSIM", max), ("VGG relu2_2", min), ("VGG relu4_3", min)):
+    print(f"best by {figure:11}: {best_is(rows, key=lambda name: rows[name][figure])}", end="   ")
+    print(f"perceptual minus MSE: {rows['perceptual'][figure] - rows['MSE'][figure]:+.3f}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# MSE and MAE win by PSNR and SSIM, the content loss by its own figure. `relu2_2` is the layer that the third network
+# was trained on, so the fairer column is `relu4_3`, which no training saw, and there it does *not* win. Look closely:
+# outlines are sharper than by MSE, and plain and hairy places carry a fine regular pattern. Johnson et al. saw it, too.
+# The 2 × 2 maximum before `relu2_1` hides such a pattern from the layers above it, and the figure for sharpness takes
+# it for detail. What the judge cannot see costs nothing.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.17"]
+# ### Why a sharper picture has less PSNR
+#
+# Many large pictures $y$ fit one small $x$. Let $m = \mathbb{E}[y \mid x]$ be their mean. For any output $\hat y$ that
+# is computed from $x$,
+#
+# $$\mathbb{E} \lVert \hat y - y \rVert^2 = \lVert \hat y - m \rVert^2 + \mathbb{E} \lVert m - y \rVert^2 .$$
+#
+# The mean is best, and it is blurred: it looks like none of the $y$. Let $\hat y$ be as good a picture as can be,
+# *another* of the fitting ones. Then the first term is as large as the second on average: twice the error,
+# $10 \log_{10} 2 = 3$ decibel less.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.17"]
+# **In a meadow.** A piece of a photograph, another piece of the same grass, and the mean colour. The pieces are
+# brought to one mean colour.
+
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+meadow = normalise(photos.images[photos.names.index("Hedgehog")], (-1, 1))[None]
+places = [(row, column) for row in (8, 96) for column in (400, 450)]
+pieces = torch.cat([meadow[..., top : top + 80, left : left + 80] for top, left in places])
+pieces = pieces - pieces.mean((2, 3), keepdim=True) + pieces.mean((0, 2, 3), keepdim=True)  # one mean colour for all
+pieces = pieces.clamp(-1, 1)
+y = pieces[:1]
+answers = {"another piece": pieces[3:], "the mean colour": y.mean((2, 3), keepdim=True).expand_as(y)}
+rows = {}
+for name, output in answers.items():
+    rows[name] = {"PSNR": psnr(output, y)} | {
+        f"style {layer}": value for layer, value in style_distances(output, y).items()
+    }
+fig = plotting.image_grid([[y[0], *(one[0] for one in answers.values())]], column_titles=["y", *answers], tile=120)
+plotting.show(
+    fig, photo=True, alt="A piece of grass, another piece of the same grass, and a plain field of its mean colour"
+)
+plotting.metric_table(
+    rows,
+    digits={"PSNR": 2} | {f"style {layer}": 3 for layer in STYLE_LAYERS},
+    best={"PSNR": "max"} | {f"style {layer}": "min" for layer in STYLE_LAYERS},
+    caption="Style: style loss relative to the squared norm of the Gram matrix of y.",
+)
+
+# %%
+fall = rows["the mean colour"]["PSNR"] - rows["another piece"]["PSNR"]
+print(f"the other piece has {fall:.1f} decibel less; two independent pieces of one texture: 3.0")
+
+# %% [markdown]
+# A perceptual loss is no sampler either. It has a minimiser too, the mean *in feature space*, and draws nothing. But a
+# mean of features keeps "there is fine texture here" where a mean of pixels loses it. Lesson 09 adds the adversary,
+# which asks for a picture that could be real.
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.17"]
+# ## Against the adversarial loss
+#
+# Both ask for more than pixels. One task of lesson 10 with the same U-Net, the same ten epochs and three seeds:
+# outlines to 3D emoji by L1, by the conditional adversary, by both, and by $\ell_\text{feat}$ in their place.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+records = recorded("lesson_10") | recorded("lesson_12")
+TRAINED = {
+    "lesson_10/outline_l1": "L1",
+    "lesson_10/outline_cgan": "adversary",
+    "lesson_10/outline_both": "adversary + L1",
+    "lesson_12/outline_perceptual": "perceptual",
+}
+rows = {}
+for key, label in TRAINED.items():
+    seeds = list(records[key].values())
+    rows[label] = {"minutes": [entry["minutes"] for entry in seeds]} | {
+        figure: [entry["figures"][figure] for entry in seeds]
+        for figure in ("L1", "SSIM", "VGG-KID", "sharpness", "colourfulness")
+    }
+plotting.metric_table(
+    rows,
+    digits={"minutes": 1, "L1": 3, "SSIM": 3, "VGG-KID": 2, "sharpness": 2, "colourfulness": 2},
+    caption="Held-out outlines to 3D emoji. ± is the standard deviation over three seeds. VGG-KID sees "
+    "through the network that the last row was trained with.",
+)
+
+
+# %%
+def spread(values):
+    """Return the standard deviation as a share of the mean."""
+    values = torch.tensor(values, dtype=torch.float64)
+    return (values.std() / values.mean()).item() if len(values) > 1 else math.nan
+
+
+for label, row in rows.items():
+    found = ", ".join(f"{figure} {spread(row[figure]):.1%}" for figure in ("L1", "VGG-KID", "sharpness"))
+    print(f"{label:15}: spread over seeds, of the mean: {found}")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.17"]
+in_vgg = sum(value.numel() for name, value in judge.vgg.named_buffers() if name != "mean")
+facts = {
+    "networks that learn": {"adversarial": "two, against each other", "perceptual": "one"},
+    "what must be pretrained": {"adversarial": "nothing", "perceptual": f"VGG-16: here {in_vgg:,} numbers"},
+    "minutes for the task above": {
+        key: f"{sum(rows[label]['minutes']) / len(rows[label]['minutes']):.1f}"
+        for key, label in (("adversarial", "adversary + L1"), ("perceptual", "perceptual"))
+    },
+    "spread of L1 over seeds": {
+        key: f"{spread(rows[label]['L1']):.1%}"
+        for key, label in (("adversarial", "adversary + L1"), ("perceptual", "perceptual"))
+    },
+    "does its loss say how good it is": {"adversarial": "no: a game (lesson 02)", "perceptual": "to its own layer"},
+    "answers for one input": {"adversarial": "one of the fitting ones, or collapse", "perceptual": "one, between them"},
+    "pictures that it can be used for": {
+        "adversarial": "any that there are examples of",
+        "perceptual": "those that VGG knows",
+    },
+}
+plotting.metric_table(facts, caption="The two losses, with the figures of this machine where there are some.")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# So: simple to train, if somebody has trained the judge before you. That took 1.3 million photographs with labels. The
+# adversary needs none of it and learns what *your* pictures look like, at the price of a game.
+#
+# What was measured agrees in part. The perceptual loss takes less time than adversary and L1, and over seeds its L1 and
+# its VGG-KID spread less. But its sharpness spreads most of all and lies far above the truth's: it is the regular
+# pattern again, and how much of it a network draws is left to chance. Its colours are as pale as those of L1.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Play
+#
+# **How much style?** The same photograph for several style weights $\lambda_s$, 120 looks of L-BFGS each. The ratio is
+# in units in which the content weight above, 4e-6, counts as 1.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+sweep = painted.recorded("sweep")
+example = next(iter(sweep.values()))
+slider = style_weight_slider(
+    {float(ratio): one for ratio, one in sweep.items()},
+    content=picture_of(photos, example.settings["photo"], example.settings["side"])[0],
+    style=picture_of(paintings, example.settings["painting"], example.settings["side"])[0],
+)
+slider
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.21", "N3.7"]
+# **The Gram matrix of a picture.** Point at a pair of channels, or choose it in the menus: where do both fire? An entry
+# is the darker, the larger its share of what the diagonal allows (its cosine). Look for a dark one off the diagonal,
+# and for a light one between two channels that are each strong.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+viewer = gram_viewer(
+    {
+        PAINTING: picture_of(paintings, PAINTING, 160)[0],
+        "The Great Wave off Kanagawa": picture_of(paintings, "The Great Wave off Kanagawa", 160)[0],
+        PHOTO: picture_of(photos, PHOTO, 160)[0],
+    },
+    layer="relu2_1",
+    channels=16,
+)
+viewer
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Your own picture.** Choose a file, at most 10 MB; it goes to the machine that runs this notebook and no further, and
+# is made 384 pixels long at most. Then choose a painting.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+easel = paint_your_picture(
+    {STYLES[name]: models[name] for name in STYLES}, example=picture_of(photos, "Scarlet macaw", 192)[0], side=384
+)
+easel
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Where it fails
+#
+# **Plain areas.** A style is brought everywhere, and strokes come where nothing was. Measured in an empty sky: the
+# total variation of the upper left corner, before and after.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+z = picture_of(photos, "Golden Temple, Amritsar", 112)
+corner = (..., slice(0, z.shape[-2] // 4), slice(0, z.shape[-1] // 4))
+made = {name: models[name].stylise(z) for name in STYLES}
+before = total_variation(z[corner]).item()
+fig = plotting.image_grid(
+    [[z[0], *(one[0] for one in made.values())]],
+    column_titles=[
+        "photograph",
+        *(f"{name}\n{total_variation(one[corner]).item() / before:.0f} times" for name, one in made.items()),
+    ],
+    tile=150,
+)
+plotting.show(
+    fig,
+    photo=True,
+    alt="A temple under an empty sky, and its four paintings; the total variation of the upper left corner grows "
+    + ", ".join(f"{total_variation(one[corner]).item() / before:.0f} times by {name}" for name, one in made.items()),
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **The size of a stroke is fixed in pixels.** The network saw its painting at one size. Give it a larger photograph,
+# and the strokes become small beside the things.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+sizes = (96, 192, 288)
+row = [models["road"].stylise(picture_of(photos, "Scarlet macaw", side))[0] for side in sizes]
+fig = plotting.image_grid([row], column_titles=[f"at {side} pixels" for side in sizes], tile=160)
+plotting.show(
+    fig,
+    photo=True,
+    alt="A macaw painted at 96, 192 and 288 pixels and shown at one size: the strokes are broad in the first and fine "
+    "in the last",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **What the style loss cannot see.** Exchange the halves of a painting, and turn it upside down. Both are other
+# pictures to anybody. Long lines, horizons and faces are therefore not kept by $G$.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+painting = picture_of(paintings, PAINTING, 176)
+others = {
+    "halves exchanged": painting.roll(painting.shape[-1] // 2, 3),
+    "upside down": painting.flip(2),
+    "another painting": picture_of(paintings, "The Night Café", 176),
+}
+plotting.metric_table(
+    {name: style_distances(one, painting) for name, one in others.items()},
+    digits=dict.fromkeys(STYLE_LAYERS, 3),
+    caption="Style loss against the painting, relative to the squared norm of its Gram matrix.",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# By every layer both are nearer to the painting than another painting by the same hand is.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **What the content loss cannot see.** A deep layer is content with pictures that nobody takes for the photograph: the
+# last one of the reconstructions above was found from noise. Beside it, the photograph blurred:
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+deep = kept["relu4_3"]
+found = deep.picture[None].clamp(-1, 1)
+soft = blurred(original, 1.5)
+rows = {}
+for name, one in {"from noise, by relu4_3": found, "blurred": soft}.items():
+    apart = distances(seen(one), seen(original))
+    rows[name] = {"PSNR": psnr(one, original), "SSIM": ssim(one, original)} | apart
+plotting.metric_table(
+    rows, digits={"PSNR": 1, "SSIM": 2} | dict.fromkeys(STYLE_LAYERS, 3), caption="Against the photograph."
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# At `relu4_3` the odd picture is nearer than the blurred one, while every eye would say the opposite. A small number
+# says that *this network at this layer* sees the same. It does not say that you do.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Smaller troubles.**
+#
+# - *Style includes colour.* The palette of the painting comes along; who wants strokes alone paints the luminance
+#   only.
+# - *Things get the wrong strokes.* $G$ has no idea what is sky and what is a face.
+# - *One painting, one answer.* There is no noise $z$: the same photograph gives the same picture.
+# - *The weights are a matter of taste*, and no held-out figure decides.
+# - *A classifier's blind spots.* VGG learned 1,000 names, from photographs. What those do not need, it may not see.
+# - *Whose manner?* These painters are long dead and their works in the public domain. Those of the living are not.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## At the paper's scale
+#
+# The default `StyleTransferConfig` is the paper's network, 1.7 million weights. Johnson et al. train on 80,000
+# pictures of 256 × 256, four at a step, 40,000 steps, two passes through the set, four hours on a GPU of 2015. The
+# code is the same here:
+#
+# | | here | paper |
+# | --- | --- | --- |
+# | photographs | crops of four dozen | 80,000 |
+# | side | 128 | 256 |
+# | steps of four | 800; for four paintings 1,200; with the preset `gpu` 40,000 | 40,000 |
+# | command | `course train lesson_12/cafe` | `COURSE_PRESET=gpu course train lesson_12/cafe` |
+#
+# With the preset `gpu` a run takes as many steps as the paper. It was **not** trained here, and has only the bundled
+# photographs to learn from: nobody should take a figure of this lesson for one of the paper.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercises
+#
+# Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
+# wrong. `hint("12.1")` gives a hint, a stronger one each time; `solution("12.1")` shows ours.
+
+# %% [markdown]
+# ### Exercise 12.1: What occurs together
+#
+# Write `gram(features)`. The entry of two channels is the sum over all positions of the product of the two,
+# divided by C H W, as in Johnson's equation 3; so the layout is dropped and what occurs together stays. Each
+# picture of the batch has a matrix of its own. Before you run the check, work out a map of a single position with
+# the values (1, -2, 0.5, 3) by hand.
+
+
+# %%
+def gram(features: torch.Tensor) -> torch.Tensor:
+    """Return the Gram matrix of each feature map of a batch.
+
+    Args:
+        features: float32, shape (N, C, H, W); any real numbers.
+
+    Returns:
+        float32, shape (N, C, C): for each picture and each two channels the sum over all positions of their product,
+        divided by C H W.
+    """
+    ### BEGIN SOLUTION
+    n, c, h, w = features.shape
+    rows = features.reshape(n, c, h * w)  # one row a channel, one column a position
+    return rows @ rows.transpose(1, 2) / (c * h * w)
+    ### END SOLUTION
+
+
+check("12.1", gram)
+
+# %% [markdown]
+# ### Exercise 12.2: Why is the gradient None?
+#
+# `broken_losses` follows a sentence that is often written: the content loss compares the features of x with those
+# of the content target, the style loss those of x with those of the style target. After `backward` every
+# `p.grad` of netG is None, or `backward` stops at once because nothing has a graph; and one of the two losses is
+# always 0. Do not mend it with `requires_grad_` on x or on the loss network: ask of each term which picture is
+# judged and which is the target. Write `losses(features_of, netG, x, style)`, which returns the dict of both
+# terms, each of which trains netG. What is compared, and how it is averaged, stays as it is. The check looks at
+# the value of each term and at the gradient that it leaves in netG.
+
+
+# %%
+def broken_losses(features_of, netG, x, style):
+    def gram(features):
+        rows = features.flatten(2)
+        return rows @ rows.transpose(1, 2) / features[0].numel()
+
+    y_hat = netG(x)
+    assert y_hat.shape == x.shape
+    y_c, y_s = x, style  # for style transfer the content target is the photograph itself
+    content = (features_of(x) - features_of(y_c)).square().mean()
+    style_term = (gram(features_of(x)) - gram(features_of(y_s))).square().sum(dim=(1, 2)).mean()
+    return {"content": content, "style": style_term}
+
+
+# %%
+def losses(features_of, netG: torch.nn.Module, x: torch.Tensor, style: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return both perceptual losses of the output, which train netG.
+
+    Args:
+        features_of: the loss network, frozen; features_of(pictures) is float32, (N, 3, H, W) to (N, C, H, W).
+        netG: the transform network; netG(x) is the output, the shape of x.
+        x: photographs, float32, shape (N, 3, H, W), in [-1, 1].
+        style: the painting, float32, shape (1, 3, H, W), in [-1, 1].
+
+    Returns:
+        A dict of two scalar tensors: "content", the mean squared difference of features, and "style", the squared
+        difference of Gram matrices, summed over C x C and averaged over the batch.
+    """
+    ### BEGIN SOLUTION
+
+    def gram(features: torch.Tensor) -> torch.Tensor:
+        rows = features.flatten(2)
+        return rows @ rows.transpose(1, 2) / features[0].numel()
+
+    with torch.no_grad():  # targets: they are given, and nobody learns from them
+        content_target = features_of(x)
+        style_target = gram(features_of(style))
+    found = features_of(netG(x))  # the output, and the only way to netG
+    return {
+        "content": (found - content_target).square().mean(),
+        "style": (gram(found) - style_target).square().sum(dim=(1, 2)).mean(),
+    }
+    ### END SOLUTION
+
+
+check("12.2", losses)
+
+# %% [markdown]
+# ### Exercise 12.3: Why divide by C H W?
+#
+# A Gram matrix is a sum over positions, divided by C H W; some divide by H W alone, and some not at all. Say on
+# paper what the choice does. A picture is laid side by side `tiles` times (four for 2 x 2), and its features
+# repeat as it does. What factor is on each entry of the Gram matrix (`"gram"`), and what on the style loss, the
+# sum of squared differences of the entries, when output and target are both tiled (`"loss"`)? What is the style
+# loss between a picture and its own tiling, in units of the squared norm of the picture's Gram matrix
+# (`"own tiling"`)? And if the picture stays as it is but each of the C channels is there `copies` times: what
+# factor is on the style loss (`"channels"`)? Write `predicted_ratios(divided_by, tiles, copies)`, which returns
+# the four numbers in a dict.
+#
+# Then test it with VGG-16: the Gram matrices of a photograph at 128 pixels and of `x.repeat(1, 1, 2, 2)`, layer
+# by layer. The entries do not agree entirely: which layers are furthest off, and what happens at the seams and
+# at the border? Enlarge the photograph instead of tiling it, and the divisor does not help: why not?
+
+
+# %%
+def predicted_ratios(divided_by: str, tiles: int, copies: int) -> dict[str, float]:
+    """Return what becomes of Gram matrices and style losses when a picture or a layer grows by repetition.
+
+    Args:
+        divided_by: what the sum over positions is divided by: "nothing", "H W" or "C H W".
+        tiles: how often the picture is laid side by side, 4 for 2 x 2; its features repeat in the same way.
+        copies: how often each channel of the layer is there, instead of once; the picture is not tiled then.
+
+    Returns:
+        A dict of four numbers: "gram", the factor on each entry of the Gram matrix by the tiling; "loss", the factor on
+        the style loss when output and target are both tiled; "own tiling", the style loss between a picture and its own
+        tiling, divided by the squared norm of the picture's own Gram matrix; "channels", the factor on the style loss
+        when each channel is there `copies` times.
+    """
+    ### BEGIN SOLUTION
+    positions = 1 if divided_by == "nothing" else tiles  # how much the divisor grows with the picture
+    channels = copies if divided_by == "C H W" else 1  # and with the layer
+    entry = tiles / positions  # the sum over positions grows with the tiles
+    return {
+        "gram": entry,
+        "loss": entry**2,  # a squared difference
+        "own tiling": (entry - 1) ** 2,
+        "channels": (copies / channels) ** 2,  # copies^2 times as many entries, each divided by `channels`, squared
+    }
+    ### END SOLUTION
+
+
+check("12.3", predicted_ratios)
+
+# %% [markdown]
+# ### Exercise 12.4: Neighbours should agree
+#
+# A gradient that comes through VGG-16 leaves fine noise in the pixels, and total variation charges for it. Write
+# `tv_loss(images)`: the squared difference of any two pixels that touch, above each other and side by side,
+# channel by channel, all summed and divided by the number of values N C H W. The left border of a picture does
+# not touch its right one, nor the upper one the lower. Before you run the check, work out what a chessboard of
+# -1 and 1 pays, and which picture pays nothing.
+
+
+# %%
+def tv_loss(images: torch.Tensor) -> torch.Tensor:
+    """Return the total variation of pictures, squared and averaged.
+
+    Args:
+        images: float32, shape (N, C, H, W), in [-1, 1].
+
+    Returns:
+        A scalar tensor: the squared differences of all pixels that touch, above each other and side by side, summed,
+        and divided by the number of values N C H W.
+    """
+    ### BEGIN SOLUTION
+    down = images[:, :, 1:] - images[:, :, :-1]  # (N, C, H - 1, W): the last row has nothing below it
+    across = images[:, :, :, 1:] - images[:, :, :, :-1]  # (N, C, H, W - 1)
+    return (down.square().sum() + across.square().sum()) / images.numel()
+    ### END SOLUTION
+
+
+check("12.4", tv_loss)
+
+# %% [markdown]
+# ### Exercise 12.5: What does a step move?
+#
+# "The output is trained" is loose talk. In Johnson's method a step moves the weights of netG, in Gatys' the
+# pixels, and in neither does VGG move. To be sure of that, look: write `freeze_check(step, networks, pictures)`,
+# which takes one step and returns two sets of names in a dict. `"moved"` holds all parameters, buffers and
+# pictures whose values have changed, however little. `"idle"` holds those that have not and yet hold a gradient
+# afterwards (`.grad` is not None): nobody uses it, it cost time and memory, and it grows from step to step. A
+# name is that of the network, a dot, and the name that `named_parameters()` or `named_buffers()` gives; a
+# picture has its own. The check lets it look at several trainings, some of them with a mistake: a VGG that was
+# never frozen, one whose weights were handed to the optimiser, one left in training mode. Which of these lets the
+# loss network move, and which only wastes time?
+
+
+# %%
+def freeze_check(step, networks: dict[str, torch.nn.Module], pictures: dict[str, torch.Tensor]) -> dict[str, set[str]]:
+    """Return what one step of a training moves, and what holds a gradient afterwards without having moved.
+
+    Args:
+        step: a function without arguments that takes one step; call it once. It may change tensors in place.
+        networks: by name, such as "netG" and "vgg"; in the mode, training or eval, that the step needs.
+        pictures: by name, float32, shape (N, C, H, W).
+
+    Returns:
+        A dict of two sets of names, such as "vgg.conv.weight" for a parameter or buffer of a network and "x" for a
+        picture: "moved", all whose values differ after the step from those before, however little; and "idle", all
+        others whose `.grad` is not None after the step.
+    """
+    ### BEGIN SOLUTION
+
+    def tensors() -> dict[str, torch.Tensor]:
+        found = dict(pictures)
+        for name, network in networks.items():
+            for key, tensor in [*network.named_parameters(), *network.named_buffers()]:
+                found[f"{name}.{key}"] = tensor
+        return found
+
+    before = {name: tensor.detach().clone() for name, tensor in tensors().items()}  # a copy: steps work in place
+    step()
+    after = tensors()
+    moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    idle = {name for name, tensor in after.items() if tensor.grad is not None and name not in moved}
+    return {"moved": moved, "idle": idle}
+    ### END SOLUTION
+
+
+check("12.5", freeze_check)
+
+# %% [markdown]
+# ### Exercise 12.6: Between two painters
+#
+# A network that paints in S styles shares all of its convolutions; a style is a row of scales and a row of shifts
+# for each norm. Write `styled(features, scales, shifts, weights)`: normalise each channel of each picture by its
+# own mean and variance, then scale and shift it by the rows of its style, or by a mix of the rows where `weights`
+# names several. The weights are used as they are.
+#
+# Two questions on paper. What is the diagonal of the Gram matrix behind this layer, in terms of scale and shift
+# alone, and what in its other entries is left to the photograph? And within one layer, is mixing the rows the
+# same as mixing the outputs of the pure styles?
+#
+# Then ask the network of `lesson_12/four`, with a held-out photograph: `system.stylise(x, style=weights)`. Go
+# from one painter to another in ten steps and measure the style loss against both. Is the picture halfway the
+# mean of the two ends, and does either loss fall in a straight line? What do weights beyond 1, (1.5, -0.5),
+# paint? A last one that we cannot answer for you: in which norms does a style live, if you mix the rows of the
+# first half of the layers alone?
+
+
+# %%
+def styled(features: torch.Tensor, scales: torch.Tensor, shifts: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return normalised features with the scale and the shift of a mix of styles.
+
+    Args:
+        features: float32, shape (N, C, H, W).
+        scales: float32, shape (S, C), learned; one row for each of S styles.
+        shifts: float32, shape (S, C), learned.
+        weights: float32, shape (N, S): for each picture how much of each style; any numbers, also below 0 or with
+            another sum than 1. One 1 and else 0 is a pure style.
+
+    Returns:
+        float32, shape (N, C, H, W): each channel of each picture with mean 0 and variance 1 (over H and W, with H W in
+        the divisor, and 1e-5 added to the variance), times the mixed scale, plus the mixed shift.
+    """
+    ### BEGIN SOLUTION
+    mean = features.mean(dim=(2, 3), keepdim=True)
+    variance = (features - mean).square().mean(dim=(2, 3), keepdim=True)
+    normalised = (features - mean) / (variance + 1e-5).sqrt()
+    scale, shift = weights @ scales, weights @ shifts  # (N, S) @ (S, C): one row for each picture
+    return scale[:, :, None, None] * normalised + shift[:, :, None, None]
+    ### END SOLUTION
+
+
+check("12.6", styled)
+
+# %%
+hint("12.1")  # run again for a stronger hint
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - PSNR calls pictures alike that look different, and the reverse. Features of a trained classifier are a better
+#   ruler, and which layer is a choice: early ones keep pixels, deep ones keep things.
+# - Content loss: $\phi_j(\hat y)$ against $\phi_j(y_c)$, position by position. Style loss: Gram matrices, a sum over
+#   positions of what occurs together. The *output* is judged; targets have no graph.
+# - A Gram matrix is an un-centred second moment and no probability. The reshape loses nothing, the sum does.
+# - Gatys moves pixels, minutes for each picture. Johnson moves weights, minutes once, and then one pass. VGG never
+#   moves.
+# - A perceptual loss wins by its own figure and loses PSNR: the best PSNR belongs to the mean of the fitting answers.
+#   Where the judge is blind, it lets pass what no eye would.
+# - It is simple to train because its judge was trained before. It sees what that judge sees, and nothing else.
+
+# %% [markdown]
+# ### References
+#
+# - L. A. Gatys, A. S. Ecker, M. Bethge. *Image Style Transfer Using Convolutional Neural Networks.* CVPR 2016.
+#   Sections 2.1 (content), 2.2 (style), 2.3 (the optimisation), 3.1 and 3.2 (weights and layers).
+# - J. Johnson, A. Alahi, L. Fei-Fei. *Perceptual Losses for Real-Time Style Transfer and Super-Resolution.* ECCV 2016,
+#   arXiv 1603.08155. Sections 3.1 (the network), 3.2 (the losses, equations 2 to 4, figures 3 and 4), 4.1 (style,
+#   table 1), 4.2 (super-resolution).
+# - L. A. Gatys, A. S. Ecker, M. Bethge. *Texture Synthesis Using Convolutional Neural Networks.* NeurIPS 2015. Section
+#   3.
+# - V. Dumoulin, J. Shlens, M. Kudlur. *A Learned Representation for Artistic Style.* ICLR 2017. Section 2.2, equation
+#   5.
+# - D. Ulyanov, A. Vedaldi, V. Lempitsky. *Instance Normalization: The Missing Ingredient for Fast Stylization.* 2016,
+#   arXiv 1607.08022. Section 2.
+# - K. Simonyan, A. Zisserman. *Very Deep Convolutional Networks for Large-Scale Image Recognition.* ICLR 2015. Table
+#   1, D.
+# - A. Mahendran, A. Vedaldi. *Understanding Deep Image Representations by Inverting Them.* CVPR 2015. Section 3.
+# - R. Zhang, P. Isola, A. A. Efros, E. Shechtman, O. Wang. *The Unreasonable Effectiveness of Deep Features as a
+#   Perceptual Metric.* CVPR 2018. Section 4.
+# - Y. Li, N. Wang, J. Liu, X. Hou. *Demystifying Neural Style Transfer.* IJCAI 2017. Section 3.
+# - C. Ledig et al. *Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network.* CVPR 2017
+#   (SRResNet; lesson 09).
+# - R. H. Byrd, P. Lu, J. Nocedal, C. Zhu. *A Limited Memory Algorithm for Bound Constrained Optimization.* SIAM
+#   Journal on Scientific Computing 16, 1995.
