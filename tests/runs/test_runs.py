@@ -58,7 +58,9 @@ def weights(system: System) -> dict[str, Tensor]:
 
 
 def outputs(system: Any, batch: Any) -> Tensor:
-    """Return what a system makes: a translation of x where it takes one, else samples."""
+    """Return what a system makes: a painting of pictures or a translation of x where it takes one, else samples."""
+    if hasattr(system, "stylise"):
+        return system.stylise(batch.images)
     return system.translate(batch.x.clamp(-1, 1)) if batch.images is None else system.sample(len(batch))
 
 
