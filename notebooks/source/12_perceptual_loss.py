@@ -205,7 +205,7 @@ for layer in LAYERS:
     field += 2 * jump  # a convolution of 3 x 3
     side = 256 // jump
     print(
-        f"{layer}: sees {field:2} × {field:2} pixels; of 256 pixels it gives {side:3} × {side:3} × {CHANNELS[layer]:3}"
+        f"{layer}: sees {field:2} × {field:2} pixels; of 256 pixels it gives {CHANNELS[layer]:3} × {side:3} × {side:3}"
     )
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N3.6"]
@@ -240,15 +240,16 @@ for name, which in kinds.items():
     print(f"{name:22}: {int(which.sum()):2} of 64")
 
 # %% [markdown]
-# The first cells of the visual cortex behave alike: some answer to an edge in one direction, some to a difference of
-# two colours. It is what a picture can be described by at 3 pixels; other networks trained on photographs find it too.
+# The first cells of the visual cortex answer to much the same: some answer to an edge in one direction, some to a
+# difference of two colours. It is what a picture can be described by at 3 pixels; other networks trained on photographs
+# find it too.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6", "N3.7"]
 # ### Channels that fire on a direction
 #
 # Each channel answers to its own pattern. To find out which, show the network stripes in twelve directions, each at
 # four positions, and average every channel over the positions. The curves are four channels of `relu2_1`, found by one
-# rule: of the channels that are active at a direction, the one that is least so, relatively, more than 15° away.
+# rule: of the channels that are active at a direction, the one whose answer drops most beyond 15°.
 
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
@@ -322,8 +323,9 @@ plotting.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Dark is where the channel fires. The upper row was found by stripes, and marks edges of its direction in a
-# photograph. The lower row was found by plain fields of equal brightness, and marks colours. The bands of the tails
-# run through all directions, so each channel takes its share of them.
+# photograph. The lower row was found by plain fields of equal brightness, and marks colours. The titles name the
+# direction for the upper row and the colour for the lower. No channel is pure: that of 45° also takes the brown of a
+# body, and that of green, of which the macaw has hardly any, draws outlines.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6"]
 # ### What does each layer keep?
@@ -594,14 +596,15 @@ for name, share in shares.items():
 #
 # $$\ell_\text{style}(\hat y, y_s) = \sum_j \lVert G_j(\hat y) - G_j(y_s) \rVert_F^2 .$$
 #
-# **What does it compare?** A column of $F$ is what VGG sees at one position. Let $f, f'$ be columns of $y_s$ and
-# $\hat f, \hat f'$ columns of $\hat y$, all drawn at random, and $k(f, f') = (f \cdot f')^2$. Multiply out:
+# **What does it compare?** A column of $F$ is what VGG sees at one position. Let $f, f'$ be columns of $y_s$ and $\hat
+# f, \hat f'$ columns of $\hat y$, all drawn at random, independently and with replacement, and $k(f, f') = (f \cdot
+# f')^2$. Multiply out:
 #
 # $$\lVert G(\hat y) - G(y_s) \rVert_F^2 = \tfrac{1}{C^2} \bigl( \mathbb{E}\, k(\hat f, \hat f') + \mathbb{E}\, k(f, f')
 # - 2\, \mathbb{E}\, k(\hat f, f) \bigr),$$
 #
-# the squared maximum mean discrepancy of two *sets* of columns (Li et al. 2017). It is VGG-KID's idea, with positions
-# in the place of pictures.
+# the squared maximum mean discrepancy of two *sets* of columns (Li et al. 2017). It is VGG-KID's idea (lesson 01), with
+# positions in the place of pictures.
 
 # %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
 one, other = (picture_of(paintings, title, 48) for title in (PAINTING, "The Great Wave off Kanagawa"))
@@ -630,7 +633,7 @@ plotting.metric_table(
 
 # %%
 shares = {layer: max(row[layer] / max(row.values()) for row in rows.values()) for layer in STYLE_LAYERS}
-print("at most, as a share of the largest layer:", ", ".join(f"{layer} {value:.0e}" for layer, value in shares.items()))
+print("at most, as a share of the largest layer:", ", ".join(f"{layer} {value:.2g}" for layer, value in shares.items()))
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # With one weight for all, `relu4_3` counts for next to nothing, and one painting for more than twice as much as
@@ -644,7 +647,8 @@ print("at most, as a share of the largest layer:", ", ".join(f"{layer} {value:.0
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.20"]
 # ### Style from each set of layers
 #
-# From noise again, until the Gram matrices are those of the painting; each layer in units of its own norm. No content
+# From noise again, until the Gram matrices are those of the painting: of `relu1_2` alone, and then of one more layer in
+# each column, each in units of its own norm. No content
 # is asked for.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
@@ -670,10 +674,10 @@ plotting.show(
 # $$\mathcal{L}(\hat y) = \lambda_c\, \ell_\text{feat}(\hat y, y_c) + \lambda_s\, \ell_\text{style}(\hat y, y_s)
 # + \lambda_\text{TV}\, \ell_\text{TV}(\hat y) .$$
 #
-# $\ell_\text{TV}$, the total variation, is the sum of squared differences of neighbouring pixels: divided by the number
+# $\ell_\text{TV}$, the total variation, is the sum of squared differences of neighbouring pixels, divided by the number
 # of values; it charges for fine noise. The weights $\lambda$ say what is wanted, and have no right value. Here $j$ is
 # `relu2_2` for the content, and `relu1_2`, `relu2_2`, `relu3_3`, `relu4_3` for the style, as in Johnson et al. Features
-# of photographs at `relu2_2` have a mean square of about 250,000. With $\lambda_c$ = 4e-6 the content term has the
+# of photographs at `relu2_2` have a mean square of about 230,000. With $\lambda_c$ = 4e-6 the content term has the
 # units of the balanced style term: features that are all 0 cost about 1. The networks below have $\lambda_s = 3$ and
 # $\lambda_\text{TV} = 3$.
 
@@ -694,7 +698,8 @@ plotting.show(
 judge = models["cafe"].judge  # the loss that the network of this painting was trained with
 x_small = picture_of(photos, PHOTO, choose(smoke=32, cpu=112, gpu=256))
 LOOKS = choose(smoke=2, cpu=24, gpu=300)
-here = {name: paint(x_small, judge, LOOKS, optimiser=name) for name in ("lbfgs", "adam")}
+OPTIMISERS = {"L-BFGS": "lbfgs", "Adam": "adam"}
+here = {name: paint(x_small, judge, LOOKS, optimiser=optimiser) for name, optimiser in OPTIMISERS.items()}
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 fig = plotting.curves(
@@ -756,7 +761,8 @@ for name, one in long.items():
 #   none.
 #
 # The gradient runs from $\mathcal{L}$ back *through* $\phi$ to $\hat y$, and through $\hat y$ to $W$. It passes $\phi$
-# and changes nothing there. One painting is one network; the photographs need no labels.
+# and changes nothing there. One painting is one network; the photographs need no labels. In the step below `risen` lets
+# the style weight rise at first, and `_judge_in` chooses the precision of VGG: departures, declared below.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.show_source(StyleTransfer.training_step)
@@ -985,7 +991,7 @@ with torch.no_grad():
     reached = judge(models["cafe"].stylise(x_small), content_features=target).item()
     untouched = judge(x_small, content_features=target).item()
 one_pass = seconds_of(lambda: models["cafe"].stylise(x_small))
-passes = here["adam"].history.seconds[-1] / LOOKS / one_pass
+passes = here["Adam"].history.seconds[-1] / LOOKS / one_pass
 print(f"a look of Adam takes {passes:.1f} times as long as a pass, 500 looks {500 * passes:,.0f} times")
 print(f"loss of the photograph itself {untouched:.3g}, of the network's output {reached:.3g}, after {one_pass:.3f} s")
 for name, one in here.items():
@@ -1216,11 +1222,12 @@ for figure, best_is in (("PSNR", max), ("SSIM", max), ("VGG relu2_2", min), ("VG
 # Many large pictures $y$ fit one small $x$. Let $m = \mathbb{E}[y \mid x]$ be their mean. For any output $\hat y$ that
 # is computed from $x$,
 #
-# $$\mathbb{E} \lVert \hat y - y \rVert^2 = \lVert \hat y - m \rVert^2 + \mathbb{E} \lVert m - y \rVert^2 .$$
+# $$\mathbb{E}\bigl[\lVert \hat y - y \rVert^2 \mid x\bigr] = \lVert \hat y - m \rVert^2
+# + \mathbb{E}\bigl[\lVert m - y \rVert^2 \mid x\bigr] .$$
 #
 # The mean is best, and it is blurred: it looks like none of the $y$. Let $\hat y$ be as good a picture as can be,
-# *another* of the fitting ones. Then the first term is as large as the second on average: twice the error,
-# $10 \log_{10} 2 = 3$ decibel less.
+# *another* of the fitting ones, drawn independently of $y$. Then the first term is as large as the second on average:
+# twice the error, $10 \log_{10} 2 = 3$ decibel less.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.17"]
 # **In a meadow.** A piece of a photograph, another piece of the same grass, and the mean colour. The pieces are
@@ -1256,8 +1263,8 @@ fall = rows["the mean colour"]["PSNR"] - rows["another piece"]["PSNR"]
 print(f"the other piece has {fall:.1f} decibel less; two independent pieces of one texture: 3.0")
 
 # %% [markdown]
-# A perceptual loss is no sampler either. It has a minimiser too, the mean *in feature space*, and draws nothing. But a
-# mean of features keeps "there is fine texture here" where a mean of pixels loses it. Lesson 09 adds the adversary,
+# A perceptual loss is no sampler either. It has a minimiser too, the mean *in feature space*, and draws nothing. But it
+# may keep that there is fine texture, which a mean of pixels loses. Lesson 09 adds the adversary,
 # which asks for a picture that could be real.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.17"]
