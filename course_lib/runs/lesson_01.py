@@ -26,10 +26,10 @@ def enlarged_patches() -> data.PairedSet:
     return super_resolution_pairs("train", size=48)
 
 
-def enlarging(loss: str) -> Regression:
+def enlarging(loss: str, half_judge: bool = False) -> Regression:
     """Return a regression with SRResNet, half as wide and a quarter as deep as the paper's, from small to large."""
     return Regression(
-        RegressionConfig(loss=loss, x_channels=3, base_channels=32),
+        RegressionConfig(loss=loss, x_channels=3, base_channels=32, half_judge=half_judge),
         netG=SRResNet(channels=32, blocks=4, factor=4, skip=True),
     )
 

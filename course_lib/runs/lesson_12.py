@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from course_lib.data.crops import photo_crops
-from course_lib.models.srresnet import SRResNet
 from course_lib.models.unet import UNet
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.evaluate import enlarging_figures
-from course_lib.runs.lesson_01 import ENLARGING, enlarged_patches
+from course_lib.runs.lesson_01 import ENLARGING, enlarged_patches, enlarging
 from course_lib.runs.lesson_10 import ABLATION, OUTLINE, outline_pairs
 from course_lib.runs.translation import figures_on, pictures_on, style_figures
 from course_lib.systems.regression import Regression, RegressionConfig
@@ -55,14 +54,6 @@ def _painter(name: str, about: str, paintings: tuple[str, ...], sizes: RunSizes)
     )
 
 
-def perceptual_enlarger() -> Regression:
-    """Return the network of lesson 01 that enlarges by 4, with the content loss of VGG-16 instead of a pixel loss."""
-    return Regression(
-        RegressionConfig(loss="perceptual", x_channels=3, base_channels=32, half_judge=True),
-        netG=SRResNet(channels=32, blocks=4, factor=4, skip=True),
-    )
-
-
 def perceptual_outlines() -> Regression:
     """Return the generator of lesson 10's ablation on outlines, with the content loss instead of L1 and adversary."""
     c = OUTLINE
@@ -96,7 +87,7 @@ RUNS = (
     Run(
         "lesson_12/enlarge_perceptual",
         "Photographs enlarged by 4 by the content loss of VGG-16 at relu2_2.",
-        perceptual_enlarger,
+        lambda: enlarging("perceptual", half_judge=True),
         enlarged_patches,
         ENLARGING,
         evaluate=enlarging_figures,

@@ -30,7 +30,7 @@ class StyleTransferConfig:
     ``paintings`` are titles of bundled ones; several give one network for all of them. ``style_side`` is the shorter
     side in pixels at which they are looked at: the larger it is against the crops, the broader the strokes become.
     ``balanced`` and ``half_judge`` are ``balanced`` and ``half`` of ``PerceptualLoss``. Features of photographs at
-    relu2_2 have a mean square of about 250,000, so that a content weight of 4e-6 puts the content term into the same
+    relu2_2 have a mean square of about 230,000, so that a content weight of 4e-6 puts the content term into the same
     units as a balanced style term: a picture whose features are all 0 costs about 1 by each.
     ``style_ramp`` is the share of the steps over which the style weight rises from 0 in a line.
     """
