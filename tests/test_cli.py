@@ -13,7 +13,7 @@ from torch import nn
 
 from course_lib import runs
 from course_lib.cli import main
-from course_lib.training.history import History
+from course_lib.history import History
 
 Captured = pytest.CaptureFixture[str]
 HELP = """

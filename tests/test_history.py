@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from course_lib.training import History
+from course_lib.history import History
 
 
 def filled() -> History:

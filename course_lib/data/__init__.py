@@ -11,24 +11,16 @@ Nothing is read before it is asked for; importing this package imports no set.
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import inspect
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from course_lib.errors import DataError
+from course_lib.lazy import face
+from course_lib.words import suggest
 
 if TYPE_CHECKING:
-    from course_lib.data.containers import Batch, ImageSet, PairedSet, PhotoSet, UnpairedSet
-    from course_lib.data.downloads import download, downloadable
-    from course_lib.data.emoji import emoji, emoji_pairs
-    from course_lib.data.fashion_mnist import fashion_mnist
-    from course_lib.data.mnist import mnist
-    from course_lib.data.paintings import paintings
-    from course_lib.data.photos import photos
+    from course_lib.data.containers import ImageSet, PairedSet, PhotoSet
 
 
 @dataclass(frozen=True)
@@ -111,49 +103,19 @@ CATALOGUE: tuple[CatalogueRow, ...] = (
     ),
 )
 
-# name in this package -> module that defines it
-_LAZY = {
-    "Batch": "containers",
-    "ImageSet": "containers",
-    "PairedSet": "containers",
-    "PhotoSet": "containers",
-    "UnpairedSet": "containers",
-    "download": "downloads",
-    "downloadable": "downloads",
-    "emoji": "emoji",
-    "emoji_pairs": "emoji",
-    "fashion_mnist": "fashion_mnist",
-    "mnist": "mnist",
-    "paintings": "paintings",
-    "photos": "photos",
-}
-
-__all__ = [
-    "CATALOGUE",
-    "Batch",
-    "CatalogueRow",
-    "ImageSet",
-    "PairedSet",
-    "PhotoSet",
-    "UnpairedSet",
-    "download",
-    "downloadable",
-    "emoji",
-    "emoji_pairs",
-    "fashion_mnist",
-    "load",
-    "mnist",
-    "names",
-    "paintings",
-    "photos",
-    "suggest",
-]
-
-
-def suggest(wrong: object, known: list[str] | tuple[str, ...]) -> str:
-    """Return ``" (did you mean 'x'?)"`` for the nearest known word, or an empty text if none is near."""
-    near = difflib.get_close_matches(str(wrong).lower(), known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+__getattr__, __dir__, _names = face(
+    __name__,
+    {
+        "bundled.emoji": "emoji emoji_pairs",
+        "bundled.fashion_mnist": "fashion_mnist",
+        "bundled.mnist": "mnist",
+        "bundled.paintings": "paintings",
+        "bundled.photos": "photos",
+        "containers": "Batch ImageSet PairedSet PhotoSet UnpairedSet",
+        "downloads": "download downloadable",
+    },
+)
+__all__ = [*_names, "CATALOGUE", "CatalogueRow", "load", "names"]
 
 
 def names() -> list[str]:
@@ -182,7 +144,7 @@ def load(name: str, split: str | None = None, **options: Any) -> ImageSet | Pair
         raise DataError(
             f"{name!r} has no split {split!r}: choose one of {', '.join(row.splits)}{suggest(split, row.splits)}."
         )
-    function = _resolve(name)
+    function = __getattr__(name)
     takes = [key for key in inspect.signature(function).parameters if key != "split"]
     for key in options:
         if key not in takes:
@@ -191,31 +153,3 @@ def load(name: str, split: str | None = None, **options: Any) -> ImageSet | Pair
     if row.splits == ("all",):
         return function(**options)
     return function(split, **options)
-
-
-def _resolve(name: str) -> Any:
-    value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return _resolve(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
-
-
-class _DataPackage(ModuleType):
-    """Keeps ``data.emoji`` the function: importing ``data/emoji.py`` would put the module in its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in _LAZY and isinstance(value, ModuleType):
-            return
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _DataPackage

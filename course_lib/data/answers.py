@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from course_lib.data.pixels import normalise
 from course_lib.errors import DataError
 
 
@@ -44,11 +45,11 @@ class AnswerSet:
 
     def condition(self) -> Tensor:
         """Return the outlines as a network takes them: (G, 1, H, W) float32 in [-1, 1]."""
-        return self.x.float() / 127.5 - 1
+        return normalise(self.x)
 
     def targets(self) -> Tensor:
         """Return the answers as (G, 6, C, H, W) float32 in [-1, 1]."""
-        return self.answers.float() / 127.5 - 1
+        return normalise(self.answers)
 
 
 def emoji_answers(split: str = "train", y: str = "3d") -> AnswerSet:
@@ -61,7 +62,7 @@ def emoji_answers(split: str = "train", y: str = "3d") -> AnswerSet:
     Raises:
         DataError: if the split or the style is unknown, or the style holds class ids.
     """
-    from course_lib.data.emoji import TONES, emoji_pairs
+    from course_lib.data.bundled.emoji import TONES, emoji_pairs
 
     pairs = emoji_pairs(split, x="outline", y=y, subset="factorial")
     if pairs.categorical:

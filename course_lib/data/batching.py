@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from course_lib.data.pixels import VALUE_RANGES, normalise
 from course_lib.errors import DataError, ShapeError
-
-VALUE_RANGES = ((-1.0, 1.0), (0.0, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,22 +102,6 @@ def check_generator(generator: torch.Generator | None) -> None:
             f"The generator is on {generator.device}: make it with torch.Generator() on the CPU, "
             "so that the same seed gives the same batches on every device."
         )
-
-
-def normalise(images: Tensor, value_range: tuple[float, float]) -> Tensor:
-    """Turn bytes into floats: 0 becomes exactly the lower end of the range and 255 exactly the upper end.
-
-    Args:
-        images: uint8 of any shape.
-        value_range: (-1, 1) or (0, 1).
-
-    Returns:
-        float32 of the same shape, on the same device.
-    """
-    # Division, not multiplication by the inverse: 255 / 127.5 is 2 without rounding.
-    if value_range[0] == 0.0:
-        return images.to(torch.float32).div_(255.0)
-    return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 
 def take_rows(tensor: Tensor, rows: Tensor, contiguous: bool) -> Tensor:

@@ -38,7 +38,7 @@ def photo_crops(
     Raises:
         DataError: if the split is unknown, or a size, count or factor cannot be met.
     """
-    from course_lib.data.photos import photos
+    from course_lib.data.bundled.photos import photos
 
     pictures = photos(split)
     pictures.check_window(size, "size")

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from course_lib.data.containers import ImageSet
-from course_lib.data.downloads import addresses, home, prepared, spread, square
 from course_lib.data.fetch import Expected, fetch
+from course_lib.data.prepared import addresses, home, prepared, spread, square
 from course_lib.data.remote import RemoteSet
 from course_lib.data.unpack import unpack
 from course_lib.errors import DataError

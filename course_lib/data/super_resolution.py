@@ -55,7 +55,7 @@ def super_resolution_pairs(
     Raises:
         DataError: if the split is unknown, a size cannot be met, or ``size`` is not divisible by ``factor``.
     """
-    from course_lib.data.photos import photos
+    from course_lib.data.bundled.photos import photos
 
     patches = photos(split).patches(size, stride=stride)
     return PairedSet(

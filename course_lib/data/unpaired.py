@@ -7,8 +7,8 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from course_lib.data.bundled.emoji import emoji_index, emoji_pairs
 from course_lib.data.containers import ImageSet, PairedSet, PhotoSet, UnpairedSet
-from course_lib.data.emoji import emoji_index, emoji_pairs
 from course_lib.data.super_resolution import shrink
 from course_lib.errors import DataError
 
@@ -78,7 +78,7 @@ def grey_pairs(split: str = "train", size: int = 64, *, shrunk: int = 2, stride:
     Raises:
         DataError: if the split is unknown or a size cannot be met.
     """
-    from course_lib.data.photos import photos
+    from course_lib.data.bundled.photos import photos
 
     patches = patches_of(photos(split), size, shrunk=shrunk, stride=stride)
     return PairedSet(
@@ -133,8 +133,8 @@ def paintings_and_photos(size: int = 64, *, shrunk: int = 2) -> UnpairedSet:
     Raises:
         DataError: if a size cannot be met.
     """
-    from course_lib.data.paintings import paintings
-    from course_lib.data.photos import photos
+    from course_lib.data.bundled.paintings import paintings
+    from course_lib.data.bundled.photos import photos
 
     whole = paintings()
     van_gogh = [row for row, entry in enumerate(whole.metadata) if "Gogh" in entry["author"]]

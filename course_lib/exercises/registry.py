@@ -1,20 +1,18 @@
-"""Find exercises: each module ``lesson_NN`` of this package holds those of its lesson."""
+"""Find exercises: the modules of ``course_lib/lessons/lesson_NN/exercises`` hold those of their lesson."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
-from pathlib import Path
 
+from course_lib import discovery
 from course_lib.errors import ExerciseError
 from course_lib.exercises.exercise import Exercise
 
 
+@cache
 def lessons() -> list[str]:
     """Return the lessons that have exercises, ``["00", "01", ...]``."""
-    names = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return sorted(name.removeprefix("lesson_") for name in names if name.startswith("lesson_"))
+    return [room.removeprefix("lesson_") for room in discovery.rooms() if discovery.module_of(room, "exercises")]
 
 
 @cache
@@ -24,11 +22,17 @@ def exercises(lesson: str) -> dict[str, Exercise]:
     Raises:
         ExerciseError: if the lesson has none.
     """
-    if lesson not in lessons():
+    package = discovery.module_of(f"lesson_{lesson}", "exercises") if lesson in lessons() else None
+    if package is None:
         raise ExerciseError(f"Lesson {lesson} has no exercises; these lessons have: {', '.join(lessons())}.")
-    module = importlib.import_module(f"course_lib.exercises.lesson_{lesson}")
     found = sorted(
-        (value for value in vars(module).values() if isinstance(value, Exercise)), key=lambda e: int(e.id[3:])
+        (
+            value
+            for module in discovery.submodules(package)
+            for value in vars(module).values()
+            if isinstance(value, Exercise)
+        ),
+        key=lambda exercise: int(exercise.id[3:]),
     )
     ids = [exercise.id for exercise in found]
     if len(set(ids)) < len(ids) or any(exercise.lesson != lesson for exercise in found):

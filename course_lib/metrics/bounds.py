@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from course_lib.data.batching import normalise
+from course_lib.data.pixels import normalise
 from course_lib.errors import ShapeError
 from course_lib.losses.elbo import kl_diagonal_gaussian, kl_each_latent
 from course_lib.metrics.checks import check_images

@@ -88,7 +88,7 @@ class TransformNet(nn.Module):
 
     smallest = 5  # the first convolution reflects a border of 4
     """The least height and width of a picture."""
-    reach = 1.2
+    output_scale = 1.2
     """The largest absolute value of the output."""
 
     def __init__(self, base_channels: int = 32, blocks: int = 5, styles: int = 1) -> None:
@@ -113,7 +113,7 @@ class TransformNet(nn.Module):
                 that mix scales and shifts. It may be left out where there is only one.
 
         Returns:
-            ``(N, 3, H, W)`` in (-reach, reach), through tanh; clamp it to see it.
+            ``(N, 3, H, W)`` in (-output_scale, output_scale), through tanh; clamp it to see it.
 
         Raises:
             ShapeError: if the shape or the style does not fit.
@@ -132,7 +132,7 @@ class TransformNet(nn.Module):
             x = block(x, style)
         for up in self.ups:
             x = up(doubled(x, sizes.pop()), style)
-        return self.reach * torch.tanh(self.last(x))
+        return self.output_scale * torch.tanh(self.last(x))
 
 
 def doubled(x: Tensor, size: Sequence[int]) -> Tensor:

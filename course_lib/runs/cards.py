@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.paths import data_dir, manifest
-from course_lib.runs.base import Run, checkpoint_name, figures, load, names, run, seeds
-from course_lib.runs.records import record_name, recorded
+from course_lib.runs.base import Run
+from course_lib.runs.records import record_name, records_of
+from course_lib.runs.registry import checkpoint_name, names, run, seeds
+from course_lib.runs.trained import figures, load
 
 INTRODUCTION = """\
 # Checkpoints of {lesson}
@@ -79,14 +81,14 @@ def card(one: Run) -> str:
 def _further_seeds(one: Run) -> dict[int, dict[str, Any]]:
     """Return what is recorded of the seeds of a run whose weights are not bundled."""
     lesson = one.name.split("/")[0]
-    return recorded(lesson).get(one.name, {}) if record_name(lesson) in manifest() else {}
+    return records_of(lesson).get(one.name, {}) if record_name(lesson) in manifest() else {}
 
 
 def record_card(lesson: str) -> str:
     """Return the section of the runs whose figures alone are kept, or nothing if there are none."""
     if record_name(lesson) not in manifest():
         return ""
-    found = {name: entries for name, entries in recorded(lesson).items() if run(name).recorded}
+    found = {name: entries for name, entries in records_of(lesson).items() if run(name).recorded}
     figures_shown = list(
         dict.fromkeys(key for by_seed in found.values() for one in by_seed.values() for key in one["figures"])
     )

@@ -16,12 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.data.pixels import normalise, to_bytes
 from course_lib.errors import DataError
+from course_lib.history import History
 from course_lib.paths import bundled_file, data_dir, manifest
 from course_lib.presets import preset
-from course_lib.runs.base import Run, run
+from course_lib.runs.base import Run
+from course_lib.runs.registry import run
 from course_lib.systems.base import System
-from course_lib.training.history import History
 
 QUALITY = 95
 
@@ -37,7 +39,7 @@ def strip_name(name: str) -> str:
     return f"checkpoints/{lesson}/outputs/{short}.webp"
 
 
-def recorded(lesson: str) -> dict[str, dict[int, dict[str, Any]]]:
+def records_of(lesson: str) -> dict[str, dict[int, dict[str, Any]]]:
     """Return what the recorded runs of a lesson gave on held-out data.
 
     Args:
@@ -78,7 +80,7 @@ def recorded_pictures(name: str) -> Tensor:
         pixels = torch.from_numpy(np.array(strip.convert("RGB")))
     side = pixels.shape[0]
     tiles = pixels.unflatten(1, (-1, side)).permute(1, 3, 0, 2)
-    return tiles.float() / 127.5 - 1
+    return normalise(tiles)
 
 
 def publish_record(name: str, seed: int, system: System, history: History, minutes: float) -> Path:
@@ -131,7 +133,7 @@ def _write_strip(one: Run, system: System) -> None:
     from PIL import Image
 
     assert one.pictures is not None
-    tiles = ((one.pictures(system).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    tiles = to_bytes(one.pictures(system))
     path = data_dir() / strip_name(one.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     strip = tiles.permute(2, 0, 3, 1).flatten(1, 2)

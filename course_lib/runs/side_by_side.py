@@ -1,4 +1,4 @@
-"""What the comparisons of a usual recipe with the course's have in common: weights, turns, and a record of both."""
+"""What the comparisons of a usual implementation with the course's share: a block, weights, turns, and a record."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from course_lib.paths import bundled_file, data_dir
 
@@ -68,60 +69,98 @@ def gflop_of(step: Callable[[], Any]) -> float:
     return counter.get_total_flops() / 1e9
 
 
-def keep_settings(
-    file: str,
-    command: str,
-    settings: Mapping[str, tuple[Any, int, int]],
-    compare: Callable[[Any, int, int, float], dict[str, Any]],
-    seconds: float,
-) -> dict[str, Any]:
-    """Compare for all settings, measure the machine's fastest product of matrices beside it, and keep what was found.
+class UsualBlock(nn.Module):
+    """A residual block of two convolutions.
 
     Args:
-        file: path inside ``data/``.
-        command: that does this.
+        width: channels.
+        affine: whether the norms have a learned scale and shift; the convolutions have no bias then.
+    """
+
+    def __init__(self, width: int, affine: bool = False) -> None:
+        super().__init__()
+        first, second = (
+            [
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(width, width, 3, bias=not affine),
+                nn.InstanceNorm2d(width, affine=affine),
+            ]
+            for _ in range(2)
+        )
+        self.body = nn.Sequential(*first, nn.ReLU(True), *second)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` to the same shape."""
+        return x + self.body(x)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A usual implementation beside the course's, measured now and then, and what was found last.
+
+    Args:
+        module: that is run as ``python -m MODULE`` to measure anew; its lesson's room names the file of the record.
+        measure: returns what is to be kept; takes the seconds for each setting.
+    """
+
+    module: str
+    measure: Callable[..., dict[str, Any]]
+
+    @property
+    def file(self) -> str:
+        """Path of the record inside ``data/``."""
+        return f"checkpoints/{self.module.split('.')[-2]}/usual.json"
+
+    def record(self, *arguments: Any) -> dict[str, Any]:
+        """Measure, and write what was found into ``data/`` with the threads, the date and the command.
+
+        Rerun ``data/build/manifest.py`` afterwards.
+
+        Args:
+            arguments: passed on to ``measure``.
+
+        Returns:
+            What was written.
+        """
+        found = self.measure(*arguments)
+        found |= {
+            "threads": torch.get_num_threads(),
+            "date": time.strftime("%Y-%m-%d"),
+            "command": f"python -m {self.module}",
+        }
+        path = data_dir() / self.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        return found
+
+    def last(self) -> dict[str, Any]:
+        """Return what :meth:`record` last wrote.
+
+        Raises:
+            DataError: if the file is missing or corrupt.
+        """
+        return json.loads(bundled_file(self.file).read_text(encoding="utf-8"))
+
+
+def for_all_settings(
+    settings: Mapping[str, tuple[Any, int, int]],
+    compare: Callable[[Any, int, int, float], dict[str, Any]],
+    seconds: float = 60.0,
+) -> dict[str, Any]:
+    """Compare for all settings, and measure the machine's fastest product of matrices beside it.
+
+    Args:
         settings: by name a config, the side of the pictures and the batch size.
         compare: takes these three and the seconds.
         seconds: for each setting.
 
     Returns:
-        What was kept: ``settings``, ``peak GFLOP/s`` and what :func:`keep` adds.
+        ``settings``: what ``compare`` found, by name, with ``side`` and ``batch``; and ``peak GFLOP/s``.
     """
     from course_lib.doctor import matmul_gflops
 
-    found: dict[str, Any] = {"settings": {}}
-    for name, (config, side, batch_size) in settings.items():
-        found["settings"][name] = compare(config, side, batch_size, seconds) | {"side": side, "batch": batch_size}
-    return keep(file, command, found | {"peak GFLOP/s": round(matmul_gflops(2.0))})
-
-
-def keep(file: str, command: str, found: dict[str, Any]) -> dict[str, Any]:
-    """Write what was found into ``data/``, with the threads, the date and the command.
-
-    Rerun ``data/build/manifest.py`` afterwards.
-
-    Args:
-        file: path inside ``data/``.
-        command: that does this.
-        found: what to write.
-
-    Returns:
-        What was written.
-    """
-    found |= {"threads": torch.get_num_threads(), "date": time.strftime("%Y-%m-%d"), "command": command}
-    path = data_dir() / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return found
-
-
-def kept(file: str) -> dict[str, Any]:
-    """Return what :func:`keep` last wrote.
-
-    Args:
-        file: path inside ``data/``.
-
-    Raises:
-        DataError: if the file is missing or corrupt.
-    """
-    return json.loads(bundled_file(file).read_text(encoding="utf-8"))
+    found = {
+        name: compare(config, side, batch_size, seconds) | {"side": side, "batch": batch_size}
+        for name, (config, side, batch_size) in settings.items()
+    }
+    return {"settings": found, "peak GFLOP/s": round(matmul_gflops(2.0))}

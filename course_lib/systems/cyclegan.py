@@ -18,8 +18,8 @@ from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.models.patchgan import PatchGAN
 from course_lib.models.resnet_generator import ResNetGenerator
 from course_lib.systems.base import System, adam, constant_then_linear
+from course_lib.systems.image_pool import ImagePool
 from course_lib.systems.modes import frozen, inference
-from course_lib.training.pool import ImagePool
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import ShapeError
+from course_lib.history import History
 from course_lib.losses.perceptual import STYLE_LAYERS, PerceptualLoss
 from course_lib.systems.base import adam, not_finite
-from course_lib.training.history import History
 
 OPTIMISERS = ("lbfgs", "adam")
 STARTS = ("content", "noise")
@@ -25,12 +25,12 @@ Callback = Callable[[int, Tensor], Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Painted:
+class OptimisedPicture:
     """What an optimisation of pixels has come to.
 
     Args:
-        picture: ``(1, 3, H, W)`` in [-1, 1], of all that were looked at the one with the least loss.
-        history: at every look at the loss (and its gradient) the ``"loss"``, its terms and the seconds so far;
+        picture: ``(1, 3, H, W)`` in [-1, 1], of all that were evaluated the one with the least loss.
+        history: at every function evaluation (loss and gradient) the ``"loss"``, its terms and the seconds so far;
             ``history.interrupted`` says whether Ctrl-C ended it.
     """
 
@@ -49,21 +49,21 @@ def paint(
     *,
     style_index: int | None = None,
     lr: float = 0.05,
-) -> Painted:
+) -> OptimisedPicture:
     """Change the pixels of a picture until a perceptual loss is small. VGG-16 stays as it is, and so do the targets.
 
-    A step is one look at the loss and its gradient, which is what costs time, so that the two optimisers can be
-    compared. Both keep every pixel in [-1, 1]: Adam by clamping after each step, L-BFGS by bounds (L-BFGS-B). L-BFGS
+    A step is one function evaluation, the loss and its gradient, so that the two optimisers can be compared by
+    time. Both keep every pixel in [-1, 1]: Adam by clamping after each step, L-BFGS by bounds (L-BFGS-B). L-BFGS
     may stop early, where no step lowers the loss any more. Ctrl-C ends the work and keeps the best picture so far.
 
     Args:
         content: ``(1, 3, H, W)`` in [-1, 1]; the target of the content term, and the size of the picture.
         loss: the terms and the style; the work is done on its device.
-        steps: looks at the loss, at most.
+        steps: function evaluations, at most.
         optimiser: ``"lbfgs"`` or ``"adam"``.
         start: ``"content"``, or ``"noise"``: uniform in [-1, 1].
         seed: of the noise; the global random state is not touched.
-        callback: called after each look with the number of looks and the picture that was looked at.
+        callback: called after each evaluation with their number and the picture that was evaluated.
         style_index: which style, where the loss holds several.
         lr: learning rate of Adam, in units of the pixels; L-BFGS finds its own steps.
 
@@ -93,22 +93,22 @@ def paint(
     if isinstance(lr, bool) or not isinstance(lr, numbers.Real) or not 0 < lr < math.inf:
         raise ShapeError(f"lr is {_shown(lr)}: give a finite number above 0, such as 0.05.")
     canvas = content.detach().to(loss.vgg.mean.device, torch.float32)
-    easel = _Easel(canvas, loss, int(steps), style_index, callback)
+    objective = _Objective(canvas, loss, int(steps), style_index, callback)
     if start == "noise":
         noise = torch.rand(canvas.shape, generator=torch.Generator().manual_seed(int(seed)))
         canvas = (2 * noise - 1).to(canvas.device)
-    easel.best = canvas = canvas.clamp(-1, 1)
+    objective.best = canvas = canvas.clamp(-1, 1)
     try:
         if optimiser == "adam":
-            _by_adam(easel, canvas, float(lr))
+            _by_adam(objective, canvas, float(lr))
         else:
-            _by_lbfgs(easel, canvas)
-    except _Enough:
+            _by_lbfgs(objective, canvas)
+    except _Done:
         pass
     except KeyboardInterrupt:
-        easel.history.stopped = "interrupt"
-        print(f"Stopped by Ctrl-C after step {len(easel.history)} of {steps}; the best picture so far is kept.")
-    return Painted(easel.best.to(content.device), easel.history)
+        objective.history.stopped = "interrupt"
+        print(f"Stopped by Ctrl-C after step {len(objective.history)} of {steps}; the best picture so far is kept.")
+    return OptimisedPicture(objective.best.to(content.device), objective.history)
 
 
 def reconstruct_features(
@@ -122,7 +122,7 @@ def reconstruct_features(
     tv_weight: float = 0.0,
     lr: float = 0.05,
     device: torch.device | str | None = None,
-) -> Painted:
+) -> OptimisedPicture:
     """Look for a picture that VGG-16 sees at one layer as it sees ``image``, from noise: what does the layer keep?
 
     Args:
@@ -161,7 +161,7 @@ def reconstruct_style(
     tv_weight: float = 0.0,
     lr: float = 0.05,
     device: torch.device | str | None = None,
-) -> Painted:
+) -> OptimisedPicture:
     """Look for a picture with the Gram matrices of ``image``, from noise: its manner without its layout.
 
     Args:
@@ -217,19 +217,19 @@ def _shown(value: Any) -> str:
     return repr(value) if short else f"of type {type(value).__name__}"
 
 
-class _Enough(Exception):
+class _Done(Exception):
     """All steps are done."""
 
 
-class _Easel:
+class _Objective:
     """Looks at pictures: loss and gradient of each, all losses in a history, and the best picture.
 
     Args:
         content: on the device of the loss; its features are computed once.
         loss: the terms.
-        steps: after how many looks it is enough.
+        steps: after how many evaluations to stop.
         style_index: which style.
-        callback: called after each look.
+        callback: called after each evaluation.
     """
 
     def __init__(
@@ -242,7 +242,7 @@ class _Easel:
         self.least = math.inf
         self.started = time.perf_counter()
 
-    def look(self, picture: Tensor) -> tuple[float, Tensor]:
+    def evaluate(self, picture: Tensor) -> tuple[float, Tensor]:
         """Return the loss of ``(1, 3, H, W)`` and its gradient with respect to the pixels, and nothing else's."""
         picture = picture.detach().requires_grad_()
         terms = self.loss.terms(picture, content_features=self.target, style_index=self.style_index)
@@ -261,37 +261,43 @@ class _Easel:
             self.callback(len(self.history), picture.detach())
         return value, gradient
 
-    def look_unless_done(self, picture: Tensor) -> tuple[float, Tensor]:
-        """Do the same, or raise ``_Enough`` where all steps are done."""
+    def evaluate_unless_done(self, picture: Tensor) -> tuple[float, Tensor]:
+        """Do the same, or raise ``_Done`` where all steps are done."""
         if len(self.history) >= self.steps:
-            raise _Enough
-        return self.look(picture)
+            raise _Done
+        return self.evaluate(picture)
 
 
-def _by_adam(easel: _Easel, start: Tensor, lr: float) -> None:
+def _by_adam(objective: _Objective, start: Tensor, lr: float) -> None:
     pixels = torch.nn.Parameter(start.clone())
     optimiser = adam([pixels], lr)
     while True:
-        _, pixels.grad = easel.look_unless_done(pixels)
+        _, pixels.grad = objective.evaluate_unless_done(pixels)
         optimiser.step()
         with torch.no_grad():
             pixels.clamp_(-1, 1)
 
 
-def _by_lbfgs(easel: _Easel, start: Tensor) -> None:
+def _by_lbfgs(objective: _Objective, start: Tensor) -> None:
     from scipy.optimize import Bounds, minimize
 
     def function(flat: Any) -> tuple[float, Any]:
         picture = torch.from_numpy(flat).to(start.device, torch.float32).view_as(start)
-        value, gradient = easel.look_unless_done(picture)
+        value, gradient = objective.evaluate_unless_done(picture)
         return value, gradient.flatten().double().cpu().numpy()
 
     least = math.inf
     while True:  # the line search may fail by rounding: it begins anew from the best picture, unless that was in vain
-        flat = easel.best.flatten().double().cpu().numpy()
+        flat = objective.best.flatten().double().cpu().numpy()
         # no tolerances: it goes on as long as the loss falls
-        options = {"maxiter": easel.steps, "maxfun": 2 * easel.steps + 20, "ftol": 0.0, "gtol": 0.0, "maxcor": 10}
+        options = {
+            "maxiter": objective.steps,
+            "maxfun": 2 * objective.steps + 20,
+            "ftol": 0.0,
+            "gtol": 0.0,
+            "maxcor": 10,
+        }
         minimize(function, flat, jac=True, method="L-BFGS-B", bounds=Bounds(-1, 1), options=options)
-        if not easel.least < least:
+        if not objective.least < least:
             return
-        least = easel.least
+        least = objective.least

@@ -21,7 +21,7 @@ from course_lib.systems.modes import inference
 LOSSES = {"mse": mean_squared_error, "mae": mean_absolute_error}
 PERCEPTUAL = "perceptual"
 NAMES = (*LOSSES, PERCEPTUAL)
-_SEEN = 1.4  # VGG-16 takes values a little beyond black and white; a network without tanh may go further at first
+_VGG_RANGE = 1.4  # VGG-16 takes values a little beyond black and white; a network without tanh may go further at first
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Regression(System):
         """Take one step on ``batch.x`` and ``batch.y``; return the loss by its name."""
         y_hat = self.netG(batch.x)
         if self.config.loss == PERCEPTUAL:
-            loss = self.judge(y_hat.clamp(-_SEEN, _SEEN), content=batch.y)
+            loss = self.judge(y_hat.clamp(-_VGG_RANGE, _VGG_RANGE), content=batch.y)
         else:
             loss = LOSSES[self.config.loss](y_hat, batch.y)
         self.optimizer_step("G", loss)

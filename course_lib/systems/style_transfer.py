@@ -10,17 +10,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from course_lib.data import suggest
-from course_lib.data.batching import normalise
+from course_lib.data.bundled.paintings import paintings
+from course_lib.data.bundled.photos import read_table
 from course_lib.data.containers import Batch
 from course_lib.data.crops import shorter_side_to
-from course_lib.data.paintings import paintings
-from course_lib.data.photos import read_table
+from course_lib.data.pixels import normalise
 from course_lib.errors import DataError
 from course_lib.losses.perceptual import STYLE_LAYERS, PerceptualLoss
 from course_lib.models.transform_net import TransformNet
 from course_lib.systems.base import System, adam
 from course_lib.systems.modes import inference
+from course_lib.words import suggest
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class StyleTransfer(System):
         return {"G": CosineAnnealingLR(optimizers["G"], T_max=max(1, total_steps))}
 
     @property
-    def risen(self) -> float:
+    def style_factor(self) -> float:
         """The share of its weight that the style term has at this step: from near 0 to 1 over ``style_ramp``."""
         ramp = self.config.style_ramp * (self.total_steps or 0)
         return min(1.0, (self.step + 1) / ramp) if ramp >= 1 else 1.0
@@ -144,7 +144,7 @@ class StyleTransfer(System):
         # y_hat is compared with the targets, and of the three only y_hat has a graph.
         terms = self._judge_in(self.config.half_judge).terms(y_hat, content=x, style_index=style)
         if "style" in terms:
-            terms["style"] = self.risen * terms["style"]
+            terms["style"] = self.style_factor * terms["style"]
         self.optimizer_step("G", torch.stack(list(terms.values())).sum())
         return {name: term.detach() for name, term in terms.items()}
 

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from course_lib.lazy import face
 
-_HOMES = {
-    "EMA": "ema",
-    "History": "history",
-    "ImagePool": "pool",
-    "constant": "schedules",
-    "cosine": "schedules",
-    "fit": "loop",
-    "linear_decay": "schedules",
-    "load_weights": "weights",
-    "meta_step": "checks",
-    "read_checkpoint": "checkpoints",
-    "rng_untouched": "seeding",
-    "save_weights": "weights",
-    "schedule": "schedules",
-    "seed_everything": "seeding",
-    "warmup": "schedules",
-    "weights_metadata": "weights",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "checkpoints": "read_checkpoint",
+        "checks": "meta_step",
+        "ema": "EMA",
+        "loop": "fit",
+        "schedules": "constant cosine linear_decay schedule warmup",
+        "seeding": "rng_untouched seed_everything",
+        "weights": "load_weights save_weights weights_metadata",
+    },
+)

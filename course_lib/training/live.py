@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.std import tqdm
 
+from course_lib.history import History
 from course_lib.systems.base import System
-from course_lib.training.history import History
 from course_lib.training.seeding import rng_untouched
 
 if TYPE_CHECKING:

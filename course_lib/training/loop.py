@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from course_lib.errors import TrainingError
+from course_lib.history import History
 from course_lib.systems.base import System, not_finite
 from course_lib.training.checkpoints import CheckpointFolder
 from course_lib.training.devices import any_process, connected, make_fabric, matrix_products, memory_explained, own_rows
-from course_lib.training.history import History
 from course_lib.training.live import LiveFigure, ProgressLine
 from course_lib.training.seeding import rng_untouched, seed_everything
 from course_lib.training.state import Position, TrainingState, describe, must_agree, weights_are_finite

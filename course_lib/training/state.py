@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from course_lib.errors import TrainingError
+from course_lib.history import History
 from course_lib.systems.base import System
 from course_lib.training.ema import EMA
-from course_lib.training.history import History
 from course_lib.training.seeding import rng_state, set_rng_state
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.data.pixels import normalise
 from course_lib.errors import DataError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def picture_from_bytes(data: bytes, side: int = 384) -> Tensor:
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image).convert("RGB")
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-    return pixels.float() / 127.5 - 1
+    return normalise(pixels)
 
 
 def check_size(side: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from course_lib.data.pixels import to_bytes
 from course_lib.errors import ShapeError
 from course_lib.plotting.style import CSS_DPI, FAINT, GREY, INK, JPEG_QUALITY, PAGE_WIDTH
 from course_lib.plotting.text import block_width, wrap
@@ -43,7 +44,7 @@ def check_picture(what: str, picture: Tensor) -> None:
 
 def to_array(picture: Tensor) -> np.ndarray:
     """Return a picture ``(3, H, W)`` in [-1, 1] as bytes ``(H, W, 3)``; what lies outside is cut off."""
-    pixels = ((picture.detach().float().cpu() + 1) * 127.5).nan_to_num(0.0).round().clamp(0, 255).byte()
+    pixels = to_bytes(picture)
     return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
 
 

@@ -130,7 +130,7 @@ plotting.show(fig, alt="Sixteen handwritten examples of each digit, one digit a 
 # Noto (Google, Apache 2.0) and OpenMoji (CC BY-SA 4.0) draw the same things in other shapes.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-from course_lib.data.emoji import label_palette
+from course_lib.data.bundled.emoji import label_palette
 
 styles = ["outline", "labels", "flat", "3d", "noto", "openmoji", "openmoji_line"]
 by_style = {style: data.load("emoji", "test", style=style) for style in styles}

@@ -36,12 +36,14 @@ from course_lib.exercises import check, hint
 from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
 from course_lib.metrics.answers import AnswerJudge, exact_minimisers, nearest_answer, rms
 from course_lib.presets import choose
-from course_lib.runs.evaluate import TRAINING, draws_of, enlarged, enlarging_figures
-from course_lib.runs.records import recorded
+from course_lib.lessons.lesson_01.held_out import TRAINING
+from course_lib.runs.translation import draws_of
+from course_lib.runs.enlarging import enlarged, enlarging_figures
+from course_lib.runs.records import records_of
 from course_lib.systems.pix2pix import Pix2Pix
 from course_lib.systems.regression import Regression
 from course_lib.training import fit
-from course_lib.widgets import answer_weights
+from course_lib.lessons.lesson_01.weighted_answers import answer_weights
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where this lesson goes
@@ -388,7 +390,7 @@ def all_figures(known):
 
 BEST = {"to the mean": "min", "to the medians": "min", "to the nearest answer": "min", "L1": "min", "VGG-KID": "min"}
 SYSTEMS = {"MSE": "mse", "MAE": "mae", "L1 + adversary": "gan"}
-drawn, kept = {}, recorded("lesson_01")
+drawn, kept = {}, records_of("lesson_01")
 torch.manual_seed(0)
 parts = {"train": known[::3], "test": held_out}  # of the training outlines every third, for time
 figures = {split: all_figures(part) for split, part in parts.items()}

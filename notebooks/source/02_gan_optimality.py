@@ -45,13 +45,13 @@ from course_lib.losses.game import (
     maximise_on_grid,
 )
 from course_lib.metrics import mode_figures
-from course_lib.metrics.game_record import record_line, record_plane
+from course_lib.lessons.lesson_02.game_record import record_line, record_plane
 from course_lib.presets import choose
-from course_lib.runs.lesson_02 import GARMENTS
+from course_lib.lessons.lesson_02.runs import GARMENTS
 from course_lib.systems.gan import GAN, GANConfig
 from course_lib.systems.modes import frozen
 from course_lib.training import fit, seed_everything
-from course_lib.widgets import game_player
+from course_lib.lessons.lesson_02.recorded_game import game_player
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where this lesson goes
@@ -811,7 +811,7 @@ print(f"{card['command']}: {card['epochs']} epochs, {card['steps']} steps, {card
 # directions of variation (principal components, drawn as a Gaussian) to the mean picture.
 
 # %% tags=["hide-input"]
-from course_lib.runs.evaluate import set_figures
+from course_lib.lessons.lesson_02.held_out import set_figures
 
 count = choose(smoke=200, cpu=2000, gpu=2000)
 real = test.images[:count].float() / 127.5 - 1

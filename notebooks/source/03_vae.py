@@ -35,7 +35,7 @@ import torch.nn.functional as F
 from course_lib import data, metrics, plotting, runs
 from course_lib.exercises import check, hint
 from course_lib.losses.elbo import bernoulli_nll, kl_diagonal_gaussian
-from course_lib.losses.toy_posterior import ToyModel
+from course_lib.lessons.lesson_03.toy_posterior import ToyModel
 from course_lib.metrics import (
     active_units,
     aggregate_draws,
@@ -46,11 +46,12 @@ from course_lib.metrics import (
     vgg_kid,
 )
 from course_lib.presets import choose
-from course_lib.runs import usual_recipe
-from course_lib.runs.lesson_03 import BETAS
+from course_lib.lessons.lesson_03 import usual as usual_recipe
+from course_lib.lessons.lesson_03.runs import BETAS
 from course_lib.systems.vae import VAE
 from course_lib.training import fit
-from course_lib.widgets import beta_slider, latent_explorer
+from course_lib.lessons.lesson_03.rate_slider import beta_slider
+from course_lib.lessons.lesson_03.latent_sliders import latent_explorer
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where this lesson goes
@@ -410,10 +411,10 @@ print(f"ours         : {pace['our seconds'][0]:.1f} s for one epoch, {pace['rati
 
 # %% [markdown]
 # One epoch on a machine that may do other things is a rough measure. So both recipes were also trained for longer, with
-# several seeds, and measured on held-out pictures, by `python -m course_lib.runs.usual_recipe`. The record is bundled.
+# several seeds, and measured on held-out pictures, by `python -m course_lib.lessons.lesson_03.usual`. The record is bundled.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-record = usual_recipe.recorded()
+record = usual_recipe.COMPARISON.last()
 plotting.metric_table(
     {"usual example": record["usual"], "ours": record["ours"]},
     columns={"seconds": "seconds an epoch", "negative ELBO": "negative ELBO, nats", "KL": "KL, nats"},

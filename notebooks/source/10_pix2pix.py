@@ -53,14 +53,16 @@ from course_lib.metrics import (
 from course_lib.models.patchgan import PATCH_LAYERS, PatchGAN, receptive_field
 from course_lib.models.unet import unet_256
 from course_lib.presets import choose
-from course_lib.runs.lesson_10 import SMALL, colour_patches, flat_pairs, outline_pairs
-from course_lib.runs.records import recorded, recorded_pictures
-from course_lib.runs.translation import as_float, outputs_of, shown_rows
+from course_lib.runs.settings import SMALL, outline_pairs
+from course_lib.lessons.lesson_10.runs import colour_patches, flat_pairs
+from course_lib.runs.records import records_of, recorded_pictures
+from course_lib.data.pixels import normalise
+from course_lib.runs.translation import outputs_of, shown_rows
 from course_lib.systems.base import adam
 from course_lib.systems.modes import inference
 from course_lib.systems.pix2pix import Pix2Pix
 from course_lib.training import fit, seed_everything
-from course_lib.widgets import draw_and_translate
+from course_lib.lessons.lesson_10.drawing import draw_and_translate
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where this lesson goes
@@ -74,9 +76,9 @@ models = {name: runs.load(f"lesson_10/{name}") for name in held_out}
 rows, titles = [[], [], []], []
 for name, pairs in held_out.items():
     four = shown_rows(pairs, 8)[4:]
-    x = as_float(pairs.x[four])
+    x = normalise(pairs.x[four])
     gap = [None] if titles else []
-    for row, pictures in zip(rows, (x, outputs_of(models[name], x)[:, 0], as_float(pairs.y[four])), strict=True):
+    for row, pictures in zip(rows, (x, outputs_of(models[name], x)[:, 0], normalise(pairs.y[four])), strict=True):
         row += [*gap, *pictures]
     titles += ["" for _ in gap] + [f"from {name}", "", "", ""]
 fig = plotting.image_grid(rows, row_titles=["input", "output", "truth"], column_titles=titles, tile=54)
@@ -125,11 +127,11 @@ plotting.show(
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 outlines = outline_pairs("train")
 bag = held_out["outline"].names.index("handbag")
-sketch, truth = held_out["outline"].x[bag], as_float(held_out["outline"].y[bag])
+sketch, truth = held_out["outline"].x[bag], normalise(held_out["outline"].y[bag])
 recoloured = [truth[list(order)] for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1))]
 one = outlines.names.index("red circle")
 same = (outlines.x == outlines.x[one]).flatten(1).all(1).nonzero().flatten()
-eight = as_float(outlines.y[same])
+eight = normalise(outlines.y[same])
 mean, median = eight.mean(0), eight.sort(0).values[3:5].mean(0)
 rows = [[sketch, *recoloured, None, None, None, None], [outlines.x[one], *eight, mean, median]]
 titles = ["sketch x", "y", *["" for _ in range(7)], "mean", "median"]
@@ -185,7 +187,7 @@ for name, guess in (("mean", mean), ("median", median), ("the first circle", eig
 
 # %% tags=["hide-input"]
 some = shown_rows(held_out["flat"], 8)
-x, y = as_float(held_out["flat"].x[some]), as_float(held_out["flat"].y[some])
+x, y = normalise(held_out["flat"].x[some]), normalise(held_out["flat"].y[some])
 y_hat = models["flat"].translate(x).requires_grad_()
 terms = {
     "adversary": models["flat"].adversarial.g_loss(models["flat"].netD(x, y_hat)),
@@ -244,7 +246,7 @@ def attempts(netG, netD, x, y):
 
 systems = {"outline (1 to 3 channels)": models["outline"], "flat (3 to 3 channels)": models["flat"]}
 for (label, system), pairs in zip(systems.items(), (held_out["outline"], held_out["flat"]), strict=True):
-    x, y = as_float(pairs.x[:2]), as_float(pairs.y[:2])
+    x, y = normalise(pairs.x[:2]), normalise(pairs.y[:2])
     for written, attempt in attempts(system.netG, system.netD, x, y).items():
         try:
             with torch.no_grad():
@@ -283,7 +285,7 @@ def tiny_regression(sees_y, steps):
 
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-x, y = as_float(held_out["outline"].x), as_float(held_out["outline"].y)
+x, y = normalise(held_out["outline"].x), normalise(held_out["outline"].y)
 other = torch.arange(len(x)).roll(len(x) // 2)  # another emoji
 for sees_y in (False, True):
     net = tiny_regression(sees_y, steps=choose(smoke=10, cpu=110, gpu=110))
@@ -358,7 +360,7 @@ def sizes(network, x):
     return found
 
 
-for name, given, made in sizes(models["flat"].netG, as_float(held_out["flat"].x[:1])):
+for name, given, made in sizes(models["flat"].netG, normalise(held_out["flat"].x[:1])):
     skip = f" of them {given[0] // 2} by a skip" if name == "last" or (name[:2] == "up" and name != "up 0") else ""
     print(
         f"{name:7} {made[1]:2} x {made[2]:2}, {made[0]:3} channels = {made.numel():5} values   from {given[0]:3}{skip}"
@@ -405,8 +407,8 @@ def without(network, x, cut, others):
 flat = held_out["flat"]
 shown = shown_rows(flat)
 order = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))
-x, y = as_float(flat.x[shown]), as_float(flat.y[shown])
-others = as_float(flat.x[order[:64]])
+x, y = normalise(flat.x[shown]), normalise(flat.y[shown])
+others = normalise(flat.x[order[:64]])
 CUTS = {f"cut at {size}": size for size in (32, 16, 8, 4, 2)} | {"innermost cut": 1}
 whole = models["flat"].translate(x, noise=False)
 by_cut = {label: without(models["flat"].netG, x, size, others) for label, size in CUTS.items()}
@@ -458,7 +460,7 @@ print("cuts by how much they change the output:", ", ".join(sorted(moved, key=mo
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 outline = held_out["outline"]
-x = as_float(outline.x[shown_rows(outline)[:4]])
+x = normalise(outline.x[shown_rows(outline)[:4]])
 seed_everything(0)
 draws = torch.stack([models["outline"].translate(x) for _ in range(16)], dim=1)  # (4, 16, 3, 64, 64)
 spread = draws.std(1).mean(1, keepdim=True)  # of the 16 draws at each pixel, mean over the colours
@@ -552,7 +554,7 @@ print(f"the draws differ by {diversity(trained) / diversity(right):.1%} of what 
 # Dropout off, the same network, both measured:
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-x, y = as_float(flat.x[order[:64]]), as_float(flat.y[order[:64]])
+x, y = normalise(flat.x[order[:64]]), normalise(flat.y[order[:64]])
 net = models["flat"]
 ways = {
     "running statistics": net.translate(x, noise=False),
@@ -624,7 +626,7 @@ plotting.metric_table(
 )
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
-picture = as_float(flat.y[flat.names.index("zany face")])
+picture = normalise(flat.y[flat.names.index("zany face")])
 lit = []
 for pixels in (1, 16, 34, 70):
     mask = seen(PatchGAN(0, 3, base_channels=2, layers=PATCH_LAYERS[pixels]), 64)
@@ -645,7 +647,7 @@ plotting.show(
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 judge = models["flat"].netD
-x, y = as_float(flat.x[shown[:2]]), as_float(flat.y[shown[:2]])
+x, y = normalise(flat.x[shown[:2]]), normalise(flat.y[shown[:2]])
 fake = outputs_of(models["flat"], x)[:, 0]
 with torch.no_grad():
     maps = [torch.sigmoid(judge(x, one))[:, 0] for one in (y, fake)]
@@ -726,7 +728,7 @@ def score(netD, x, y):
         return torch.cat([netD.eval()(*part).flatten(1).mean(1) for part in parts])
 
 
-x, y = as_float(flat.x), as_float(flat.y)
+x, y = normalise(flat.x), normalise(flat.y)
 other = torch.arange(len(flat)).roll(len(flat) // 2)  # another emoji
 rows = {}
 for name, sees_x in (("D(x, y)", True), ("D(y)", False)):
@@ -782,9 +784,9 @@ print(f"true pair higher than another x : {(true_pair > wrong_pair).float().mean
 # PatchGAN. Here is the energy of the outputs at each frequency, as a share of the truth's, on 16 held-out outlines.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
-record = recorded("lesson_10")
+record = records_of("lesson_10")
 SHOWN = shown_rows(outline)
-inputs, targets = as_float(outline.x[SHOWN]), as_float(outline.y[SHOWN])
+inputs, targets = normalise(outline.x[SHOWN]), normalise(outline.y[SHOWN])
 NAMES = {"l1": "L1", "cgan": "cGAN", "uncond": "L1 + GAN", "both": "L1 + cGAN"}  # as in the paper's table 1
 pictures = {label: recorded_pictures(f"lesson_10/outline_{key}") for key, label in NAMES.items()}
 spectra = {label: spectrum_ratio(made, targets) for label, made in pictures.items()}
@@ -822,9 +824,9 @@ for label, (_, share) in spectra.items():
 # %%
 def live_figure(system, history):
     """Draw six training inputs, the outputs so far and the targets."""
-    output = system.translate(as_float(train_pairs.x[six]).to(system.device)).cpu()
+    output = system.translate(normalise(train_pairs.x[six]).to(system.device)).cpu()
     title = f"step {len(history)}: L1 {history.mean('l1', 20):.3f}"
-    tiles = [as_float(train_pairs.x[six]), output, as_float(train_pairs.y[six])]
+    tiles = [normalise(train_pairs.x[six]), output, normalise(train_pairs.y[six])]
     fig = plotting.image_grid(tiles, row_titles=["input", "output", "target"], title=title, tile=84)
     return plotting.mime_bundle(fig, palette=True, alt="Six training inputs, the outputs so far, and the targets")
 
@@ -878,7 +880,7 @@ for system in models.values():
 rows = {}
 for name, pairs in held_out.items():
     part = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1))[: choose(smoke=32, cpu=144, gpu=144)]
-    x, y = as_float(pairs.x[part]), as_float(pairs.y[part])
+    x, y = normalise(pairs.x[part]), normalise(pairs.y[part])
     outputs = outputs_of(models[name], x)[:, 0]
     for label, made in ((f"{name}: input", x.expand_as(y)), (f"{name}: pix2pix", outputs)):
         rows[label] = {
@@ -1012,8 +1014,8 @@ plotting.metric_table(
 )
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
-strips = [as_float(flat.x[shown]), *(recorded_pictures(f"lesson_10/flat_{key}") for key in SKIP_NAMES)]
-strips.append(as_float(flat.y[shown]))
+strips = [normalise(flat.x[shown]), *(recorded_pictures(f"lesson_10/flat_{key}") for key in SKIP_NAMES)]
+strips.append(normalise(flat.y[shown]))
 fig = plotting.image_grid(
     [[strip[i] for i in shown_of] for strip in strips], row_titles=["flat", *SKIP_NAMES.values(), "truth"], tile=62
 )
@@ -1093,7 +1095,7 @@ plotting.show(
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 any64 = order[:64]
-fig = plotting.image_grid(outputs_of(models["flat"], as_float(flat.x[any64]))[:, 0], columns=16, tile=49)
+fig = plotting.image_grid(outputs_of(models["flat"], normalise(flat.x[any64]))[:, 0], columns=16, tile=49)
 plotting.show(
     fig,
     palette=True,
@@ -1121,7 +1123,7 @@ for place, name in enumerate(("flat", "outline")):
     pairs = held_out[name]
     core = (pairs.factors["tone"] == pairs.factor_names["tone"].index("unspecified")).nonzero().flatten()
     core = core[: choose(smoke=32, cpu=len(core), gpu=len(core))]
-    x, y = as_float(pairs.x[core]), as_float(pairs.y[core])
+    x, y = normalise(pairs.x[core]), normalise(pairs.y[core])
     made = outputs_of(models[name], x)[:, 0]
     worst = (made - y).abs().flatten(1).mean(1).argsort(descending=True)[:8]
     for row, strip in zip(rows[3 * place :], (x, made, y), strict=False):
@@ -1150,12 +1152,12 @@ plotting.show(
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 def edges(pictures):
     """Return where neighbouring pixels differ, as black lines on white, (N, 1, 64, 64) in [-1, 1]."""
-    grey = F.interpolate(as_float(pictures).mean(1, keepdim=True), size=(64, 64), mode="bilinear")
+    grey = F.interpolate(normalise(pictures).mean(1, keepdim=True), size=(64, 64), mode="bilinear")
     right, down = F.pad(grey.diff(dim=3), (0, 1)), F.pad(grey.diff(dim=2), (0, 0, 0, 1))
     return 1 - 2 * ((right.square() + down.square()).sqrt() / 0.5).clamp(0, 1)
 
 
-usual = as_float(outline.x[SHOWN[:2]])
+usual = normalise(outline.x[SHOWN[:2]])
 garments = data.fashion_mnist("test").images[[2, 9]]
 photographs = held_out["grey"].y[shown_rows(held_out["grey"], 2)]
 strange = torch.cat([usual, -usual, edges(garments), edges(photographs), usual.rot90(1, (2, 3))])

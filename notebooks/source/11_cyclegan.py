@@ -34,22 +34,25 @@ import torch.nn.functional as F
 from course_lib import data, plotting, runs
 from course_lib.data.unpaired import luma, paintings_and_photos, patches_of
 from course_lib.exercises import check, hint
-from course_lib.exercises.lesson_11.predicted_losses import play_on_a_ring
+from course_lib.lessons.lesson_11.exercises.predicted_losses import play_on_a_ring
 from course_lib.losses.adversarial import LOSSES
 from course_lib.losses.game import best_discriminator
 from course_lib.losses.reconstruction import mean_absolute_error
-from course_lib.metrics import blurred, distinct_outputs, input_dependence, l1, noise_curve, sharpness, ssim, vgg_kid
+from course_lib.lessons.lesson_11.steganography import blurred, noise_curve
+from course_lib.metrics import distinct_outputs, input_dependence, l1, sharpness, ssim, vgg_kid
 from course_lib.models.resnet_generator import ResNetGenerator, resnet_9blocks
 from course_lib.presets import choose
-from course_lib.runs import usual_cyclegan
-from course_lib.runs.lesson_11 import ABLATED, ROWS, SMALL_SIDE, held_out, unpaired
-from course_lib.runs.records import recorded, recorded_pictures
-from course_lib.runs.translation import as_float, outputs_of, painting_figures, shown_rows
+from course_lib.lessons.lesson_11 import usual as usual_cyclegan
+from course_lib.lessons.lesson_11.runs import ABLATED, ROWS, SMALL_SIDE, held_out, unpaired
+from course_lib.runs.records import records_of, recorded_pictures
+from course_lib.data.pixels import normalise
+from course_lib.runs.translation import outputs_of, shown_rows
+from course_lib.lessons.lesson_11.held_out import painting_figures
 from course_lib.systems.cyclegan import CycleGAN
 from course_lib.systems.modes import inference
 from course_lib.training import fit, seed_everything
-from course_lib.training.pool import ImagePool
-from course_lib.widgets import cycle_explorer
+from course_lib.systems.image_pool import ImagePool
+from course_lib.lessons.lesson_11.cycle_slider import cycle_explorer
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where this lesson goes
@@ -64,12 +67,12 @@ photographs = patches_of(data.photos("test"), 64, shrunk=2)
 rows, titles = [[], [], []], []
 for label, pairs, system in (("flat", flat, models["emoji"]), ("Noto", noto, models["noto"])):
     four = shown_rows(pairs, 8)[4:]
-    x = as_float(pairs.x[four])
-    strips = (x, outputs_of(system, x)[:, 0], as_float(pairs.y[four]))
+    x = normalise(pairs.x[four])
+    strips = (x, outputs_of(system, x)[:, 0], normalise(pairs.y[four]))
     for row, pictures in zip(rows, strips, strict=True):
         row += [*pictures, None]
     titles += [label, "", "", "", ""]
-y = as_float(photographs.images[shown_rows(photographs, 4)])
+y = normalise(photographs.images[shown_rows(photographs, 4)])
 painted = models["van_gogh"].translate_back(y)
 for row, pictures in zip(rows, (y, painted, [None] * len(y)), strict=True):
     row += list(pictures)
@@ -149,7 +152,7 @@ plotting.show(
 # %% tags=["hide-input", "checked"]
 small = held_out(size=SMALL_SIDE)
 for label, pairs in (("64", flat), ("32", small)):
-    print(f"output = input, at {label} pixels: held-out L1 {l1(as_float(pairs.x), as_float(pairs.y)):.3f}")
+    print(f"output = input, at {label} pixels: held-out L1 {l1(normalise(pairs.x), normalise(pairs.y)):.3f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.14"]
 # ## The objective, part 1: two adversaries
@@ -335,9 +338,9 @@ for seed in range(choose(smoke=1, cpu=3, gpu=3)):
 # at each step, and no proof says where it ends, so it was run and recorded.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.15"]
-record = recorded("lesson_11")
+record = records_of("lesson_11")
 rows_shown = shown_rows(small)
-small_x, small_y = as_float(small.x), as_float(small.y)
+small_x, small_y = normalise(small.x), normalise(small.y)
 inputs, truths = small_x[rows_shown], small_y[rows_shown]
 strips = {key: recorded_pictures(f"lesson_11/{key}") for key in [*ROWS, "pairs"]}
 eight = range(choose(smoke=4, cpu=8, gpu=8))
@@ -397,7 +400,7 @@ for key in ("gan_alone", "both"):
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N1.7", "N0.16"]
 two = shown_rows(flat, 8)[4:6]
-x, y = as_float(flat.x[two]), as_float(flat.y[two.flip(0)])
+x, y = normalise(flat.x[two]), normalise(flat.y[two.flip(0)])
 system = models["emoji"]
 fake_y, fake_x = system.translate(x), system.translate_back(y)
 back_x, back_y = system.translate_back(fake_y), system.translate(fake_x)
@@ -415,7 +418,7 @@ plotting.show(
     "the bundled model",
 )
 some = torch.randperm(len(flat), generator=torch.Generator().manual_seed(1))[: choose(smoke=8, cpu=64, gpu=64)]
-x, y = as_float(flat.x[some]), as_float(flat.y[some])
+x, y = normalise(flat.x[some]), normalise(flat.y[some])
 fake_y, fake_x = system.translate(x), system.translate_back(y)
 print(f"mean of {len(some)} held-out pictures:")
 print(f"forward: L1 from x to G(x) {l1(fake_y, x):.3f}, to F(G(x)) {l1(system.translate_back(fake_y), x):.3f}")
@@ -667,7 +670,7 @@ for mode in ("zeros", "reflect"):
 # %%
 def live_figure(system, history):
     """Draw six training inputs, their translations so far, and the way back."""
-    x = as_float(little.x.images[six]).to(system.device)
+    x = normalise(little.x.images[six]).to(system.device)
     there = system.translate(x)
     tiles = [x.cpu(), there.cpu(), system.translate_back(there).cpu()]
     title = f"step {len(history)}: forward cycle, times 10: {history.mean('forward', 20):.2f}"
@@ -712,7 +715,7 @@ for system in models.values():
 # in turns on one machine, and kept.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-timed = usual_cyclegan.recorded()
+timed = usual_cyclegan.COMPARISON.last()
 rows = {}
 for name, entry in timed["settings"].items():
     for player, seconds in entry["seconds"].items():
@@ -748,7 +751,7 @@ COUNT = choose(smoke=16, cpu=96, gpu=96)
 made_of, rows = {}, {}
 for name, pairs in (("emoji", flat), ("noto", noto)):
     part = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1))[:COUNT]
-    x, y = as_float(pairs.x[part]), as_float(pairs.y[part])
+    x, y = normalise(pairs.x[part]), normalise(pairs.y[part])
     made = outputs_of(models[name], x)[:, 0]
     home = torch.cat([models[name].translate_back(one) for one in made.split(32)])
     made_of[name] = (x, y, made, home, part)
@@ -935,7 +938,7 @@ for key, label in ABLATION.items():
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 any64 = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[: choose(smoke=16, cpu=64, gpu=64)]
-fig = plotting.image_grid(outputs_of(models["emoji"], as_float(flat.x[any64]))[:, 0], columns=16, tile=49)
+fig = plotting.image_grid(outputs_of(models["emoji"], normalise(flat.x[any64]))[:, 0], columns=16, tile=49)
 plotting.show(
     fig,
     palette=True,
@@ -974,8 +977,8 @@ WIDTH = {"colour to grey": 3, "flat to 3D": 5}  # of the blur, in pixels
 few = torch.randperm(len(flat), generator=torch.Generator().manual_seed(2))[: choose(smoke=4, cpu=32, gpu=32)]
 bundled, to_grey = models["emoji"], models["grey"]
 cases = {
-    "colour to grey": (to_grey, as_float(small.x[few]), as_float(luma(small.x[few])).expand(-1, 3, -1, -1)),
-    "flat to 3D": (bundled, as_float(flat.x[few]), as_float(flat.y[few])),
+    "colour to grey": (to_grey, normalise(small.x[few]), normalise(luma(small.x[few])).expand(-1, 3, -1, -1)),
+    "flat to 3D": (bundled, normalise(flat.x[few]), normalise(flat.y[few])),
 }
 fig, axes = plotting.subplots(1, 2, size=(9.2, 3.4))
 curves = {}
@@ -1048,10 +1051,10 @@ plotting.show(
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 van_gogh = models["van_gogh"]
 photo_rows = shown_rows(photographs, choose(smoke=4, cpu=7, gpu=7))
-photos_shown = as_float(photographs.images[photo_rows])
+photos_shown = normalise(photographs.images[photo_rows])
 canvases = paintings_and_photos().x
 painting_rows = torch.randperm(len(canvases), generator=torch.Generator().manual_seed(0))[: len(photos_shown)]
-paintings_shown = as_float(canvases.images[painting_rows])
+paintings_shown = normalise(canvases.images[painting_rows])
 to_paint, to_photo = van_gogh.translate_back(photos_shown), van_gogh.translate(paintings_shown)
 fig = plotting.image_grid(
     [photos_shown, to_paint, van_gogh.translate(to_paint), paintings_shown, to_photo],
@@ -1093,7 +1096,7 @@ print(f"F(held-out photographs) and paintings: {found['KID paintings']:.2f}")
 played = shown_rows(flat, 8)
 names = [flat.names[i] for i in played]
 explorer = cycle_explorer(
-    bundled, as_float(flat.x[played]), as_float(flat.y[played]), names=names, y_names=names, noise=(0.0, 0.3)
+    bundled, normalise(flat.x[played]), normalise(flat.y[played]), names=names, y_names=names, noise=(0.0, 0.3)
 )
 explorer
 
@@ -1186,10 +1189,10 @@ print("the rider's emoji is in the training set:", "horse racing" in trained_on)
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 rider = [flat.names.index("horse racing"), flat.names.index("horse"), flat.names.index("lion")]
-usual = as_float(flat.x[rider])
-garments = F.interpolate(as_float(data.fashion_mnist("test").images[[2, 9]]), size=(64, 64), mode="bilinear")
+usual = normalise(flat.x[rider])
+garments = F.interpolate(normalise(data.fashion_mnist("test").images[[2, 9]]), size=(64, 64), mode="bilinear")
 garments = -garments.expand(-1, 3, -1, -1)  # dark on white, as emoji are
-alien = as_float(photographs.images[photo_rows[:3]])
+alien = normalise(photographs.images[photo_rows[:3]])
 strange = {"rider": usual[:1], "usual": usual[1:], "garment": garments, "photo": alien, "negative": -usual[1:]}
 x = torch.cat(list(strange.values()))
 there = bundled.translate(x)

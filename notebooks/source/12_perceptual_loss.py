@@ -52,15 +52,18 @@ from course_lib.models.norms import ConditionalInstanceNorm
 from course_lib.models.transform_net import TransformNet
 from course_lib.models.vgg import CHANNELS, LAYERS, VGG16Features
 from course_lib.presets import choose
-from course_lib.runs import painted, usual_style_transfer
-from course_lib.runs.evaluate import enlarged
-from course_lib.runs.painted import picture_of
-from course_lib.runs.records import recorded
-from course_lib.runs.translation import as_float
+from course_lib.lessons.lesson_12 import optimised_pictures
+from course_lib.lessons.lesson_12 import usual as usual_style_transfer
+from course_lib.runs.enlarging import enlarged
+from course_lib.lessons.lesson_12.optimised_pictures import picture_of
+from course_lib.runs.records import records_of
+from course_lib.data.pixels import normalise
 from course_lib.systems.gatys import paint
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 from course_lib.training import fit, seed_everything
-from course_lib.widgets import gram_viewer, paint_your_picture, style_weight_slider
+from course_lib.lessons.lesson_12.gram_pairs import gram_viewer
+from course_lib.lessons.lesson_12.own_picture import paint_your_picture
+from course_lib.lessons.lesson_12.style_slider import style_weight_slider
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where this lesson goes
@@ -70,7 +73,7 @@ from course_lib.widgets import gram_viewer, paint_your_picture, style_weight_sli
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 photos, paintings = data.photos("test"), data.paintings()
-PHOTO, PAINTING = painted.PHOTO, painted.PAINTING
+PHOTO, PAINTING = optimised_pictures.PHOTO, optimised_pictures.PAINTING
 models = {name: runs.load(f"lesson_12/{name}") for name in ("cafe", "church", "road", "wave")}
 STYLES = {name: system.config.paintings[0] for name, system in models.items()}
 x = picture_of(photos, PHOTO, 112)
@@ -334,7 +337,7 @@ plotting.show(
 # Vedaldi 2015). What comes back is what the layer keeps. These took minutes each and are recorded.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-kept = painted.recorded("features")
+kept = optimised_pictures.bundled("features")
 original = picture_of(photos, kept["relu1_1"].settings["photo"], kept["relu1_1"].settings["side"])
 original = original[..., : kept["relu1_1"].picture.shape[-2], : kept["relu1_1"].picture.shape[-1]]
 near = {layer: psnr(one.picture[None].clamp(-1, 1), original) for layer, one in kept.items()}
@@ -380,7 +383,7 @@ plotting.show_source(content_loss)
 # %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
 seed_everything(0)
 netG = TransformNet(base_channels=4, blocks=1)
-two = as_float(photo_crops("train", size=32, count=2).images)
+two = normalise(photo_crops("train", size=32, count=2).images)
 y_c, y_s = two, picture_of(paintings, PAINTING, 32)
 
 
@@ -652,7 +655,7 @@ print("at most, as a share of the largest layer:", ", ".join(f"{layer} {value:.2
 # is asked for.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-textures = painted.recorded("style")
+textures = optimised_pictures.bundled("style")
 settings = next(iter(textures.values())).settings
 height = next(iter(textures.values())).picture.shape[-2]
 row = [picture_of(paintings, settings["painting"], height)[0], *(one.picture for one in textures.values())]
@@ -732,7 +735,7 @@ for name, one in here.items():
 # That was a short run on a small picture. These went on, minutes each, at 256 pixels, and are recorded:
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-long = painted.recorded("gatys")
+long = optimised_pictures.bundled("gatys")
 fig = plotting.image_grid([[one.picture for one in long.values()]], column_titles=list(long), tile=150)
 plotting.show(
     fig,
@@ -906,7 +909,7 @@ def live_figure(system, history):
     return plotting.mime_bundle(fig, photo=True, alt="Four held-out photographs, and the outputs so far")
 
 
-watched_photos = as_float(photo_crops("test", size=96, count=12, seed=1, shrunk=(2.0, 4.0)).images[[0, 4, 5, 9]])
+watched_photos = normalise(photo_crops("test", size=96, count=12, seed=1, shrunk=(2.0, 4.0)).images[[0, 4, 5, 9]])
 seed_everything(0)
 mine = StyleTransfer(replace(models["wave"].config, lr=2e-4, style_ramp=0.0, half_judge=False))
 mine.netG.load_state_dict(models["cafe"].netG.state_dict())
@@ -950,7 +953,7 @@ for system in (*models.values(), enlarger):
 # targets of a fixed set of crops, as super-resolution can.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-timed = usual_style_transfer.recorded()
+timed = usual_style_transfer.COMPARISON.last()
 rows = {}
 for name, entry in timed["settings"].items():
     for player, seconds in entry["seconds"].items():
@@ -1165,8 +1168,8 @@ enlargers = {
 pairs = super_resolution_pairs("test", size=96)
 CROPS = ["Ring-tailed lemurs at 96, 192", "Hawa Mahal, Jaipur at 96, 192", "Hedgehog at 96, 192"]
 crops = [pairs.names.index(name) for name in CROPS]
-small = as_float(pairs.x[crops])
-columns = [small, *(enlarged(system, small) for system in enlargers.values()), as_float(pairs.y[crops])]
+small = normalise(pairs.x[crops])
+columns = [small, *(enlarged(system, small) for system in enlargers.values()), normalise(pairs.y[crops])]
 fig = plotting.image_grid(
     [list(row) for row in zip(*columns, strict=True)],
     column_titles=["input", *enlargers, "truth"],
@@ -1182,7 +1185,7 @@ plotting.show(
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 part = torch.linspace(0, len(pairs) - 1, choose(smoke=4, cpu=24, gpu=200)).long()
-small, large_ones = as_float(pairs.x[part]), as_float(pairs.y[part])
+small, large_ones = normalise(pairs.x[part]), normalise(pairs.y[part])
 judge_sr = VGG16Features(("relu2_2", "relu4_3"))
 truth = seen(large_ones, judge_sr)
 rows = {}
@@ -1274,7 +1277,7 @@ print(f"the other piece has {fall:.1f} decibel less; two independent pieces of o
 # outlines to 3D emoji by L1, by the conditional adversary, by both, and by $\ell_\text{feat}$ in their place.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-records = recorded("lesson_10") | recorded("lesson_12")
+records = records_of("lesson_10") | records_of("lesson_12")
 TRAINED = {
     "lesson_10/outline_l1": "L1",
     "lesson_10/outline_cgan": "adversary",
@@ -1344,7 +1347,7 @@ plotting.metric_table(facts, caption="The two losses, with the figures of this m
 # in units in which the content weight above, 4e-6, counts as 1.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-sweep = painted.recorded("sweep")
+sweep = optimised_pictures.bundled("sweep")
 example = next(iter(sweep.values()))
 slider = style_weight_slider(
     {float(ratio): one for ratio, one in sweep.items()},

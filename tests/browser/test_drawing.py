@@ -11,7 +11,7 @@ from PIL import Image
 
 # The translation is the negative, so that each of its pixels says what the network was given.
 CELL = """
-from course_lib.widgets import draw_and_translate
+from course_lib.lessons.lesson_10.drawing import draw_and_translate
 
 def negative(x):
     if float((x < 0).float().mean()) > {limit}:

@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 
+from course_lib.data.bundled.photos import photos
 from course_lib.data.crops import photo_crops, resized, shorter_side_to
-from course_lib.data.photos import photos
 from course_lib.data.super_resolution import shrink
 from course_lib.errors import DataError, ShapeError
 

@@ -85,7 +85,7 @@ from course_lib import data
 assert "torch" not in sys.modules, "importing the package imports torch"
 assert {"load", "mnist", "ImageSet", "download"} <= set(dir(data))
 import course_lib.data.mnist
-from course_lib.data.photos import SPLITS
+from course_lib.data.bundled.photos import SPLITS
 assert callable(data.mnist) and callable(data.photos), "a module took the place of the function"
 from course_lib.data import mnist, ImageSet
 assert mnist is data.mnist is sys.modules["course_lib.data.mnist"].mnist

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from course_lib.data.emoji import emoji, emoji_index, emoji_pairs
-from course_lib.data.paintings import paintings
-from course_lib.data.photos import photos
+from course_lib.data.bundled.emoji import emoji, emoji_index, emoji_pairs
+from course_lib.data.bundled.paintings import paintings
+from course_lib.data.bundled.photos import photos
 from course_lib.data.super_resolution import shrink
 from course_lib.data.unpaired import (
     emoji_and_grey,

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.systems.base import System, adam
-from course_lib.training import ImagePool, fit
+from course_lib.systems.image_pool import ImagePool
+from course_lib.training import fit
 
 STEPS, ROWS, BATCH = 5, 36, 8
 

@@ -37,7 +37,7 @@ def test_a_lesson_without_exercises() -> None:
 
 
 def test_ids_of_another_lesson_are_an_authors_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    import course_lib.exercises.lesson_00 as module
+    import course_lib.lessons.lesson_00.exercises.start_here as module
 
     registry.exercises.cache_clear()
     monkeypatch.setattr(module, "STRAY", find("01.1"), raising=False)

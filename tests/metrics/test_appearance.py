@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from course_lib.errors import ShapeError
 from course_lib.metrics import colourfulness, diversity, high_frequency_share, sharpness
-from course_lib.models import VGG16Features
+from course_lib.models.vgg import VGG16Features
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from course_lib import metrics
 from course_lib.errors import ShapeError
+from course_lib.lessons.lesson_03.toy_posterior import LinearGaussian
 from course_lib.losses.elbo import bernoulli_nll, gaussian_nll, kl_diagonal_gaussian
-from course_lib.losses.toy_posterior import LinearGaussian
 from course_lib.metrics.bounds import (
     active_units,
     aggregate_draws,

@@ -167,7 +167,7 @@ def test_a_block_adds_to_its_input_and_ends_without_relu():
 def test_any_size_comes_back_as_it_went_in(batch, height, width, styles):
     y = small(styles)(torch.rand(batch, 3, height, width), styles - 1)
     assert y.shape == (batch, 3, height, width)
-    assert y.abs().max() < TransformNet.reach
+    assert y.abs().max() < TransformNet.output_scale
     assert y.isfinite().all()
 
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.errors import DataError, ShapeError
-from course_lib.models import VGG16Features
-from course_lib.models.vgg import BUNDLED_WEIGHTS, CHANNELS, LAYERS, relative_error_per_layer
+from course_lib.models.vgg import BUNDLED_WEIGHTS, CHANNELS, LAYERS, VGG16Features, relative_error_per_layer
 from course_lib.paths import bundled_file
 
 

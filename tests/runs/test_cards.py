@@ -7,7 +7,7 @@ import pytest
 from course_lib import runs
 from course_lib.paths import data_dir
 from course_lib.runs import cards
-from course_lib.runs.records import recorded
+from course_lib.runs.records import records_of
 
 
 def test_every_bundled_run_has_its_section():
@@ -21,7 +21,7 @@ def test_every_bundled_run_has_its_section():
         assert headers[0]["command"] in section
         assert f"{headers[0]['epochs']} epochs, {headers[0]['steps']} steps of {headers[0]['batch_size']}" in section
         assert ", ".join(f"{header['minutes']:g}" for header in headers) in section
-        further = recorded(name.split("/")[0]).get(name, {}) if runs.run(name).bundled else {}
+        further = records_of(name.split("/")[0]).get(name, {}) if runs.run(name).bundled else {}
         assert all(f"{entry['minutes']:g}" in section for entry in further.values())
         assert ("the figures alone are kept" in section) == bool(further)
         assert "| held-out figure | value |" in section
@@ -32,7 +32,7 @@ def test_every_recorded_run_has_its_row():
         if runs.run(name).recorded:
             lesson, short = name.split("/")
             text = (data_dir() / "checkpoints" / lesson / "README.md").read_text(encoding="utf-8")
-            entries = recorded(lesson)[name]
+            entries = records_of(lesson)[name]
             rows = [line for line in text.splitlines() if line.startswith(f"| {short} | ")]
             assert len(rows) == 1, name
             assert rows[0].startswith(f"| {short} | {', '.join(map(str, entries))} | {entries[0]['epochs']} | ")

@@ -13,7 +13,9 @@ from course_lib.data.answers import AnswerSet
 from course_lib.data.containers import PairedSet
 from course_lib.data.super_resolution import shrink
 from course_lib.errors import ShapeError
-from course_lib.runs.evaluate import draws_of, enlarged, enlarging_figures, outline_figures, outline_figures_all
+from course_lib.lessons.lesson_01.held_out import outline_figures, outline_figures_all
+from course_lib.runs.enlarging import enlarged, enlarging_figures
+from course_lib.runs.translation import draws_of
 
 
 class Plays:

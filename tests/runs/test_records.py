@@ -12,11 +12,11 @@ import torch
 
 from course_lib import runs
 from course_lib.errors import DataError
+from course_lib.history import History
 from course_lib.paths import manifest
 from course_lib.runs import base, records
 from course_lib.runs.base import Run
 from course_lib.systems.regression import Regression, RegressionConfig
-from course_lib.training.history import History
 
 Release = Callable[[], Path]
 

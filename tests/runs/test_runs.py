@@ -17,13 +17,13 @@ from torch import Tensor
 
 from course_lib import runs
 from course_lib.errors import DataError
+from course_lib.history import History
 from course_lib.paths import manifest
 from course_lib.runs import base
 from course_lib.runs.base import Run
 from course_lib.systems.base import System
 from course_lib.systems.regression import Regression, RegressionConfig
 from course_lib.training import meta_step
-from course_lib.training.history import History
 
 BUNDLED = [name for name in manifest() if name.startswith("checkpoints/") and name.endswith(".safetensors")]
 Release = Callable[[], Path]

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from course_lib.data.containers import PairedSet
+from course_lib.data.pixels import normalise
 from course_lib.data.unpaired import luma
-from course_lib.runs.translation import as_float, cycle_figures, hidden_code_figures, pair_figures, shown_rows
+from course_lib.lessons.lesson_11.held_out import cycle_figures, hidden_code_figures
+from course_lib.runs.translation import pair_figures, shown_rows
 
 COUNT = 24
 
@@ -58,14 +60,14 @@ def test_the_truth_gets_the_best_figures(pairs: PairedSet) -> None:
 def test_a_closed_cycle_says_nothing_of_the_way(pairs: PairedSet) -> None:
     """Doing nothing closes both cycles, and is as far from the truth as x is."""
     found = cycle_figures(Knows(lambda x: x, lambda y: y), pairs)
-    distance = (as_float(pairs.x) - as_float(pairs.y)).abs().mean().item()
+    distance = (normalise(pairs.x) - normalise(pairs.y)).abs().mean().item()
     assert found["cycle x"] == found["cycle y"] == 0
     assert found["L1"] == pytest.approx(distance, rel=1e-5)
     assert found["L1 back"] == pytest.approx(distance, rel=1e-5)
 
 
 def test_one_answer_for_all_has_no_dependence(pairs: PairedSet) -> None:
-    found = cycle_figures(Knows(lambda x: as_float(pairs.y[:1]).expand(len(x), -1, -1, -1)), pairs)
+    found = cycle_figures(Knows(lambda x: normalise(pairs.y[:1]).expand(len(x), -1, -1, -1)), pairs)
     assert found["dependence"] == pytest.approx(0, abs=1e-5)
     assert found["distinct"] <= 1 / COUNT + 1e-5
     assert "cycle x" not in found
@@ -73,8 +75,8 @@ def test_one_answer_for_all_has_no_dependence(pairs: PairedSet) -> None:
 
 def test_a_code_that_nobody_sees_is_lost_in_a_little_noise(pairs: PairedSet) -> None:
     """G writes the number of the picture into the faintest digits of one pixel, and F looks the colours up."""
-    x = as_float(pairs.x)
-    y = as_float(luma(pairs.x)).repeat(1, 3, 1, 1)
+    x = normalise(pairs.x)
+    y = normalise(luma(pairs.x)).repeat(1, 3, 1, 1)
 
     def number_of(grey: Tensor) -> Tensor:
         """Return the number that is hidden in the first pixel of each, or -1."""
@@ -111,7 +113,7 @@ def test_each_shown_row_is_of_another_emoji(pairs: PairedSet) -> None:
 def test_style_figures_are_the_terms_of_the_loss():
     """A system that changes nothing costs no content, and as much style as it says."""
     from course_lib.data.crops import photo_crops
-    from course_lib.runs.translation import style_figures
+    from course_lib.lessons.lesson_12.held_out import style_figures
     from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 
     config = StyleTransferConfig(style_side=48, style_layers=("relu1_2", "relu2_2"), base_channels=2, tv_weight=3.0)
@@ -120,7 +122,7 @@ def test_style_figures_are_the_terms_of_the_loss():
     found = style_figures(system, 4)
     assert found["content"] == 0
     assert found["total variation"] == pytest.approx(1)
-    x = as_float(photo_crops("test", 128, 4).images)
+    x = normalise(photo_crops("test", 128, 4).images)
     expected = float(system.judge.terms(x, content=x)["style"])
     assert found["style"] == found["style untouched"] == pytest.approx(expected, rel=1e-4)
     system.stylise = lambda images, style=0: 0.5 * images

@@ -182,7 +182,7 @@ def test_d_learns_from_the_pool_and_the_pool_holds_detached_fakes(monkeypatch):
     assert not any(image.requires_grad for pool in system.pools.values() for image in pool.images)
     for pool in system.pools.values():
         pool.images = list(old)
-    monkeypatch.setattr("course_lib.training.pool.random.random", lambda: 0.1)  # below 1/2: exchange
+    monkeypatch.setattr("course_lib.systems.image_pool.random.random", lambda: 0.1)  # below 1/2: exchange
     for netD in (system.netD_y, system.netD_x):
         netD.register_forward_pre_hook(lambda _, arguments: judged.append(arguments[1].detach().clone()))
     fakes = [system.netG(batch.x).detach(), system.netF(batch.y).detach()]

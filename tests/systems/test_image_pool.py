@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_lib.errors import ShapeError
-from course_lib.training import ImagePool
+from course_lib.systems.image_pool import ImagePool
 
 
 def numbered(start: int, count: int) -> torch.Tensor:

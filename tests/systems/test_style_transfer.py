@@ -7,9 +7,9 @@ from functools import lru_cache
 import pytest
 import torch
 
+from course_lib.data.bundled.paintings import paintings
 from course_lib.data.containers import Batch, ImageSet, PairedSet
 from course_lib.data.crops import photo_crops
-from course_lib.data.paintings import paintings
 from course_lib.errors import DataError, ShapeError
 from course_lib.losses.perceptual import content_loss, gram_matrix, total_variation
 from course_lib.models.vgg import VGG16Features
@@ -216,7 +216,7 @@ def test_the_style_rises_over_the_first_steps():
     full = style[-1]
     assert style == pytest.approx([full * share for share in (0.25, 0.5, 0.75, 1, 1, 1, 1, 1)], rel=1e-2)
     assert content == pytest.approx([content[0]] * 8, rel=1e-2)
-    assert make(style_ramp=0.5).risen == 1.0  # a step by hand knows no end, and takes the whole weight
+    assert make(style_ramp=0.5).style_factor == 1.0  # a step by hand knows no end, and takes the whole weight
 
 
 @pytest.mark.parametrize("changes", [{"style_weight": 0.0}, {"content_weight": 0.0}, {}])

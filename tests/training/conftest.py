@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.systems.base import System, adam
-from course_lib.training.pool import ImagePool
+from course_lib.systems.image_pool import ImagePool
 from course_lib.training.schedules import linear_decay, schedule, warmup
 
 

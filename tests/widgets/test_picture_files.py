@@ -16,8 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.errors import DataError
-from course_lib.widgets import picture_from_bytes
-from course_lib.widgets.picture_files import LARGEST_FILE, MOST_PIXELS
+from course_lib.widgets.picture_files import LARGEST_FILE, MOST_PIXELS, picture_from_bytes
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from course_lib import data
-from course_lib.data.super_resolution import super_resolution_pairs
-from course_lib.models.srresnet import SRResNet
+from course_lib.lessons.lesson_01.held_out import outline_figures_all, outline_figures_twice
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.evaluate import enlarging_figures, outline_figures_all, outline_figures_twice
+from course_lib.runs.enlarging import ENLARGING, enlarged_patches, enlarging, enlarging_figures
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 from course_lib.systems.regression import Regression, RegressionConfig
 
@@ -21,22 +20,8 @@ def all_pairs() -> data.PairedSet:
     return data.emoji_pairs("train", x="outline", y="3d")
 
 
-def enlarged_patches() -> data.PairedSet:
-    """Return the training patches of the photographs, 48 x 48, with their versions at a quarter of the size."""
-    return super_resolution_pairs("train", size=48)
-
-
-def enlarging(loss: str, half_judge: bool = False) -> Regression:
-    """Return a regression with SRResNet, half as wide and a quarter as deep as the paper's, from small to large."""
-    return Regression(
-        RegressionConfig(loss=loss, x_channels=3, base_channels=32, half_judge=half_judge),
-        netG=SRResNet(channels=32, blocks=4, factor=4, skip=True),
-    )
-
-
 REGRESSION = RunSizes(smoke_epochs=1, cpu_epochs=100, gpu_epochs=400, batch_size=8)
 ADVERSARIAL = RunSizes(smoke_epochs=1, cpu_epochs=60, gpu_epochs=200, batch_size=8)
-ENLARGING = RunSizes(smoke_epochs=1, cpu_epochs=12, gpu_epochs=100, batch_size=16)
 
 # The whole 64 x 64 picture is one patch, so that D also sees whether the tone is the same everywhere. Spectral
 # normalisation and an averaged generator are departures from pix2pix that keep a run of minutes stable.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import ShapeError
-from course_lib.plotting.game_parts import (
+from course_lib.lessons.lesson_02.game_parts import (
     LOG_4,
     LineScene,
     LossScene,

@@ -11,7 +11,7 @@ from torch import Tensor
 from course_lib.widgets.explorer import Explorer, Picture
 
 if TYPE_CHECKING:
-    from course_lib.plotting.games import GameFrame
+    from course_lib.lessons.lesson_02.games import GameFrame
 
 INTERVAL_MS = 300  # between two frames: more than the drawing of one takes
 
@@ -32,7 +32,7 @@ def game_player(frames: Sequence[GameFrame], data_points: Tensor | None = None, 
     Raises:
         ShapeError: if there are no frames, or those of different games.
     """
-    from course_lib.plotting.games import GameFigure, film_figure, film_text, game_text
+    from course_lib.lessons.lesson_02.games import GameFigure, film_figure, film_text, game_text
 
     figure = GameFigure(frames, data_points)
     drawn: dict[int, Picture] = {}

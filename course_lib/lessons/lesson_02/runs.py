@@ -6,8 +6,8 @@ from typing import Any
 
 from course_lib import data
 from course_lib.data.mixtures import GaussianMixture, PointSet, grid, ring
+from course_lib.lessons.lesson_02.held_out import garment_figures, mixture_figures
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.evaluate import garment_figures, mixture_figures
 from course_lib.systems.gan import GAN, GANConfig
 
 MIXTURES = {"ring": ring, "grid": grid}

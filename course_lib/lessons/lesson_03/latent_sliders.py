@@ -10,6 +10,7 @@ import ipywidgets
 import torch
 from torch import Tensor
 
+from course_lib.data.pixels import to_bytes
 from course_lib.errors import ShapeError
 from course_lib.widgets.explorer import Explorer, Picture
 
@@ -112,7 +113,7 @@ def _enlarged(pixels: Tensor) -> bytes:
     """Return a PNG of pixels ``(H, W)`` in [-1, 1], each of them a square; drawn by hand, as matplotlib is too slow."""
     from PIL import Image
 
-    grey = ((pixels.float().cpu() + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+    grey = to_bytes(pixels).numpy()
     buffer = io.BytesIO()
     Image.fromarray(grey).resize((SIDE, SIDE), Image.Resampling.NEAREST).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -49,7 +49,7 @@ def beta_slider(systems_by_beta: Mapping[float, VAE], images: Tensor, seed: int 
 
     @cache
     def draw(beta: float) -> Picture:
-        from course_lib.plotting.rate_distortion import rate_distortion_figure
+        from course_lib.lessons.lesson_03.rate_distortion import rate_distortion_figure
 
         system, originals = systems[beta], images[:SHOWN]
         reconstructions = system.reconstruct(originals.to(system.device))

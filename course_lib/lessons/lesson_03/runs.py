@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from course_lib import data
+from course_lib.lessons.lesson_03.held_out import bound_figures
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.evaluate import bound_figures
 from course_lib.systems.vae import VAE, VAEConfig
 
 BETAS = (0.1, 0.5, 1.0, 2.0, 5.0, 20.0)

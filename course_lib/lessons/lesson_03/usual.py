@@ -1,6 +1,6 @@
 """The usual example of a variational autoencoder, as it is commonly written, to set beside the one of the course.
 
-python -m course_lib.runs.usual_recipe      measures both, three seeds of ten epochs, and keeps the result
+python -m course_lib.lessons.lesson_03.usual      measures both, three seeds of ten epochs, and keeps the result
 
 It is right, and the same model. It differs in how pictures reach the network (one PIL image at a time), in the loss (a
 sum over the batch, from probabilities and not from logits), in Adam (not fused) and in the rate (constant).
@@ -22,12 +22,10 @@ from torchvision.transforms import ToTensor
 
 from course_lib import data
 from course_lib.metrics import elbo_figures
-from course_lib.runs.side_by_side import keep, kept
+from course_lib.runs.side_by_side import Comparison
 from course_lib.systems.vae import VAE, VAEConfig
 from course_lib.training import fit, seed_everything
 
-RECORD = "checkpoints/lesson_03/usual_recipe.json"
-COMMAND = "python -m course_lib.runs.usual_recipe"
 OURS = VAEConfig(lr=6e-3)
 BATCH = 512  # of ours, with a rate to match; the usual example takes 128 and 1e-3
 
@@ -175,15 +173,16 @@ def compare(epochs_usual: int = 2, epochs_ours: int = 2, seed: int = 0, rows: in
     }
 
 
-def record(epochs: int = 10, seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, Any]:
-    """Compare both over some seeds on held-out pictures, and write what was found to ``data/``.
+def over_seeds(epochs: int = 10, seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, Any]:
+    """Compare both over some seeds on held-out pictures.
 
     Args:
         epochs: of both.
         seeds: of weights, order and noise.
 
     Returns:
-        What :func:`recorded` gives from then on.
+        For ``"usual"`` and ``"ours"`` one number a seed: median ``seconds`` of an epoch, ``negative ELBO`` and ``KL``
+        in nats on the test pictures; and ``epochs``.
     """
     held_out = data.fashion_mnist("test").images
     found: dict[str, Any] = {who: {"seconds": [], "negative ELBO": [], "KL": []} for who in ("usual", "ours")}
@@ -195,21 +194,10 @@ def record(epochs: int = 10, seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, An
             found[who]["negative ELBO"].append(round(figures["negative ELBO"], 3))
             found[who]["KL"].append(round(figures["KL"], 3))
     found["epochs"] = epochs
-    return keep(RECORD, COMMAND, found)
+    return found
 
 
-def recorded() -> dict[str, Any]:
-    """Return what :func:`record` last found.
-
-    Returns:
-        For ``"usual"`` and ``"ours"`` one number a seed: median ``seconds`` of an epoch, ``negative ELBO`` and ``KL``
-        in nats on the test pictures; and ``epochs``, ``threads``, ``date``, ``command``.
-
-    Raises:
-        DataError: if the file is missing or corrupt.
-    """
-    return kept(RECORD)
-
+COMPARISON = Comparison("course_lib.lessons.lesson_03.usual", over_seeds)
 
 if __name__ == "__main__":
-    print(json.dumps(record(), indent=1))
+    print(json.dumps(COMPARISON.record(), indent=1))

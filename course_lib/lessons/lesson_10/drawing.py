@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import io
-import sys
 from bisect import bisect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -17,7 +15,9 @@ import traitlets
 from PIL import Image
 from torch import Tensor
 
+from course_lib.data.pixels import normalise, to_bytes
 from course_lib.errors import ShapeError
+from course_lib.widgets.canvas import let_colab_show_canvases
 from course_lib.widgets.explorer import Explorer, Picture
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def draw_and_translate(
     sheet = Drawing(height, examples)
 
     def translated(drawing: np.ndarray) -> Tensor:
-        x = torch.from_numpy(drawing).float()[None, None] / 127.5 - 1
+        x = normalise(torch.from_numpy(drawing)[None, None])
         with torch.no_grad():
             y_hat = translate(x.repeat(1, channels, 1, 1))
         if not isinstance(y_hat, Tensor) or y_hat.dim() != 4 or len(y_hat) != 1 or y_hat.shape[1] not in (1, 3):
@@ -266,16 +266,10 @@ def held_out_outlines() -> dict[str, Tensor]:
 
 def _enlarged(picture: Tensor) -> bytes:
     """Return a PNG of ``(C, h, w)`` in [-1, 1], as wide as the canvas and twice as fine as the page."""
-    pixels = ((picture.detach().float().cpu() + 1) * 127.5).nan_to_num(0.0).round().clamp(0, 255).byte()
+    pixels = to_bytes(picture)
     array = pixels.permute(1, 2, 0).numpy()
     image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
     how = Image.Resampling.NEAREST if max(image.size) <= SIDE else Image.Resampling.BOX
     buffer = io.BytesIO()
     image.resize((SIDE, SIDE), how).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def let_colab_show_canvases() -> None:
-    """Colab shows widgets that do not come with Jupyter only where it is told to."""
-    if "google.colab" in sys.modules:
-        importlib.import_module("google.colab.output").enable_custom_widget_manager()

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from course_lib import data
 from course_lib.data.unpaired import grey_pairs
+from course_lib.lessons.lesson_10 import paper_scale
 from course_lib.models.patchgan import PATCH_LAYERS
 from course_lib.runs.base import Run, RunSizes
+from course_lib.runs.settings import ABLATION, HALF, OUTLINE, SMALL, outline_pairs
 from course_lib.runs.translation import figures_on, pictures_on
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 
@@ -17,23 +19,10 @@ def flat_pairs(split: str = "train") -> data.PairedSet:
     return data.emoji_pairs(split, x="flat", y="3d")
 
 
-def outline_pairs(split: str = "train") -> data.PairedSet:
-    """Return outlines (x, the paper's edges) and 3D emoji (y)."""
-    return data.emoji_pairs(split, x="outline", y="3d")
-
-
 def colour_patches(split: str = "train") -> data.PairedSet:
     """Return patches of photographs in grey (x) and in colour (y); those of training overlap by half."""
     return grey_pairs(split, size=64, shrunk=2, stride=32 if split == "train" else None)
 
-
-# Departures from the paper, declared: 64 x 64 pictures instead of 256 x 256, so six levels instead of eight, and a
-# patch of 16 pixels, which is the share of the picture that 70 pixels are of 256; half of the paper's width, and no
-# more than 128 channels; batches of 8 instead of 1 to 10, and so a rate of 4e-4 instead of 2e-4.
-SMALL = Pix2PixConfig(
-    base_channels=32, max_channels=128, levels=6, patch_layers=PATCH_LAYERS[16], d_channels=32, lr=4e-4, d_lr=4e-4
-)
-OUTLINE = replace(SMALL, x_channels=1)
 
 # The bundled models also take remedies that the paper had not: spectral normalisation in D (which then may see the
 # whole picture), resized convolutions against the checkerboard, less dropout, a faster G, and, in fit, an average of
@@ -53,8 +42,6 @@ REMEDIES = replace(
 
 GREY = replace(REMEDIES, x_channels=1, base_channels=32, max_channels=96)
 
-ABLATION = RunSizes(smoke_epochs=1, cpu_epochs=10, gpu_epochs=200, batch_size=8)
-HALF = "bf16-mixed"  # 1.5 times as fast on a CPU that computes in bfloat16, and slower on one that does not
 LONG = RunSizes(smoke_epochs=1, cpu_epochs=40, gpu_epochs=400, batch_size=8)
 
 GAME = {
@@ -134,4 +121,5 @@ RUNS = (
         _recorded(f"flat_{name}", f"Flat to 3D emoji: {about}.", config, flat_pairs)
         for name, (about, config) in SKIPS.items()
     ),
+    *paper_scale.RUNS,
 )

@@ -1,6 +1,6 @@
 """CycleGAN's training step as it is commonly written, to set beside the one of the course.
 
-python -m course_lib.runs.usual_cyclegan      times both in turns, and ours compiled, and keeps the result
+python -m course_lib.lessons.lesson_11.usual      times both in turns, and ours compiled, and keeps the result
 
 It is right, has the same networks and does the same sums. It differs in how they are asked for: a pass of its own for
 every picture that goes through a network, torch's instance norm, memory in the order (N, C, H, W), Adam in its plain
@@ -13,17 +13,16 @@ import itertools
 import json
 import random
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.runs.lesson_11 import EMOJI
-from course_lib.runs.side_by_side import copy_weights, gflop_of, keep_settings, kept, time_in_turns
+from course_lib.lessons.lesson_11.runs import EMOJI
+from course_lib.runs.side_by_side import Comparison, UsualBlock, copy_weights, for_all_settings, gflop_of, time_in_turns
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 
-RECORD = "checkpoints/lesson_11/usual_cyclegan.json"
-COMMAND = "python -m course_lib.runs.usual_cyclegan"
 SETTINGS = {
     "paper, 64 pixels": (CycleGANConfig(identity=0.5), 64, 1),
     "lesson, 64 pixels": (replace(EMOJI, upsample="transposed"), 64, 2),
@@ -43,31 +42,6 @@ def usual_generator(config: CycleGANConfig) -> nn.Sequential:
         layers += [nn.ConvTranspose2d(width, width // 2, 3, 2, 1, 1), nn.InstanceNorm2d(width // 2), nn.ReLU(True)]
         width //= 2
     return nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
-
-
-class UsualBlock(nn.Module):
-    """A residual block of two convolutions.
-
-    Args:
-        width: channels.
-        affine: whether the norms have a learned scale and shift; the convolutions have no bias then.
-    """
-
-    def __init__(self, width: int, affine: bool = False) -> None:
-        super().__init__()
-        first, second = (
-            [
-                nn.ReflectionPad2d(1),
-                nn.Conv2d(width, width, 3, bias=not affine),
-                nn.InstanceNorm2d(width, affine=affine),
-            ]
-            for _ in range(2)
-        )
-        self.body = nn.Sequential(*first, nn.ReLU(True), *second)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` to the same shape."""
-        return x + self.body(x)
 
 
 def usual_discriminator(config: CycleGANConfig) -> nn.Sequential:
@@ -201,26 +175,7 @@ def compare(
     return time_in_turns(players, batch_size, seconds) | {"GFLOP": round(gflop, 2)}
 
 
-def record(seconds: float = 60.0) -> dict[str, Any]:
-    """Compare both for all settings, and write what was found to ``data/``.
-
-    Args:
-        seconds: for each setting.
-
-    Returns:
-        What :func:`recorded` gives from then on.
-    """
-    return keep_settings(RECORD, COMMAND, SETTINGS, compare, seconds)
-
-
-def recorded() -> dict[str, Any]:
-    """Return what :func:`record` last found.
-
-    Raises:
-        DataError: if the file is missing or corrupt.
-    """
-    return kept(RECORD)
-
+COMPARISON = Comparison("course_lib.lessons.lesson_11.usual", partial(for_all_settings, SETTINGS, compare))
 
 if __name__ == "__main__":
-    print(json.dumps(record(), indent=1))
+    print(json.dumps(COMPARISON.record(), indent=1))

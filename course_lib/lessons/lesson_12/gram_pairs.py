@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.errors import ShapeError
+from course_lib.lessons.lesson_12.channel_pairs import BOTH, FIRST, SECOND, SIDE, ChannelPairs
 from course_lib.losses.perceptual import gram_matrix, to_unit_range
 from course_lib.models.vgg import VGG16Features
-from course_lib.widgets.channel_pairs import BOTH, FIRST, SECOND, SIDE, ChannelPairs
-from course_lib.widgets.drawing import let_colab_show_canvases
+from course_lib.widgets.canvas import let_colab_show_canvases
 from course_lib.widgets.explorer import Explorer, Picture
 from course_lib.widgets.sheets import (
     beside,
@@ -38,7 +38,7 @@ MOST = 32  # channels
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class LayerView:
     """What one layer of VGG-16 sees in one picture, for some channels.
 
     Args:
@@ -82,37 +82,37 @@ def gram_viewer(pictures: Mapping[str, Tensor], layer: str = "relu2_1", channels
         check_picture(f"The picture {title!r}", picture)
     if not 2 <= channels <= MOST:
         raise ShapeError(f"channels is {channels}: give a number from 2 to {MOST}.")
-    chosen, looks = look_at(pictures, layer, channels)
+    chosen, views = layer_views(pictures, layer, channels)
     let_colab_show_canvases()
-    lowest = math.floor(10 * min(float(look.cosine.min()) for look in looks.values())) / 10
+    lowest = math.floor(10 * min(float(view.cosine.min()) for view in views.values())) / 10
     lowest = min(lowest, 0.9)  # white; most cosines are far from 0
     pair = ChannelPairs(chosen, f"White is a cosine of {lowest:g}, black one of 1.")
     menu = ipywidgets.Dropdown(
-        options=list(looks), description="picture", style={"description_width": "max-content"}, layout={"width": "auto"}
+        options=list(views), description="picture", style={"description_width": "max-content"}, layout={"width": "auto"}
     )
 
     @lru_cache(maxsize=256)
     def painted(title: str, rank: int, colour: str) -> np.ndarray:
-        return _coloured(looks[title], looks[title].maps[rank] / FULL, colour)
+        return _coloured(views[title], views[title].maps[rank] / FULL, colour)
 
     def tiles(title: str, a: int, b: int) -> list[dict[str, np.ndarray]]:
-        look = looks[title]
-        product = look.maps[a] * look.maps[b] / FULL**2
+        view = views[title]
+        product = view.maps[a] * view.maps[b] / FULL**2
         return [
-            {title: look.picture, f"a: channel {chosen[a]}": painted(title, a, FIRST)},
+            {title: view.picture, f"a: channel {chosen[a]}": painted(title, a, FIRST)},
             {
                 f"b: channel {chosen[b]}": painted(title, b, SECOND),
-                "both: a × b": _coloured(look, product, BOTH),
+                "both: a × b": _coloured(view, product, BOTH),
             },
         ]
 
     def note(title: str, a: int, b: int) -> str:
-        gram, cosine = looks[title].gram, float(looks[title].cosine[a, b])
+        gram, cosine = views[title].gram, float(views[title].cosine[a, b])
         aa, bb, ab = (written(float(gram[i, j])) for i, j in ((a, a), (b, b), (a, b)))
         return f"G[a, b] = {ab} · cosine {cosine:.2f}\nG[a, a] = {aa} · G[b, b] = {bb}"
 
     def text(title: str, a: int, b: int) -> str:
-        gram, cosine = looks[title].gram, looks[title].cosine
+        gram, cosine = views[title].gram, views[title].cosine
         return (
             f"{title} at {layer}: where channel {chosen[a]} fires, where channel {chosen[b]} fires, and where both do; "
             f"the entry of the Gram matrix is {written(float(gram[a, b]))}, the cosine {float(cosine[a, b]):.2f}"
@@ -124,7 +124,7 @@ def gram_viewer(pictures: Mapping[str, Tensor], layer: str = "relu2_1", channels
         return Picture(to_png(sheet, few_colours=True), text(title, a, b), css_width(sheet))
 
     def draw(picture: str, pair: tuple[int, int]) -> Picture:
-        controls["pair"].show((looks[picture].cosine - lowest) / (1 - lowest))
+        controls["pair"].show((views[picture].cosine - lowest) / (1 - lowest))
         return drawn(picture, *pair)
 
     def still() -> Picture:
@@ -144,7 +144,7 @@ def gram_viewer(pictures: Mapping[str, Tensor], layer: str = "relu2_1", channels
 
 
 @torch.no_grad()
-def look_at(pictures: Mapping[str, Tensor], layer: str, channels: int) -> tuple[list[int], dict[str, Look]]:
+def layer_views(pictures: Mapping[str, Tensor], layer: str, channels: int) -> tuple[list[int], dict[str, LayerView]]:
     """Return the channels that are most active on average over all pictures, most active first, and what they see.
 
     Args:
@@ -156,23 +156,23 @@ def look_at(pictures: Mapping[str, Tensor], layer: str, channels: int) -> tuple[
     features = {title: vgg(to_unit_range(picture[None].float().cpu()))[layer] for title, picture in pictures.items()}
     activity = torch.stack([one.mean((0, 2, 3)) for one in features.values()]).mean(0)
     chosen = activity.argsort(descending=True, stable=True)[:channels]
-    looks = {}
+    views = {}
     for title, found in features.items():
         gram = gram_matrix(found)[0][chosen][:, chosen]
         size = gram.diagonal().sqrt()
         cosine = (gram / (size[:, None] * size)).nan_to_num(0.0).clamp(0, 1)
         maps = found[0, chosen]
         scale = maps.square().mean((1, 2)).sqrt().clamp(min=1e-12)
-        looks[title] = Look(to_array(pictures[title]), maps / scale[:, None, None], gram, cosine)
-    return chosen.tolist(), looks
+        views[title] = LayerView(to_array(pictures[title]), maps / scale[:, None, None], gram, cosine)
+    return chosen.tolist(), views
 
 
-def _coloured(look: Look, strength: Tensor, colour: str) -> np.ndarray:
+def _coloured(view: LayerView, strength: Tensor, colour: str) -> np.ndarray:
     """Return the picture, pale and grey, with a colour on it: none at a strength of 0, the full colour from 1 on."""
-    height, width = look.picture.shape[:2]
+    height, width = view.picture.shape[:2]
     mask = Image.fromarray((strength.clamp(0, 1) * 255).round().byte().numpy())
     mask = mask.resize((width, height), Image.Resampling.NEAREST)
-    grey = Image.fromarray(look.picture).convert("L").point(lambda value: 255 - PALE * (255 - value))
+    grey = Image.fromarray(view.picture).convert("L").point(lambda value: 255 - PALE * (255 - value))
     ground = grey.convert("RGB")
     ground.paste(Image.new("RGB", ground.size, colour), (0, 0), mask)
     return np.asarray(ground)

@@ -1,6 +1,6 @@
 """Pictures that were made by optimising their pixels, which takes minutes each: bundled for lesson 12.
 
-python -m course_lib.runs.painted [KIND ...]      makes them anew
+python -m course_lib.lessons.lesson_12.optimised_pictures [KIND ...]      makes them anew
 
 Kinds: ``features``, a photograph from each layer of VGG-16; ``style``, textures from more and more layers; ``gatys``, a
 photograph in the manner of a painting, by two optimisers and from two starts; ``sweep``, the same for several weights.
@@ -21,14 +21,14 @@ import torch
 from torch import Tensor
 
 from course_lib import data
-from course_lib.data.batching import normalise
 from course_lib.data.crops import shorter_side_to
+from course_lib.data.pixels import normalise, to_bytes
 from course_lib.errors import DataError
+from course_lib.lessons.lesson_12.runs import SINGLE
 from course_lib.losses.perceptual import STYLE_LAYERS, PerceptualLoss
 from course_lib.models.vgg import LAYERS
 from course_lib.paths import bundled_file, data_dir
-from course_lib.runs.lesson_12 import SINGLE
-from course_lib.systems.gatys import Painted, paint, reconstruct_features, reconstruct_style
+from course_lib.systems.gatys import OptimisedPicture, paint, reconstruct_features, reconstruct_style
 from course_lib.systems.style_transfer import StyleTransfer
 
 PHOTO = "Amphitheatre, Arles"
@@ -38,7 +38,7 @@ PAINTING = "Café Terrace at Night"
 RATIOS = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """Style weights of the sweep, in units where features that are all 0 cost 1 by either term."""
 
-FOLDER = "checkpoints/lesson_12/painted"
+FOLDER = "checkpoints/lesson_12/optimised"
 QUALITY = 92
 
 
@@ -48,8 +48,8 @@ class Record:
 
     Args:
         picture: (3, H, W) in [-1, 1].
-        loss: at each look.
-        seconds: that had passed at each look.
+        loss: at each function evaluation.
+        seconds: that had passed at each function evaluation.
         settings: photograph, painting, side, steps, and the last weighted terms by name.
     """
 
@@ -59,7 +59,7 @@ class Record:
     settings: dict[str, Any]
 
 
-def recorded(kind: str) -> dict[str, Record]:
+def bundled(kind: str) -> dict[str, Record]:
     """Return the bundled pictures of one kind by their names, in the order in which they are shown.
 
     Args:
@@ -90,17 +90,17 @@ def picture_of(collection: Any, title: str, side: int) -> Tensor:
     """
     if title not in collection.names:
         raise DataError(f"There is no {title!r} here: choose one of {'; '.join(collection.names)}.")
-    return normalise(shorter_side_to(collection.images[collection.names.index(title)], side), (-1, 1))[None]
+    return normalise(shorter_side_to(collection.images[collection.names.index(title)], side))[None]
 
 
-def _features(steps: int = 300) -> Iterator[tuple[str, Painted, dict[str, Any]]]:
+def _features(steps: int = 300) -> Iterator[tuple[str, OptimisedPicture, dict[str, Any]]]:
     x = picture_of(data.photos("test"), PHOTO, 96)[..., :128]
     for layer in LAYERS:
         done = reconstruct_features(x, layer, steps, tv_weight=0.05)
         yield layer, done, {"photo": PHOTO, "side": 96, "steps": steps, "tv weight": 0.05}
 
 
-def _style(steps: int = 200) -> Iterator[tuple[str, Painted, dict[str, Any]]]:
+def _style(steps: int = 200) -> Iterator[tuple[str, OptimisedPicture, dict[str, Any]]]:
     painting = picture_of(data.paintings(), PAINTING, 160)
     for count in range(1, len(STYLE_LAYERS) + 1):
         done = reconstruct_style(painting, STYLE_LAYERS[:count], steps, size=(160, 160))
@@ -112,7 +112,7 @@ def _loss(style_weight: float, side: int) -> PerceptualLoss:
     return StyleTransfer(config).judge
 
 
-def _gatys(steps: int = 250, side: int = 256) -> Iterator[tuple[str, Painted, dict[str, Any]]]:
+def _gatys(steps: int = 250, side: int = 256) -> Iterator[tuple[str, OptimisedPicture, dict[str, Any]]]:
     x = picture_of(data.photos("test"), PHOTO, side)
     loss = _loss(SINGLE.style_weight, SINGLE.style_side)
     ways = {"L-BFGS": ("lbfgs", "content"), "Adam": ("adam", "content"), "L-BFGS from noise": ("lbfgs", "noise")}
@@ -121,7 +121,7 @@ def _gatys(steps: int = 250, side: int = 256) -> Iterator[tuple[str, Painted, di
         yield key, done, {"photo": PHOTO, "painting": PAINTING, "side": side, "steps": steps}
 
 
-def _sweep(steps: int = 120, side: int = 224) -> Iterator[tuple[str, Painted, dict[str, Any]]]:
+def _sweep(steps: int = 120, side: int = 224) -> Iterator[tuple[str, OptimisedPicture, dict[str, Any]]]:
     x = picture_of(data.photos("test"), PHOTO, side)
     for ratio in RATIOS:
         done = paint(x, _loss(ratio, side), steps)
@@ -129,7 +129,7 @@ def _sweep(steps: int = 120, side: int = 224) -> Iterator[tuple[str, Painted, di
         yield f"{ratio:g}", done, settings | {"style weight": ratio}
 
 
-KINDS: dict[str, Callable[[], Iterator[tuple[str, Painted, dict[str, Any]]]]] = {
+KINDS: dict[str, Callable[[], Iterator[tuple[str, OptimisedPicture, dict[str, Any]]]]] = {
     "features": _features,
     "style": _style,
     "gatys": _gatys,
@@ -143,7 +143,7 @@ def publish(kind: str, **changes: int) -> Path:
     Rerun ``data/build/manifest.py`` afterwards.
 
     Args:
-        kind: see ``recorded``.
+        kind: see ``bundled``.
         **changes: of the number of steps or the side, for a trial.
 
     Returns:
@@ -155,7 +155,7 @@ def publish(kind: str, **changes: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     entries = {}
     for number, (key, done, settings) in enumerate(KINDS[kind](**changes)):
-        pixels = ((done.picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0)
+        pixels = to_bytes(done.picture[0]).permute(1, 2, 0)
         file = f"{kind}_{number}.webp"
         Image.fromarray(pixels.numpy()).save(folder / file, quality=QUALITY, method=6)
         best = min(range(len(done.history)), key=done.history["loss"].__getitem__)
@@ -177,7 +177,7 @@ def _picture(path: str) -> Tensor:
 
     with Image.open(bundled_file(path)) as image:
         pixels = torch.from_numpy(np.array(image.convert("RGB")))
-    return pixels.permute(2, 0, 1).float() / 127.5 - 1
+    return normalise(pixels.permute(2, 0, 1))
 
 
 if __name__ == "__main__":

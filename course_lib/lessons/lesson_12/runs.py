@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from course_lib.data.crops import photo_crops
+from course_lib.lessons.lesson_12.held_out import style_figures
 from course_lib.models.unet import UNet
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.evaluate import enlarging_figures
-from course_lib.runs.lesson_01 import ENLARGING, enlarged_patches, enlarging
-from course_lib.runs.lesson_10 import ABLATION, OUTLINE, outline_pairs
-from course_lib.runs.translation import figures_on, pictures_on, style_figures
+from course_lib.runs.enlarging import ENLARGING, enlarged_patches, enlarging, enlarging_figures
+from course_lib.runs.settings import ABLATION, HALF, OUTLINE, outline_pairs
+from course_lib.runs.translation import figures_on, pictures_on
 from course_lib.systems.regression import Regression, RegressionConfig
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 
@@ -24,7 +24,6 @@ STYLES = {
 }
 """The paintings by their short names: three by van Gogh and one by Hokusai."""
 
-HALF = "bf16-mixed"  # twice as fast with the judge in bfloat16 too, on a CPU that computes in it
 # Half the paper's rate: with 1e-3, and more so with 3e-3, bright plain places turn into blank patches and stay so.
 SINGLE = StyleTransferConfig(half_judge=True, tv_weight=3.0, lr=5e-4)
 ONE_STYLE = RunSizes(smoke_epochs=1, cpu_epochs=2, gpu_epochs=100, batch_size=4)

@@ -19,13 +19,13 @@ STILL_HEIGHT, STILL_ROW = 112.0, 4  # where no kernel runs: height, and pictures
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class PaintedRecord(Protocol):
+class OptimisedRecord(Protocol):
     """What is kept of an optimisation of pixels.
 
     Attributes:
         picture: ``(3, H, W)`` in [-1, 1].
-        loss: at each look.
-        seconds: so far, at each look.
+        loss: at each function evaluation.
+        seconds: so far, at each function evaluation.
         settings: by name; ``"content"`` and ``"style"``, where they are, are the weighted terms of the loss at the end,
             with the content weighted so that features that are all 0 cost about 1, and the style so times the ratio.
     """
@@ -40,7 +40,7 @@ class PaintedRecord(Protocol):
     def settings(self) -> Mapping[str, Any]: ...
 
 
-def style_weight_slider(records: Mapping[float, PaintedRecord], content: Tensor, style: Tensor) -> Explorer:
+def style_weight_slider(records: Mapping[float, OptimisedRecord], content: Tensor, style: Tensor) -> Explorer:
     """Return a widget with a slider over ratios of style weight to content weight, and what each ratio came to.
 
     The photograph, the painting and the result stand side by side, equally high. Where no kernel runs, all results
@@ -110,7 +110,7 @@ def readable(ratio: float) -> str:
     return power if float(mantissa) == 1 else f"{float(mantissa):g} × {power}"
 
 
-def outcome(record: PaintedRecord, ratio: float) -> str:
+def outcome(record: OptimisedRecord, ratio: float) -> str:
     """Return in one line what an optimisation came to, as far as the record says it.
 
     The two losses are without the ratio, so that they can be compared along the slider.

@@ -1,6 +1,6 @@
 """Fast style transfer's training step as it is commonly written, to set beside the one of the course.
 
-python -m course_lib.runs.usual_style_transfer      times all in turns, and keeps the result
+python -m course_lib.lessons.lesson_12.usual      times all in turns, and keeps the result
 
 It is right, has the same networks and asks for the same losses. What it does otherwise, all of it:
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,12 +32,9 @@ from torch import Tensor, nn
 from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.models.transform_net import TransformNet
 from course_lib.models.vgg import LAYERS, VGG16Features
-from course_lib.runs.side_by_side import copy_weights, gflop_of, keep_settings, kept, time_in_turns
-from course_lib.runs.usual_cyclegan import UsualBlock
+from course_lib.runs.side_by_side import Comparison, UsualBlock, copy_weights, for_all_settings, gflop_of, time_in_turns
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 
-RECORD = "checkpoints/lesson_12/usual_style_transfer.json"
-COMMAND = "python -m course_lib.runs.usual_style_transfer"
 SETTINGS = {
     "lesson, 128 pixels": (StyleTransferConfig(half_judge=False), 128, 4),
     "paper, 256 pixels": (StyleTransferConfig(half_judge=False), 256, 1),
@@ -98,7 +96,7 @@ class UsualStyleTransfer:
 
     def __init__(self, config: StyleTransferConfig, judge: PerceptualLoss, frozen: bool = False) -> None:
         self.judge = judge
-        self.netG, self.reach = usual_transform_net(config), TransformNet.reach
+        self.netG, self.output_scale = usual_transform_net(config), TransformNet.output_scale
         self.vgg, self.mean = usual_vgg()
         self.vgg.requires_grad_(not frozen)
         self.opt = torch.optim.Adam(self.netG.parameters(), config.lr)
@@ -115,7 +113,7 @@ class UsualStyleTransfer:
     def step(self, x: Tensor) -> dict[str, float]:
         """Train on one batch ``(N, 3, H, W)`` in [-1, 1]; return the weighted terms of the loss."""
         judge = self.judge
-        y_hat = self.reach * self.netG(x)
+        y_hat = self.output_scale * self.netG(x)
         of_output, of_content = self.features(y_hat), self.features(x)
         terms = {}
         if judge.content_layer is not None:
@@ -192,26 +190,7 @@ def compare(config: StyleTransferConfig, side: int, batch_size: int, seconds: fl
     return time_in_turns(players, batch_size, seconds) | {"GFLOP": gflop}
 
 
-def record(seconds: float = 60.0) -> dict[str, Any]:
-    """Compare all for all settings, and write what was found to ``data/``.
-
-    Args:
-        seconds: for each setting.
-
-    Returns:
-        What :func:`recorded` gives from then on.
-    """
-    return keep_settings(RECORD, COMMAND, SETTINGS, compare, seconds)
-
-
-def recorded() -> dict[str, Any]:
-    """Return what :func:`record` last found.
-
-    Raises:
-        DataError: if the file is missing or corrupt.
-    """
-    return kept(RECORD)
-
+COMPARISON = Comparison("course_lib.lessons.lesson_12.usual", partial(for_all_settings, SETTINGS, compare))
 
 if __name__ == "__main__":
-    print(json.dumps(record(), indent=1))
+    print(json.dumps(COMPARISON.record(), indent=1))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from course_lib import plotting
 from course_lib.errors import ShapeError
-from course_lib.widgets import Explorer, answer_weights
+from course_lib.lessons.lesson_01.weighted_answers import answer_weights
+from course_lib.widgets.explorer import Explorer
 
 NAMES = ["red", "green", "blue", "grey"]
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from course_lib.data.mixtures import GaussianMixture, ring, two_humps
 from course_lib.errors import ShapeError
-from course_lib.metrics.game_record import GameRecord, record_line, record_plane
+from course_lib.lessons.lesson_02.game_record import GameRecord, record_line, record_plane
 from course_lib.systems.gan import GAN, GANConfig
 from course_lib.training import fit
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from course_lib.data.mixtures import GaussianMixture, ring, two_humps
 from course_lib.errors import ShapeError
-from course_lib.plotting.games import (
+from course_lib.lessons.lesson_02.games import (
     GameFigure,
     GameFrame,
     film_figure,

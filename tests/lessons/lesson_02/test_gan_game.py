@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_lib.data.mixtures import GaussianMixture
-from course_lib.metrics.game_record import record_line
+from course_lib.lessons.lesson_02.game_record import record_line
 from course_lib.systems.gan import GAN, GANConfig
 from course_lib.training import fit, seed_everything
 

@@ -14,9 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.errors import ShapeError
+from course_lib.lessons.lesson_03.latent_sliders import SIDE, latent_explorer
 from course_lib.systems.vae import VAE, VAEConfig
-from course_lib.widgets import Explorer, latent_explorer
-from course_lib.widgets.latent_sliders import SIDE
+from course_lib.widgets.explorer import Explorer
 
 ORDER = [7, 3, 0, 12, 5, 19, 1, 2]
 

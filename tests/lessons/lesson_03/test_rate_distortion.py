@@ -11,7 +11,7 @@ from PIL import Image
 
 from course_lib import plotting
 from course_lib.errors import ShapeError
-from course_lib.plotting.rate_distortion import rate_distortion_figure
+from course_lib.lessons.lesson_03.rate_distortion import rate_distortion_figure
 
 MEASURED = {4.0: (7.0, 270.0), 0.5: (22.0, 245.0), 1.0: (15.0, 252.0)}
 ROWS = {"originals": torch.full((5, 1, 28, 28), -1.0), "samples": torch.full((10, 1, 28, 28), -1.0)}

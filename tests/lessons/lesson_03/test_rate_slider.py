@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import ShapeError
+from course_lib.lessons.lesson_03 import rate_distortion
+from course_lib.lessons.lesson_03.rate_slider import beta_slider
 from course_lib.metrics.bounds import elbo_figures
-from course_lib.plotting import rate_distortion
 from course_lib.systems.vae import VAE, VAEConfig
-from course_lib.widgets import beta_slider
 
 
 @pytest.fixture(scope="module")

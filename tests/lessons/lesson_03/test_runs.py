@@ -3,9 +3,9 @@
 import pytest
 
 from course_lib import data, runs
+from course_lib.lessons.lesson_03 import usual
+from course_lib.lessons.lesson_03.runs import BETAS
 from course_lib.metrics import active_units, elbo_figures, importance_bound
-from course_lib.runs import usual_recipe
-from course_lib.runs.lesson_03 import BETAS
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def test_a_larger_beta_buys_rate_with_distortion_and_switches_latents_off(held_o
 
 
 def test_the_record_of_the_usual_example():
-    record = usual_recipe.recorded()
-    usual, ours = record["usual"], record["ours"]
+    record = usual.COMPARISON.last()
+    theirs, ours = record["usual"], record["ours"]
     assert record["epochs"] == 10
-    assert len(usual["negative ELBO"]) == len(ours["negative ELBO"]) == 3
-    assert max(ours["negative ELBO"]) < min(usual["negative ELBO"])
-    assert all(3 * mine <= theirs for mine, theirs in zip(ours["seconds"], usual["seconds"], strict=True))
+    assert len(theirs["negative ELBO"]) == len(ours["negative ELBO"]) == 3
+    assert max(ours["negative ELBO"]) < min(theirs["negative ELBO"])
+    assert all(3 * mine <= other for mine, other in zip(ours["seconds"], theirs["seconds"], strict=True))

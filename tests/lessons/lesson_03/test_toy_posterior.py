@@ -7,7 +7,7 @@ import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from course_lib.errors import ShapeError
-from course_lib.losses.toy_posterior import LinearGaussian, ToyModel
+from course_lib.lessons.lesson_03.toy_posterior import LinearGaussian, ToyModel
 
 DECODERS = {
     "bent": (lambda z: 2 * torch.tanh(z) + 0.5 * z**2, 0.5),

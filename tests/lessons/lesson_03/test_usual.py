@@ -6,8 +6,7 @@ from torch.nn import functional as F
 
 from course_lib import data
 from course_lib.data.batching import normalise
-from course_lib.losses.elbo import bernoulli_nll, kl_diagonal_gaussian
-from course_lib.runs.usual_recipe import (
+from course_lib.lessons.lesson_03.usual import (
     PILPictures,
     UsualVAE,
     as_system,
@@ -16,6 +15,7 @@ from course_lib.runs.usual_recipe import (
     usual_loader,
     usual_loss,
 )
+from course_lib.losses.elbo import bernoulli_nll, kl_diagonal_gaussian
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,17 @@ from torch import Tensor
 
 from course_lib import data
 from course_lib.errors import ShapeError
+from course_lib.lessons.lesson_10.drawing import (
+    BLANK,
+    EXAMPLES,
+    SIDE,
+    WIDTHS,
+    Drawing,
+    draw_and_translate,
+    held_out_outlines,
+)
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
-from course_lib.widgets import Explorer, draw_and_translate
-from course_lib.widgets.drawing import BLANK, EXAMPLES, SIDE, WIDTHS, Drawing, held_out_outlines
+from course_lib.widgets.explorer import Explorer
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

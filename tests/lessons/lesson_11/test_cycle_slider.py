@@ -17,8 +17,8 @@ from torch import Tensor
 
 from course_lib import plotting
 from course_lib.errors import ShapeError
+from course_lib.lessons.lesson_11.cycle_slider import cycle_explorer
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
-from course_lib.widgets import cycle_explorer
 
 Shown = list[tuple[list[Tensor], list[str]]]
 

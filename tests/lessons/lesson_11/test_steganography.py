@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_lib.errors import ShapeError
-from course_lib.metrics import blurred, noise_curve
+from course_lib.lessons.lesson_11.steganography import blurred, noise_curve
 
 FAINT = 0.01
 

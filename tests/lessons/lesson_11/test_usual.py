@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from course_lib.data.containers import Batch
-from course_lib.runs import usual_cyclegan
-from course_lib.runs.usual_cyclegan import compare, pair_of
+from course_lib.lessons.lesson_11 import usual
+from course_lib.lessons.lesson_11.usual import compare, pair_of
 from course_lib.systems.cyclegan import CycleGANConfig
 
 SMALL = CycleGANConfig(base_channels=8, blocks=2, downs=1, d_channels=8, patch_layers=1, identity=0.5)
@@ -46,9 +46,9 @@ def test_times_are_of_all_players():
 
 def test_what_is_measured_is_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    monkeypatch.setattr(usual_cyclegan, "SETTINGS", {"small": (SMALL, 32, 2)})
-    monkeypatch.setattr(usual_cyclegan, "compare", lambda *args: {"seconds": {"usual": 1.0}})
-    found = usual_cyclegan.record(0.1)
-    assert (tmp_path / usual_cyclegan.RECORD).is_file()
+    monkeypatch.setattr(usual, "SETTINGS", {"small": (SMALL, 32, 2)})
+    monkeypatch.setattr(usual, "compare", lambda *args: {"seconds": {"usual": 1.0}})
+    found = usual.record(0.1)
+    assert (tmp_path / usual.RECORD).is_file()
     assert found["settings"]["small"]["side"] == 32
-    assert found["command"] == "python -m course_lib.runs.usual_cyclegan"
+    assert found["command"] == "python -m course_lib.lessons.lesson_11.usual"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.widgets.channel_pairs import BOTH, EDGE, FINE, FIRST, HELD, SECOND, SIDE, ChannelPairs
+from course_lib.lessons.lesson_12.channel_pairs import BOTH, EDGE, FINE, FIRST, HELD, SECOND, SIDE, ChannelPairs
 
 CHANNELS = [7, 120, 33, 64, 5]
 CELL = (SIDE - EDGE - 2) * FINE // 5

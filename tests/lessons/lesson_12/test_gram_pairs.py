@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.errors import DataError, ShapeError
+from course_lib.lessons.lesson_12 import gram_pairs
+from course_lib.lessons.lesson_12.gram_pairs import FIRST, FULL, LayerView, gram_viewer, layer_views
 from course_lib.losses.perceptual import gram_matrix
 from course_lib.models.vgg import VGG16Features
-from course_lib.widgets import gram_pairs, gram_viewer
-from course_lib.widgets.gram_pairs import FIRST, FULL, Look, look_at
 from course_lib.widgets.sheets import written
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -53,10 +53,10 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 def test_the_channels_are_the_most_active_over_all_pictures(
     pictures: dict[str, Tensor], features: dict[str, Tensor]
 ) -> None:
-    chosen, _ = look_at(pictures, LAYER, 6)
+    chosen, _ = layer_views(pictures, LAYER, 6)
     activity = (features["noise"].mean((0, 2, 3)) + features["stripes"].mean((0, 2, 3))) / 2
     assert chosen == activity.topk(6).indices.tolist()
-    alone, _ = look_at({"noise": pictures["noise"]}, LAYER, 6)
+    alone, _ = layer_views({"noise": pictures["noise"]}, LAYER, 6)
     assert alone == features["noise"].mean((0, 2, 3)).topk(6).indices.tolist()
     assert alone != chosen
 
@@ -64,7 +64,7 @@ def test_the_channels_are_the_most_active_over_all_pictures(
 def test_entries_are_those_of_the_gram_matrix_of_the_whole_layer(
     pictures: dict[str, Tensor], features: dict[str, Tensor]
 ) -> None:
-    chosen, looks = look_at(pictures, LAYER, 5)
+    chosen, looks = layer_views(pictures, LAYER, 5)
     for title, look in looks.items():
         whole = gram_matrix(features[title])[0]
         for a, first in enumerate(chosen):
@@ -76,7 +76,7 @@ def test_entries_are_those_of_the_gram_matrix_of_the_whole_layer(
 
 
 def test_the_mean_of_both_maps_product_is_the_cosine(pictures: dict[str, Tensor]) -> None:
-    _, looks = look_at(pictures, LAYER, 5)
+    _, looks = layer_views(pictures, LAYER, 5)
     for look in looks.values():
         products = torch.einsum("aij,bij->ab", look.maps, look.maps) / look.maps[0].numel()
         assert torch.allclose(products, look.cosine, atol=1e-4)
@@ -95,7 +95,7 @@ def test_a_channel_that_never_fires_has_the_cosine_0(monkeypatch: pytest.MonkeyP
             return {LAYER: maps}
 
     monkeypatch.setattr(gram_pairs, "VGG16Features", Dead)
-    chosen, looks = look_at({"x": torch.zeros(3, 4, 4)}, LAYER, 3)
+    chosen, looks = layer_views({"x": torch.zeros(3, 4, 4)}, LAYER, 3)
     assert chosen == [1, 2, 0]
     cosine = torch.tensor([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 0]])  # 2 * 3 / 4 over 2 * 3 / 2
     assert torch.allclose(looks["x"].cosine, cosine)
@@ -116,7 +116,7 @@ def test_each_picture_goes_through_vgg_once_and_without_a_graph(
 
 
 def test_the_entry_that_one_points_at_is_read_out(pictures: dict[str, Tensor]) -> None:
-    chosen, looks = look_at(pictures, LAYER, 8)
+    chosen, looks = layer_views(pictures, LAYER, 8)
     widget = gram_viewer(pictures, LAYER, 8)
     assert widget.controls["pair"].channels == chosen
     before = widget.png
@@ -135,7 +135,7 @@ def test_the_entry_that_one_points_at_is_read_out(pictures: dict[str, Tensor]) -
 
 
 def test_the_matrix_follows_the_picture(pictures: dict[str, Tensor]) -> None:
-    _, looks = look_at(pictures, LAYER, 8)
+    _, looks = layer_views(pictures, LAYER, 8)
     widget = gram_viewer(pictures, LAYER, 8)
     pair = widget.controls["pair"]
     lowest = min(float(look.cosine.min()) for look in looks.values())
@@ -153,7 +153,7 @@ def test_a_map_has_its_colour_where_the_channel_fires() -> None:
     strength = torch.zeros(4, 6)
     strength[1, 2], strength[3, 5] = 1.0, 0.5
     grey = np.full((8, 12, 3), 100, np.uint8)
-    picture = gram_pairs._coloured(Look(grey, strength, strength, strength), strength, FIRST).astype(int)
+    picture = gram_pairs._coloured(LayerView(grey, strength, strength, strength), strength, FIRST).astype(int)
     full = [int(FIRST[k : k + 2], 16) for k in (1, 3, 5)]
     ground = picture[0, 0]
     assert np.ptp(ground) == 0

@@ -11,29 +11,29 @@ import torch
 
 from course_lib import data
 from course_lib.errors import DataError
+from course_lib.lessons.lesson_12 import optimised_pictures
 from course_lib.losses.perceptual import STYLE_LAYERS
 from course_lib.models.vgg import LAYERS
-from course_lib.runs import painted
 
 KEYS = {
     "features": list(LAYERS),
     "style": list(STYLE_LAYERS),
     "gatys": ["L-BFGS", "Adam", "L-BFGS from noise"],
-    "sweep": [f"{ratio:g}" for ratio in painted.RATIOS],
+    "sweep": [f"{ratio:g}" for ratio in optimised_pictures.RATIOS],
 }
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let pictures be written to, and read from, a folder of the test's own."""
-    monkeypatch.setattr(painted, "data_dir", lambda: tmp_path)
-    monkeypatch.setattr(painted, "bundled_file", lambda name: tmp_path / name)
-    return tmp_path / painted.FOLDER
+    monkeypatch.setattr(optimised_pictures, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(optimised_pictures, "bundled_file", lambda name: tmp_path / name)
+    return tmp_path / optimised_pictures.FOLDER
 
 
 @pytest.mark.parametrize("kind", ["style", "gatys", "sweep"])
 def test_what_is_made_is_what_is_read(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(painted, "RATIOS", (0.1, 10.0))
+    monkeypatch.setattr(optimised_pictures, "RATIOS", (0.1, 10.0))
     made = []
 
     def spy(*arguments, **options):
@@ -41,11 +41,11 @@ def test_what_is_made_is_what_is_read(kind: str, folder: Path, monkeypatch: pyte
         return made[-1]
 
     name = "reconstruct_style" if kind == "style" else "paint"
-    original = getattr(painted, name)
-    monkeypatch.setattr(painted, name, spy)
-    path = painted.publish(kind, steps=2, **({} if kind == "style" else {"side": 32}))
+    original = getattr(optimised_pictures, name)
+    monkeypatch.setattr(optimised_pictures, name, spy)
+    path = optimised_pictures.publish(kind, steps=2, **({} if kind == "style" else {"side": 32}))
     assert path == folder / f"{kind}.json"
-    found = painted.recorded(kind)
+    found = optimised_pictures.bundled(kind)
     assert list(found) == (["0.1", "10"] if kind == "sweep" else KEYS[kind])
     for record, one in zip(found.values(), made, strict=True):
         assert record.picture.shape == one.picture.shape[1:]
@@ -54,41 +54,41 @@ def test_what_is_made_is_what_is_read(kind: str, folder: Path, monkeypatch: pyte
         assert (kept - wanted).abs().mean() < 0.05 < wanted.std()
         assert record.loss == pytest.approx(one.history["loss"], rel=1e-3)
         assert record.seconds == pytest.approx(one.history.seconds, abs=0.01)
-        assert record.settings["painting"] == painted.PAINTING
+        assert record.settings["painting"] == optimised_pictures.PAINTING
         assert record.settings["style"] == pytest.approx(min(one.history["style"]), rel=1e-2)
 
 
 def test_a_photograph_comes_back_from_each_layer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(painted, "LAYERS", ("relu1_1",))
-    painted.publish("features", steps=3)
-    assert list(painted.recorded("features")) == ["relu1_1"]
-    assert painted.recorded("features")["relu1_1"].picture.shape == (3, 96, 128)
+    monkeypatch.setattr(optimised_pictures, "LAYERS", ("relu1_1",))
+    optimised_pictures.publish("features", steps=3)
+    assert list(optimised_pictures.bundled("features")) == ["relu1_1"]
+    assert optimised_pictures.bundled("features")["relu1_1"].picture.shape == (3, 96, 128)
 
 
 def test_an_unknown_kind() -> None:
     with pytest.raises(DataError, match=r"of kind 'gathys' are bundled: choose one of features, style, gatys, sweep\."):
-        painted.recorded("gathys")
+        optimised_pictures.bundled("gathys")
 
 
 @pytest.mark.parametrize("kind", [["gatys"], {"gatys"}, None, 3])
 def test_a_kind_that_is_no_word(kind: Any) -> None:
     with pytest.raises(DataError, match=r"are bundled: choose one of features, style, gatys, sweep\."):
-        painted.recorded(kind)
+        optimised_pictures.bundled(kind)
 
 
 def test_a_picture_by_its_title() -> None:
     photos = data.photos("test")
-    picture = painted.picture_of(photos, painted.PHOTO, 32)
+    picture = optimised_pictures.picture_of(photos, optimised_pictures.PHOTO, 32)
     assert picture.shape == (1, 3, 32, 43)
     assert picture.min() >= -1
     assert picture.max() <= 1
     with pytest.raises(DataError, match="There is no 'Moon' here: choose one of Amphitheatre, Arles; "):
-        painted.picture_of(photos, "Moon", 32)
+        optimised_pictures.picture_of(photos, "Moon", 32)
 
 
 @pytest.mark.parametrize("kind", list(KEYS))
 def test_the_bundled_pictures(kind: str) -> None:
-    found = painted.recorded(kind)
+    found = optimised_pictures.bundled(kind)
     assert list(found) == KEYS[kind]
     for record in found.values():
         assert record.picture.dtype == torch.float32
@@ -102,7 +102,7 @@ def test_the_bundled_pictures(kind: str) -> None:
 
 
 def test_more_style_weight_gives_more_style_and_less_content() -> None:
-    sweep = painted.recorded("sweep")
+    sweep = optimised_pictures.bundled("sweep")
     style = [record.settings["style"] / record.settings["style weight"] for record in sweep.values()]
     content = [record.settings["content"] for record in sweep.values()]
     assert style == sorted(style, reverse=True)

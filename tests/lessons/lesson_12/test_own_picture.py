@@ -14,9 +14,16 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.errors import DataError, ShapeError
+from course_lib.lessons.lesson_12.own_picture import (
+    HINT,
+    Photograph,
+    PictureUpload,
+    download_link,
+    paint_your_picture,
+    timed_pass,
+)
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
-from course_lib.widgets import Explorer, paint_your_picture
-from course_lib.widgets.own_picture import HINT, Photograph, PictureUpload, download_link, timed_pass
+from course_lib.widgets.explorer import Explorer
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 EXAMPLE = torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1).repeat(1, 40, 60)  # red

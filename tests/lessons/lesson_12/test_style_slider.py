@@ -14,8 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.errors import ShapeError
-from course_lib.widgets import style_weight_slider
-from course_lib.widgets.style_slider import outcome, readable
+from course_lib.lessons.lesson_12.style_slider import outcome, readable, style_weight_slider
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

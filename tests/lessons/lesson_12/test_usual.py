@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from course_lib.data.containers import Batch
+from course_lib.lessons.lesson_12 import usual
+from course_lib.lessons.lesson_12.usual import compare, pair_of, step_on_kept, usual_vgg
 from course_lib.models.vgg import LAYERS, VGG16Features
-from course_lib.runs import usual_style_transfer
-from course_lib.runs.usual_style_transfer import compare, pair_of, step_on_kept, usual_vgg
 from course_lib.systems.style_transfer import StyleTransferConfig
 
 SMALL = StyleTransferConfig(
@@ -165,15 +165,15 @@ def test_operations_differ_by_what_is_not_done():
 
 def test_what_is_measured_is_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    monkeypatch.setattr(usual_style_transfer, "SETTINGS", {"small": (SMALL, 32, 2)})
-    monkeypatch.setattr(usual_style_transfer, "compare", lambda *args: {"seconds": {"usual": 1.0}})
-    found = usual_style_transfer.record(0.1)
-    assert (tmp_path / usual_style_transfer.RECORD).is_file()
+    monkeypatch.setattr(usual, "SETTINGS", {"small": (SMALL, 32, 2)})
+    monkeypatch.setattr(usual, "compare", lambda *args: {"seconds": {"usual": 1.0}})
+    found = usual.record(0.1)
+    assert (tmp_path / usual.RECORD).is_file()
     assert found["settings"]["small"]["side"] == 32
-    assert found["command"] == "python -m course_lib.runs.usual_style_transfer"
+    assert found["command"] == "python -m course_lib.lessons.lesson_12.usual"
 
 
 def test_the_settings_are_the_papers_network():
-    for config, side, _ in usual_style_transfer.SETTINGS.values():
+    for config, side, _ in usual.SETTINGS.values():
         assert (config.base_channels, config.blocks) == (32, 5)
         assert side in (128, 256)

@@ -15,7 +15,7 @@ from torch import Tensor
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import describe
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
-from course_lib.exercises.lesson_10.toys import ToyD
+from course_lib.lessons.lesson_10.exercises.toys import ToyD
 
 
 def pix2pix_losses(

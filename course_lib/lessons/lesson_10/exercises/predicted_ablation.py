@@ -12,7 +12,7 @@ from typing import Any
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import Difference, describe, differences
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
-from course_lib.exercises.lesson_10.bundled import recorded_figures
+from course_lib.lessons.lesson_10.exercises.bundled import recorded_figures
 
 
 def predicted_ablation(system: str) -> dict[str, str]:

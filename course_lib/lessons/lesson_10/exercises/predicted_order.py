@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib import data
+from course_lib.data.pixels import normalise
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import describe
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
@@ -73,7 +74,7 @@ def held_out() -> tuple[Tensor, Tensor]:
         first.setdefault(role, row)
     rows = torch.tensor(list(first.values()))
     rows = rows[torch.linspace(0, len(rows) - 1, SHOWN).long()]
-    return pairs.x[rows].float() / 127.5 - 1, pairs.y[rows].float() / 127.5 - 1
+    return normalise(pairs.x[rows]), normalise(pairs.y[rows])
 
 
 def _cases() -> list[Case]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import differences
 from course_lib.exercises.exercise import Case, Exercise, Mistake
-from course_lib.exercises.lesson_10.toys import ToyD, ToyG, gradient
+from course_lib.lessons.lesson_10.exercises.toys import ToyD, ToyG, gradient
 
 
 def training_step(

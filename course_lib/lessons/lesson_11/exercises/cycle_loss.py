@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.exercises.exercise import Case, Exercise, Mistake
-from course_lib.exercises.lesson_11.two_networks import Answer, case, loss_and_gradients
+from course_lib.lessons.lesson_11.exercises.two_networks import Answer, case, loss_and_gradients
 
 
 def cycle_loss(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from course_lib.exercises.exercise import Case, Exercise, Mistake
-from course_lib.exercises.lesson_11.pool_play import Query, findings
+from course_lib.lessons.lesson_11.exercises.pool_play import Query, findings
 
 
 def query(

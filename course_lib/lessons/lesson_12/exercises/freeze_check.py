@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from course_lib.errors import ExerciseError
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
-from course_lib.exercises.lesson_12.toys import ToyTransform, ToyVGG
+from course_lib.lessons.lesson_12.exercises.toys import ToyTransform, ToyVGG
 
 
 def freeze_check(step, networks: dict[str, torch.nn.Module], pictures: dict[str, torch.Tensor]) -> dict[str, set[str]]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from course_lib.errors import ExerciseError
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
-from course_lib.exercises.lesson_12.toys import ToyTransform, ToyVGG
+from course_lib.lessons.lesson_12.exercises.toys import ToyTransform, ToyVGG
 
 
 def losses(features_of, netG: torch.nn.Module, x: torch.Tensor, style: torch.Tensor) -> dict[str, torch.Tensor]:

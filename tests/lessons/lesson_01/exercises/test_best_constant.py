@@ -10,7 +10,7 @@ import torch
 
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_01.best_constant import best_constant, expected_absolute_error
+from course_lib.lessons.lesson_01.exercises.best_constant import best_constant, expected_absolute_error
 
 
 def _einsum_and_loop(answers, weights):

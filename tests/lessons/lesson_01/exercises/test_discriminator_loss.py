@@ -13,7 +13,7 @@ from torch import Tensor
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_01.discriminator_loss import buggy_discriminator_loss, discriminator_loss
+from course_lib.lessons.lesson_01.exercises.discriminator_loss import buggy_discriminator_loss, discriminator_loss
 
 
 def _no_grad(netG, netD, x, y):

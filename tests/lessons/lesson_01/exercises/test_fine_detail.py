@@ -11,7 +11,7 @@ import torch
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_01.fine_detail import fine_detail
+from course_lib.lessons.lesson_01.exercises.fine_detail import fine_detail
 
 
 def _shifted(images):

@@ -10,7 +10,7 @@ import torch
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_01.nearest_answer import nearest_answer
+from course_lib.lessons.lesson_01.exercises.nearest_answer import nearest_answer
 
 
 def _cdist(outputs, answers):

@@ -9,7 +9,7 @@ import torch
 
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_01.predicted import predicted
+from course_lib.lessons.lesson_01.exercises.predicted import predicted
 
 
 def _by_search(p_white):

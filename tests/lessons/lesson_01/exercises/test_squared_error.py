@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_01.squared_error import squared_error
+from course_lib.lessons.lesson_01.exercises.squared_error import squared_error
 
 
 def _loops(output, target):

@@ -10,7 +10,7 @@ import torch
 
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_02.best_discriminator import best_discriminator
+from course_lib.lessons.lesson_02.exercises.best_discriminator import best_discriminator
 
 
 def _sigmoid_of_the_logit(p, q, real_weight):

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_02.generator_loss import buggy_generator_loss, generator_loss
+from course_lib.lessons.lesson_02.exercises.generator_loss import buggy_generator_loss, generator_loss
 from course_lib.losses.adversarial import NonSaturating
 
 

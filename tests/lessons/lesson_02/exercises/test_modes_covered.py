@@ -12,7 +12,7 @@ import torch
 from course_lib.data.mixtures import ring
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_02.modes_covered import _cases, modes_covered
+from course_lib.lessons.lesson_02.exercises.modes_covered import _cases, modes_covered
 from course_lib.systems.gan import GAN, GANConfig
 from course_lib.training import fit, seed_everything
 

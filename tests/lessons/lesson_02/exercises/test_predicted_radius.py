@@ -11,7 +11,7 @@ import torch
 
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_02.predicted_radius import predicted_radius
+from course_lib.lessons.lesson_02.exercises.predicted_radius import predicted_radius
 
 
 def _play(lr: float, steps: int, alternating: bool) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_02.value_and_jsd import _cases, value_and_jsd
+from course_lib.lessons.lesson_02.exercises.value_and_jsd import _cases, value_and_jsd
 
 
 def _nansum(p, q, dx):

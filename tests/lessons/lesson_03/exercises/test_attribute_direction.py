@@ -10,7 +10,7 @@ import torch
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_03.attribute_direction import attribute_direction
+from course_lib.lessons.lesson_03.exercises.attribute_direction import attribute_direction
 
 
 def _by_loops(mu, labels, having, lacking):

@@ -9,8 +9,8 @@ import torch
 
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_03.beta_of_means import beta_of_means
-from course_lib.runs.lesson_03 import BETAS
+from course_lib.lessons.lesson_03.exercises.beta_of_means import beta_of_means
+from course_lib.lessons.lesson_03.runs import BETAS
 
 BOTH, ONLY = "beta_mean_both", "beta_mean_pixels_only"
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_03.draw_latent import buggy_draw_latent, draw_latent
+from course_lib.lessons.lesson_03.exercises.draw_latent import buggy_draw_latent, draw_latent
 
 
 def _root_of_variance(mu, logvar, noise):

@@ -13,7 +13,7 @@ from torch import Tensor
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_03.gap_of_bound import gap_of_bound, toy_case
+from course_lib.lessons.lesson_03.exercises.gap_of_bound import gap_of_bound, toy_case
 
 
 def _by_difference(log_joint, log_q, dz):

@@ -12,7 +12,7 @@ import torch
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_03.importance_bound import importance_bound
+from course_lib.lessons.lesson_03.exercises.importance_bound import importance_bound
 
 
 def _by_hand(log_weights):

@@ -11,7 +11,7 @@ import torch
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_03.kl_to_prior import kl_to_prior
+from course_lib.lessons.lesson_03.exercises.kl_to_prior import kl_to_prior
 
 
 def _by_loops(mu, logvar):

@@ -12,10 +12,10 @@ from torch import nn
 
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_10.patch_side import patch_side
-from course_lib.exercises.lesson_10.pix2pix_losses import pix2pix_losses
-from course_lib.exercises.lesson_10.toys import ToyD, ToyG, gradient
-from course_lib.exercises.lesson_10.training_step import buggy_training_step, training_step
+from course_lib.lessons.lesson_10.exercises.patch_side import patch_side
+from course_lib.lessons.lesson_10.exercises.pix2pix_losses import pix2pix_losses
+from course_lib.lessons.lesson_10.exercises.toys import ToyD, ToyG, gradient
+from course_lib.lessons.lesson_10.exercises.training_step import buggy_training_step, training_step
 from course_lib.losses.adversarial import NonSaturating
 from course_lib.models.patchgan import PATCH_LAYERS, PatchGAN, receptive_field
 from course_lib.systems.modes import frozen

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from course_lib import runs
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_10 import bundled, predicted_ablation, predicted_order
-from course_lib.exercises.lesson_10.draw_diversity import NoisyG, draw_diversity, known_diversity
+from course_lib.lessons.lesson_10.exercises import bundled, predicted_ablation, predicted_order
+from course_lib.lessons.lesson_10.exercises.draw_diversity import NoisyG, draw_diversity, known_diversity
 from course_lib.metrics import diversity
 from course_lib.models.patchgan import PatchGAN
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig

@@ -14,10 +14,10 @@ from torch import Tensor
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, exercises, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_11.cycle_loss import cycle_loss
-from course_lib.exercises.lesson_11.identity_loss import _perfect, identity_loss
-from course_lib.exercises.lesson_11.least_squares import least_squares_losses
-from course_lib.exercises.lesson_11.predicted_losses import play_on_a_ring, predicted_losses
+from course_lib.lessons.lesson_11.exercises.cycle_loss import cycle_loss
+from course_lib.lessons.lesson_11.exercises.identity_loss import _perfect, identity_loss
+from course_lib.lessons.lesson_11.exercises.least_squares import least_squares_losses
+from course_lib.lessons.lesson_11.exercises.predicted_losses import play_on_a_ring, predicted_losses
 from course_lib.losses.adversarial import LeastSquares
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 

@@ -12,9 +12,9 @@ import torch
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_11.noise_test import cheating_pair, checks, honest_pair, noise_test, smooth
-from course_lib.exercises.lesson_11.pool_query import query
-from course_lib.training.pool import ImagePool
+from course_lib.lessons.lesson_11.exercises.noise_test import cheating_pair, checks, honest_pair, noise_test, smooth
+from course_lib.lessons.lesson_11.exercises.pool_query import query
+from course_lib.systems.image_pool import ImagePool
 
 # 11.3: the pool
 

@@ -12,8 +12,8 @@ from torch import nn
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_12.freeze_check import SETTINGS, _setting, freeze_check
-from course_lib.exercises.lesson_12.toys import ToyTransform, ToyVGG
+from course_lib.lessons.lesson_12.exercises.freeze_check import SETTINGS, _setting, freeze_check
+from course_lib.lessons.lesson_12.exercises.toys import ToyTransform, ToyVGG
 
 
 def refused(exercise_id: str, answer: Any) -> str:

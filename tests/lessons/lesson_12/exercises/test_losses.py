@@ -12,11 +12,11 @@ from torch import Tensor
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, exercises, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_12.gram import gram
-from course_lib.exercises.lesson_12.losses import _cases as loss_cases
-from course_lib.exercises.lesson_12.losses import broken_losses, losses
-from course_lib.exercises.lesson_12.toys import ToyVGG
-from course_lib.exercises.lesson_12.tv_loss import tv_loss
+from course_lib.lessons.lesson_12.exercises.gram import gram
+from course_lib.lessons.lesson_12.exercises.losses import _cases as loss_cases
+from course_lib.lessons.lesson_12.exercises.losses import broken_losses, losses
+from course_lib.lessons.lesson_12.exercises.toys import ToyVGG
+from course_lib.lessons.lesson_12.exercises.tv_loss import tv_loss
 from course_lib.losses.perceptual import content_loss, gram_matrix, style_loss, total_variation
 
 

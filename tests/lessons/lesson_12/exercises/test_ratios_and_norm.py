@@ -12,9 +12,9 @@ from torch import Tensor
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.exercises.lesson_12.conditional_norm import styled
-from course_lib.exercises.lesson_12.gram import gram
-from course_lib.exercises.lesson_12.predicted_ratios import predicted_ratios
+from course_lib.lessons.lesson_12.exercises.conditional_norm import styled
+from course_lib.lessons.lesson_12.exercises.gram import gram
+from course_lib.lessons.lesson_12.exercises.predicted_ratios import predicted_ratios
 from course_lib.models.norms import ConditionalInstanceNorm
 
 

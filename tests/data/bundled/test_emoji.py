@@ -15,7 +15,7 @@ import torch
 from scipy import ndimage
 
 from course_lib import paths
-from course_lib.data.emoji import (
+from course_lib.data.bundled.emoji import (
     GENDERS,
     SPLITS,
     STYLES,

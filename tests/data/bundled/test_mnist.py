@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from course_lib.data import load
-from course_lib.data.mnist import mnist
+from course_lib.data.bundled.mnist import mnist
 from course_lib.errors import DataError
 from course_lib.paths import data_dir
 

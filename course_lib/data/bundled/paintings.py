@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from course_lib.data.bundled.photos import FIELDS, read_picture, read_table
 from course_lib.data.containers import PhotoSet
-from course_lib.data.photos import FIELDS, read_picture, read_table
 
 __all__ = ["paintings"]
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from course_lib.data import CATALOGUE, PhotoSet, load
-from course_lib.data.photos import photos
+from course_lib.data.bundled.photos import photos
 from course_lib.errors import DataError
 from course_lib.paths import data_dir
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from course_lib.data import CATALOGUE, load
-from course_lib.data.paintings import paintings
+from course_lib.data.bundled.paintings import paintings
 from course_lib.errors import DataError
 from course_lib.paths import data_dir
 

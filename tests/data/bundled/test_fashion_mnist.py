@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from course_lib.data import load
-from course_lib.data.fashion_mnist import CLASSES, FILES, fashion_mnist, fashion_mnist_root
+from course_lib.data.bundled.fashion_mnist import CLASSES, FILES, fashion_mnist, fashion_mnist_root
 from course_lib.errors import DataError
 from course_lib.paths import data_dir
 

@@ -1,0 +1,1 @@
+"""The sets that come with the course, one file a set: reading, splits and names."""

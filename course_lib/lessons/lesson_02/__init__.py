@@ -1,0 +1,1 @@
+"""What only lesson 02 needs: what a GAN plays for."""

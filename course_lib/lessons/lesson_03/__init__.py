@@ -1,0 +1,1 @@
+"""What only lesson 03 needs: what a latent space knows."""

@@ -1,0 +1,1 @@
+"""What only lesson 12 needs: perceptual losses."""
