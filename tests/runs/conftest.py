@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from course_lib.data.containers import PairedSet
-from course_lib.runs import base
+from course_lib.runs import registry
 from course_lib.runs.base import Run, RunSizes
 from course_lib.systems.regression import Regression, RegressionConfig
 
@@ -31,9 +31,9 @@ def two_runs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Run]:
     sizes = RunSizes(smoke_epochs=2, cpu_epochs=3, gpu_epochs=4, batch_size=4)
     first = Run("tiny/first", "The first.", lambda: Regression(SMALL), few_pairs, sizes)
     second = Run("tiny/second", "The second.", lambda: Regression(SMALL), few_pairs, sizes, start="tiny/first")
-    registry = {one.name: one for one in (first, second)}
-    monkeypatch.setattr(base, "_registry", lambda: registry)
-    return registry
+    both = {one.name: one for one in (first, second)}
+    monkeypatch.setattr(registry, "_registry", lambda: both)
+    return both
 
 
 @pytest.fixture

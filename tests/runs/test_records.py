@@ -14,7 +14,7 @@ from course_lib import runs
 from course_lib.errors import DataError
 from course_lib.history import History
 from course_lib.paths import manifest
-from course_lib.runs import base, records
+from course_lib.runs import records, registry
 from course_lib.runs.base import Run
 from course_lib.systems.regression import Regression, RegressionConfig
 
@@ -38,7 +38,7 @@ def one_run(two_runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
         evaluate=lambda system: {"L1": 0.123456789, "SSIM": 0.5},
         pictures=lambda system: pictures,
     )
-    monkeypatch.setattr(base, "_registry", lambda: {one.name: one})
+    monkeypatch.setattr(registry, "_registry", lambda: {one.name: one})
     return one
 
 
@@ -53,7 +53,7 @@ def test_what_is_recorded_comes_back(one_run: Run, release: Release) -> None:
     assert path == folder / "checkpoints" / "tiny" / "record.json"
     assert not list(folder.rglob("*.safetensors"))
     assert not list(folder.rglob(".unfinished*"))
-    found = records.recorded("tiny")
+    found = records.records_of("tiny")
     assert list(found) == ["tiny/first"]
     assert sorted(found["tiny/first"]) == [0, 2, 10]
     entry = found["tiny/first"][2]
@@ -80,14 +80,14 @@ def test_pictures_are_those_of_seed_0(one_run: Run, release: Release) -> None:
 
 def test_a_run_without_figures_is_refused(one_run: Run, release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = dataclasses.replace(one_run, evaluate=None)
-    monkeypatch.setattr(base, "_registry", lambda: {bare.name: bare})
+    monkeypatch.setattr(registry, "_registry", lambda: {bare.name: bare})
     with pytest.raises(DataError, match="has no held-out figures"):
         runs.publish("tiny/first", 0, system(), history_of(2), minutes=1)
 
 
 def test_a_lesson_without_a_record(release: Release) -> None:
     with pytest.raises(DataError, match=r"^No figures are recorded for 'lesson_99': choose one of no lesson yet\.$"):
-        records.recorded("lesson_99")
+        records.records_of("lesson_99")
 
 
 # The course's records.
@@ -98,7 +98,7 @@ LESSONS = sorted({path.split("/")[1] for path in manifest() if path.endswith("/r
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_a_record_is_of_the_runs_as_they_are(lesson: str) -> None:
-    found = records.recorded(lesson)
+    found = records.records_of(lesson)
     wanted = {name for name in runs.names() if name.startswith(f"{lesson}/") and runs.run(name).recorded}
     assert {name for name in found if runs.run(name).recorded} == wanted
     for name, by_seed in found.items():

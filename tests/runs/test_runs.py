@@ -19,7 +19,7 @@ from course_lib import runs
 from course_lib.errors import DataError
 from course_lib.history import History
 from course_lib.paths import manifest
-from course_lib.runs import base
+from course_lib.runs import registry
 from course_lib.runs.base import Run
 from course_lib.systems.base import System
 from course_lib.systems.regression import Regression, RegressionConfig
@@ -310,6 +310,6 @@ def test_from_training_to_figures(two_runs: dict[str, Run], release: Release, mo
     def level(loaded: Any) -> dict[str, float]:
         return {"level": float(loaded.translate(x).mean())}
 
-    registry = {"tiny/first": dataclasses.replace(two_runs["tiny/first"], evaluate=level)}
-    monkeypatch.setattr(base, "_registry", lambda: registry)
+    measured = {"tiny/first": dataclasses.replace(two_runs["tiny/first"], evaluate=level)}
+    monkeypatch.setattr(registry, "_registry", lambda: measured)
     assert runs.figures("tiny/first")["level"] == pytest.approx(float(system.translate(x).mean()), abs=0.01)

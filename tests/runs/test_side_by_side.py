@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from course_lib.discovery import module_of, rooms
 from course_lib.errors import DataError
 from course_lib.runs import side_by_side
-from course_lib.runs.side_by_side import copy_weights, gflop_of, keep, keep_settings, kept, time_in_turns
+from course_lib.runs.side_by_side import Comparison, copy_weights, for_all_settings, gflop_of, time_in_turns
 
 
 class Clock:
@@ -73,20 +74,23 @@ def test_operations_by_hand():
     assert gflop_of(lambda: a @ b) == pytest.approx(2 * 200 * 300 * 50 / 1e9)
 
 
-def test_what_is_kept_is_found_again(release):
-    file = "checkpoints/tiny/usual.json"
+def test_what_is_recorded_is_found_again(release):
+    comparison = Comparison("some.lessons.lesson_99.usual", lambda ratio: {"ratio": ratio})
+    assert comparison.file == "checkpoints/lesson_99/usual.json"
     with pytest.raises(DataError, match="manifest"):
-        kept(file)
-    found = keep(file, "python -m tiny", {"ratio": 1.5})
-    assert found["ratio"] == 1.5
-    assert found["command"] == "python -m tiny"
-    assert found["threads"] == torch.get_num_threads()
-    assert found["date"] == time.strftime("%Y-%m-%d")
+        comparison.last()
+    found = comparison.record(1.5)
+    assert found == {
+        "ratio": 1.5,
+        "threads": torch.get_num_threads(),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": "python -m some.lessons.lesson_99.usual",
+    }
     folder = release()
-    assert kept(file) == found == json.loads((folder / file).read_text())
+    assert comparison.last() == found == json.loads((folder / comparison.file).read_text())
 
 
-def test_every_setting_is_compared(release, monkeypatch):
+def test_every_setting_is_compared(monkeypatch):
     monkeypatch.setattr("course_lib.doctor.matmul_gflops", lambda seconds: 12.4)
     asked = []
 
@@ -94,8 +98,21 @@ def test_every_setting_is_compared(release, monkeypatch):
         asked.append(args)
         return {"turns": len(asked)}
 
-    found = keep_settings("few.json", "python -m few", {"a": ("x", 32, 2), "b": ("y", 64, 1)}, compare, 9.0)
+    found = for_all_settings({"a": ("x", 32, 2), "b": ("y", 64, 1)}, compare, 9.0)
     assert asked == [("x", 32, 2, 9.0), ("y", 64, 1, 9.0)]
-    assert found["settings"] == {"a": {"turns": 1, "side": 32, "batch": 2}, "b": {"turns": 2, "side": 64, "batch": 1}}
-    assert found["peak GFLOP/s"] == 12
-    assert list(found) == ["settings", "peak GFLOP/s", "threads", "date", "command"]
+    assert found == {
+        "settings": {"a": {"turns": 1, "side": 32, "batch": 2}, "b": {"turns": 2, "side": 64, "batch": 1}},
+        "peak GFLOP/s": 12,
+    }
+
+
+COMPARED = [module.COMPARISON for room in rooms() if (module := module_of(room, "usual")) is not None]
+
+
+@pytest.mark.parametrize("comparison", COMPARED, ids=lambda comparison: comparison.module.split(".")[2])
+def test_what_a_lesson_measured_last_is_bundled(comparison):
+    room = comparison.module.split(".")[2]
+    found = comparison.last()
+    assert comparison.file == f"checkpoints/{room}/usual.json"
+    assert found["command"] == f"python -m course_lib.lessons.{room}.usual"
+    assert found["threads"] >= 1

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from course_lib.data.containers import Batch
-from course_lib.lessons.lesson_11 import usual
-from course_lib.lessons.lesson_11.usual import compare, pair_of
+from course_lib.lessons.lesson_11.usual import COMPARISON, SETTINGS, compare, pair_of
 from course_lib.systems.cyclegan import CycleGANConfig
 
 SMALL = CycleGANConfig(base_channels=8, blocks=2, downs=1, d_channels=8, patch_layers=1, identity=0.5)
@@ -33,22 +32,18 @@ def test_both_steps_are_the_same(changes):
         assert moved < 0.02 * SMALL.lr * sum(value.numel() for value in own), name
 
 
-def test_times_are_of_all_players():
+def test_times_are_of_all_players(even_clock):
     found = compare(SMALL, side=32, batch_size=2, seconds=0.1, compiled=False)
-    assert set(found["seconds"]) == {"usual", "ours"}
-    assert found["times faster"]["usual"] == 1
-    assert found["times faster"]["ours"] == pytest.approx(
-        found["seconds"]["usual"] / found["seconds"]["ours"], rel=0.05
-    )
-    assert found["turns"] >= 3
+    assert found["seconds"] == {"usual": 1.0, "ours": 1.0}
+    assert found["images/s"] == {"usual": 2.0, "ours": 2.0}
+    assert found["times faster"] == {"usual": 1.0, "ours": 1.0}
+    assert found["turns"] == 3
     assert found["GFLOP"] > 0
 
 
-def test_what_is_measured_is_kept(monkeypatch, tmp_path):
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    monkeypatch.setattr(usual, "SETTINGS", {"small": (SMALL, 32, 2)})
-    monkeypatch.setattr(usual, "compare", lambda *args: {"seconds": {"usual": 1.0}})
-    found = usual.record(0.1)
-    assert (tmp_path / usual.RECORD).is_file()
-    assert found["settings"]["small"]["side"] == 32
-    assert found["command"] == "python -m course_lib.lessons.lesson_11.usual"
+def test_what_was_measured_last_is_of_the_settings_as_they_are():
+    found = COMPARISON.last()["settings"]
+    assert {name: (one["side"], one["batch"]) for name, one in found.items()} == {
+        name: (side, batch) for name, (_, side, batch) in SETTINGS.items()
+    }
+    assert all({"usual", "ours"} <= set(one["seconds"]) for one in found.values())
