@@ -1,4 +1,4 @@
-"""The runs on the papers' data sets: a step of each from a small archive. Their settings are tested with their lessons."""
+"""The runs on the papers' data sets: a step of each from a small archive; the lessons test their settings."""
 
 from __future__ import annotations
 
