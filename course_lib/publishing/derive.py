@@ -17,6 +17,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_lib.publishing.exercise_cells import expand
+from course_lib.publishing.rules import demand, tags_of
 from course_lib.publishing.settings import House
 from course_lib.publishing.stamp import LINKS_MARKER, setup_cell, stamp_markdown
 
@@ -27,7 +29,7 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 
 
 def read_source(path: Path) -> NotebookNode:
-    """Return a source file as a notebook, with stable cell ids and nothing but known metadata.
+    """Return a source file as a notebook: exercises in their places, stable cell ids, known metadata alone.
 
     Raises:
         CourseError: if the file breaks a rule that both editions rely on.
@@ -35,19 +37,20 @@ def read_source(path: Path) -> NotebookNode:
     if not path.is_file():
         raise CourseError(f"There is no source {path.name} in notebooks/source.")
     notebook = jupytext.read(path, fmt="py:percent")
-    _demand(
+    demand(
         notebook.metadata.get("kernelspec", {}).get("name") == "python3", path, "needs a header with the kernel python3"
     )
     cells = notebook.cells
-    _demand(bool(cells) and cells[0].cell_type == "markdown", path, "must begin with a Markdown cell")
-    _demand(cells[0].source.startswith("# "), path, "must begin with a title, `# ...`")
-    setups = [cell for cell in cells if "setup" in _tags(cell)]
-    _demand(len(setups) == 1, path, f'needs exactly one cell with tags=["setup"], not {len(setups)}')
-    _demand(not setups[0].source.strip("# \n"), path, "must leave its set-up cell empty: it is stamped")
+    demand(bool(cells) and cells[0].cell_type == "markdown", path, "must begin with a Markdown cell")
+    demand(cells[0].source.startswith("# "), path, "must begin with a title, `# ...`")
+    setups = [cell for cell in cells if "setup" in tags_of(cell)]
+    demand(len(setups) == 1, path, f'needs exactly one cell with tags=["setup"], not {len(setups)}')
+    demand(not setups[0].source.strip("# \n"), path, "must leave its set-up cell empty: it is stamped")
     links = sum(cell.source.count(LINKS_MARKER) for cell in cells if cell.cell_type == "markdown")
-    _demand(links == 1, path, f"needs the line {LINKS_MARKER} exactly once, not {links} times")
+    demand(links == 1, path, f"needs the line {LINKS_MARKER} exactly once, not {links} times")
+    notebook.cells = expand(cells, path)
     seen: Counter[str] = Counter()
-    for cell in cells:
+    for cell in notebook.cells:
         cell.source = cell.source.strip("\n")
         cell.metadata = NotebookNode({key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata})
         cell.id = _cell_id(cell, seen)
@@ -69,9 +72,9 @@ def derive(path: Path, edition: str, repository: str) -> NotebookNode:
         raise CourseError(f"There is no edition {edition!r}: choose learner or solution.")
     notebook = read_source(path)
     other = "solution-only" if edition == "learner" else "learner-only"
-    notebook.cells = [cell for cell in notebook.cells if other not in _tags(cell)]
+    notebook.cells = [cell for cell in notebook.cells if other not in tags_of(cell)]
     for cell in notebook.cells:
-        if "setup" in _tags(cell):
+        if "setup" in tags_of(cell):
             cell.source = setup_cell(repository)
         elif cell.cell_type == "markdown":
             cell.source = stamp_markdown(cell.source, path.stem, edition, repository)
@@ -162,17 +165,8 @@ def _text(notebook: NotebookNode) -> list[tuple[Any, ...]]:
     return [(cell.cell_type, cell.id, cell.source, dict(cell.metadata)) for cell in notebook.cells]
 
 
-def _tags(cell: NotebookNode) -> list[str]:
-    return cell.metadata.get("tags", [])
-
-
-def _demand(holds: bool, path: Path, rule: str) -> None:
-    if not holds:
-        raise CourseError(f"notebooks/source/{path.name} {rule}.")
-
-
 def _cell_id(cell: NotebookNode, seen: Counter[str]) -> str:
-    if "setup" in _tags(cell):
+    if "setup" in tags_of(cell):
         return "setup"
     text = f"{cell.cell_type}\n{cell.source}"
     seen[text] += 1
@@ -181,7 +175,7 @@ def _cell_id(cell: NotebookNode, seen: Counter[str]) -> str:
 
 def _mark_checked(cell: NotebookNode, edition: str) -> None:
     """Turn the source's tags ``checked`` and ``checked-at-cpu`` into nbval's tag, the second in the solutions alone."""
-    tags = list(_tags(cell))
+    tags = tags_of(cell)
     wanted = "checked" in tags or ("checked-at-cpu" in tags and edition == "solution")
     tags = [tag for tag in tags if tag not in ("checked", "checked-at-cpu")] + [CHECK] * wanted
     if tags:
@@ -201,7 +195,7 @@ def _clear(notebook: NotebookNode, path: Path) -> NotebookNode:
         raise CourseError(f"notebooks/source/{path.name}: {error}.") from error
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source != before[cell.id]:
-            _demand(
+            demand(
                 not _raises_at_top(cell.source), path, "has a solution outside a function: the learner's run would stop"
             )
     return notebook

@@ -224,63 +224,12 @@ print("roles in two splits:", len(roles["train"] & roles["test"]) + len(roles["t
 # An exercise is a function that you complete. `check` runs it on many inputs, compares it with ours, and names likely
 # mistakes. Try a wrong answer first, to see what happens.
 
-# %% [markdown]
-# ### Exercise 00.1: From bytes to what a network sees
-#
-# Images are stored as bytes: `uint8`, 0 is black, 255 is white. The networks of this course see `float32`
-# numbers from -1 (black) to 1 (white). Write `to_network(images)` for a batch of shape (N, C, H, W).
-# Exactly 0 must become -1 and exactly 255 must become 1, whatever else is in the batch.
-
-
 # %%
 from course_lib.exercises import check, hint
 
+# %% tags=["exercise:00.1"]
 
-def to_network(images: torch.Tensor) -> torch.Tensor:
-    """Turn stored pixels into what a network sees.
-
-    Args:
-        images: uint8, shape (N, C, H, W), 0 is black and 255 is white.
-
-    Returns:
-        float32, the same shape, -1 is black and 1 is white.
-    """
-    ### BEGIN SOLUTION
-    return images.float() / 127.5 - 1
-    ### END SOLUTION
-
-
-check("00.1", to_network)
-
-# %% [markdown]
-# ### Exercise 00.2: Does this split leak?
-#
-# The skin tones of one emoji share their outline. If one tone is in the training set and another in the test
-# set, a network has seen the test outline before, and the test says too much good of it: the split *leaks*.
-# Write `leaking_bases(bases, splits)`, which returns the set of bases whose rows are in more than one split.
-# For a clean split that is the empty set.
-
-
-# %%
-def leaking_bases(bases: torch.Tensor, splits: list[str]) -> set[int]:
-    """Return the base emoji that a split fails to keep apart.
-
-    Args:
-        bases: int64, shape (N,), the base of each row; the skin tones of one emoji share their base.
-        splits: N words, the split of each row ("train", "validation" or "test").
-
-    Returns:
-        The bases whose rows are in more than one split, as Python integers.
-    """
-    ### BEGIN SOLUTION
-    splits_of: dict[int, set[str]] = {}
-    for base, split in zip(bases.tolist(), splits, strict=True):
-        splits_of.setdefault(base, set()).add(split)
-    return {base for base, found in splits_of.items() if len(found) > 1}
-    ### END SOLUTION
-
-
-check("00.2", leaking_bases)
+# %% tags=["exercise:00.2"]
 
 # %%
 hint("00.1")  # run again for a stronger hint

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -18,7 +17,6 @@ from course_lib.exercises import Exercise, check, exercises, lessons
 from course_lib.exercises.checking import judge
 from course_lib.exercises.running import NotAttempted, Stopped
 
-SOURCES = Path(__file__).resolve().parents[2] / "notebooks" / "source"
 EVERY = [exercise for lesson in lessons() for exercise in exercises(lesson).values()]
 every = pytest.mark.parametrize("exercise", EVERY, ids=lambda exercise: exercise.id)
 every_mistake = pytest.mark.parametrize(
@@ -172,14 +170,6 @@ def test_hints_and_reasons_are_sentences(exercise: Exercise) -> None:
 def test_the_task_names_the_function(exercise: Exercise) -> None:
     assert f"`{exercise.name}" in exercise.task
     assert exercise.markdown.startswith(f"### Exercise {exercise.id}: ")
-
-
-@every
-def test_a_lesson_that_checks_it_has_its_very_cell(exercise: Exercise) -> None:
-    sources = list(SOURCES.glob(f"{exercise.lesson}_*.py"))
-    for text in (source.read_text(encoding="utf-8") for source in sources):
-        if f'check("{exercise.id}"' in text:
-            assert exercise.cell in text, f"paste find({exercise.id!r}).cell into the lesson again"
 
 
 @every

@@ -32,7 +32,7 @@ def test_learner_gets_stub_and_instructor_the_solution(house: House) -> None:
 
 
 def test_hidden_tests_are_cleared(house: House, edit: Edit) -> None:
-    edit('check("90.1", best_for_mae)', "### BEGIN HIDDEN TESTS\nassert 1 == 1\n### END HIDDEN TESTS")
+    edit('print(f"{7 * len(answers)} steps")', "### BEGIN HIDDEN TESTS\nassert 1 == 1\n### END HIDDEN TESTS")
     assert "assert" not in "\n".join(texts(house, "learner"))
     assert "assert 1 == 1" in "\n".join(texts(house, "solution"))
 
@@ -74,16 +74,11 @@ def test_checked_cells(house: House) -> None:
         ("# <!-- links -->", "#", "links"),
         ('# %% tags=["setup"]', "# %%", "set-up|setup"),
         ('# %% tags=["setup"]\n', '# %% tags=["setup"]\nimport torch\n', "stamped"),
-        ("    ### BEGIN SOLUTION\n    return answers.median()\n    ### END SOLUTION", "    return 0", ""),
-        ('check("90.1", best_for_mae)', "### BEGIN SOLUTION\na = 1\n### END SOLUTION", "outside a function"),
-        ("    ### END SOLUTION\n", "", "no end solution"),
+        ('print("the same")', "### BEGIN HIDDEN TESTS\nassert 1 == 1", "No end hidden tests"),
     ],
 )
 def test_broken_sources_are_refused(house: House, edit: Edit, old: str, new: str, message: str) -> None:
     edit(old, new)
-    if not message:  # a lesson without a solution region is fine
-        derive(house.source(LESSON), "learner", "")
-        return
     with pytest.raises(CourseError, match=message):
         derive(house.source(LESSON), "learner", "")
 

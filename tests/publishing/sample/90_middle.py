@@ -61,20 +61,11 @@ def check(name, function):
 
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.9"]
-# ## Exercise 90.1
+# ## Exercises
 #
-# Return the value that minimises the summed absolute error.
+# Try it before you look.
 
-
-# %%
-def best_for_mae(answers: torch.Tensor) -> torch.Tensor:
-    """Return the minimiser of the summed absolute error."""
-    ### BEGIN SOLUTION
-    return answers.median()
-    ### END SOLUTION
-
-
-check("90.1", best_for_mae)
+# %% tags=["exercise:90.1"]
 
 # %% [markdown] tags=["solution-only"]
 # The slope is zero where as many answers lie below as above.

@@ -1,0 +1,106 @@
+"""Exercises in a lesson: the source holds a place, ``# %% tags=["exercise:11.4"]``, and a notebook their cells.
+
+What the cells say comes from the exercise's file alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from course_lib.publishing.rules import demand, tags_of
+
+if TYPE_CHECKING:
+    from course_lib.exercises import Exercise
+
+PLACE = "exercise:"
+MARKS = ("BEGIN SOLUTION", "END SOLUTION")  # what nbgrader looks for in a line
+
+
+def exercises_of(lesson: str) -> Mapping[str, Exercise]:
+    """Return the exercises of a lesson by id, in order; none if the lesson has no such files.
+
+    Args:
+        lesson: two digits, for example ``"11"``.
+    """
+    from course_lib.exercises import exercises, lessons  # imports torch, which `--help` need not wait for
+
+    return exercises(lesson) if lesson in lessons() else {}
+
+
+def cells_of(exercise: Exercise, metadata: Mapping[str, Any]) -> list[NotebookNode]:
+    """Return the cells that one exercise is in a notebook: the task, the given code if there is any, the answer.
+
+    The answer holds the solution between nbgrader's marks: the learner's edition is cut there.
+
+    Args:
+        exercise: what its file says.
+        metadata: the place's slide type and syllabus points; the task gets them.
+    """
+    task = new_markdown_cell(exercise.markdown, metadata=NotebookNode(metadata))
+    given = [new_code_cell(exercise.given)] if exercise.given else []
+    answer = new_code_cell(f'{exercise.cell}\n\n\ncheck("{exercise.id}", {exercise.name})')
+    return [task, *given, answer]
+
+
+def expand(cells: Sequence[NotebookNode], path: Path) -> list[NotebookNode]:
+    """Return the cells of a source with each exercise in its place.
+
+    Args:
+        cells: as the source holds them.
+        path: the source file; its name begins with the lesson's number.
+
+    Raises:
+        CourseError: if a place is not empty, has other tags too, stands in text, or names an exercise that the lesson
+            does not have or has placed before; if an exercise has no place; if a cell holds a solution of its own.
+    """
+    lesson = path.stem[:2]
+    known = exercises_of(lesson)
+    placed: list[str] = []
+    expanded: list[NotebookNode] = []
+    for cell in cells:
+        _refuse_solutions(cell, path, lesson)
+        exercise_id = _place(cell, path)
+        if exercise_id is None:
+            expanded.append(cell)
+            continue
+        has = f"has {', '.join(known)}" if known else "has no exercises"
+        demand(exercise_id in known, path, f"has a place for exercise {exercise_id}, but lesson {lesson} {has}")
+        demand(exercise_id not in placed, path, f"has two places for exercise {exercise_id}: leave one")
+        placed.append(exercise_id)
+        expanded += cells_of(
+            known[exercise_id], {key: value for key, value in cell.metadata.items() if key in ("slideshow", "syllabus")}
+        )
+    for missing in [one for one in known if one not in placed]:
+        demand(False, path, f"has no place for exercise {missing}: write {_line(missing)} where it should stand")
+    return expanded
+
+
+def _place(cell: NotebookNode, path: Path) -> str | None:
+    """Return the id of the exercise whose place a cell is, ``None`` for any other cell."""
+    tags = tags_of(cell)
+    places = [tag for tag in tags if tag.startswith(PLACE)]
+    if not places:
+        return None
+    exercise_id = places[0].removeprefix(PLACE)
+    demand(len(tags) == 1, path, f"has other tags than {places[0]} on the place of exercise {exercise_id}: remove them")
+    empty = cell.cell_type == "code" and not cell.source.strip()
+    demand(empty, path, f"must leave the place of exercise {exercise_id} an empty code cell: its file fills it")
+    return exercise_id
+
+
+def _refuse_solutions(cell: NotebookNode, path: Path, lesson: str) -> None:
+    folder = f"course_lib/lessons/lesson_{lesson}/exercises"
+    demand(
+        not any(mark in cell.source for mark in MARKS),
+        path,
+        f"holds a solution (### BEGIN SOLUTION): write the exercise in {folder} and leave {_line(f'{lesson}.k')} here",
+    )
+
+
+def _line(exercise_id: str) -> str:
+    return f'`# %% tags=["{PLACE}{exercise_id}"]`'
