@@ -20,7 +20,8 @@ from course_lib.lazy import face
 from course_lib.words import suggest
 
 if TYPE_CHECKING:
-    from course_lib.data.containers import ImageSet, PairedSet, PhotoSet
+    from course_lib.data.containers import ImageSet, PairedSet
+    from course_lib.data.photographs import PhotoSet
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,12 @@ __getattr__, __dir__, _names = face(
         "bundled.mnist": "mnist",
         "bundled.paintings": "paintings",
         "bundled.photos": "photos",
-        "containers": "Batch ImageSet PairedSet PhotoSet UnpairedSet",
+        "batching": "Batch",
+        "columns": "ClassIds Column Floats Labels Pictures Texts",
+        "containers": "ImageSet PairedSet UnpairedSet",
         "downloads": "download downloadable",
+        "photographs": "PhotoSet",
+        "rowsets": "RowSet",
     },
 )
 __all__ = [*_names, "CATALOGUE", "CatalogueRow", "load", "names"]

@@ -3,56 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.data.batching import Batch, Epoch, check_epoch_arguments, count_batches
+from course_lib.data.columns import Column, Floats
+from course_lib.data.rowsets import Rows
 from course_lib.errors import ShapeError
 
 __all__ = ["GaussianMixture", "PointSet", "grid", "ring", "two_humps"]
 
 
-@dataclass(frozen=True, eq=False)
-class PointSet:
-    """Points drawn once from a known density, in the form that the training loop takes.
+@dataclass(frozen=True, eq=False, repr=False)
+class PointSet(Rows):
+    """Points drawn once from a known density; a batch has them as ``images``, and a point has no mirror image.
 
     Args:
-        name: of the density.
-        split: ``"train"`` or another word.
         points: ``(N, d)`` float.
     """
 
-    name: str
-    split: str
     points: Tensor
 
-    def __len__(self) -> int:
-        return len(self.points)
+    def own_columns(self) -> dict[str, Column]:
+        """Return the points."""
+        return {"images": Floats(self.points)}
 
-    def num_batches(self, batch_size: int, drop_last: bool = False) -> int:
-        """Return how many batches an epoch has."""
-        return count_batches(len(self), batch_size, drop_last)
-
-    def batches(
-        self,
-        batch_size: int,
-        device: torch.device | str = "cpu",
-        generator: torch.Generator | None = None,
-        flip: bool = False,
-        shuffle: bool = True,
-        drop_last: bool = False,
-        skip: int = 0,
-    ) -> Iterator[Batch]:
-        """Return the batches of one epoch, with the points as ``images``; a point has no mirror image to flip to."""
-        where = check_epoch_arguments(len(self), batch_size, drop_last, skip, (-1, 1), device)[0]
-        epoch = Epoch.draw(len(self), shuffle=shuffle, flip=False, generator=generator)
-        return (
-            Batch(index=rows, images=self.points[rows].to(where))
-            for rows, _ in epoch.slots(batch_size, drop_last, skip)
-        )
+    def own_fields(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """Return the points as the field that they are."""
+        return {"points": columns["images"].values}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,34 +1,25 @@
-"""What image sets and paired sets share: checks, indexing, batches and a short description."""
+"""Sets of rows: named columns that belong together row by row, with what is known of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from course_lib.data.batching import Batch, Epoch, check_epoch_arguments, count_batches, iterate
+from course_lib.data.batching import Batch, Batched, Epoch, Make
+from course_lib.data.columns import Column, Factors, Labels, Making, Texts, take_list
 from course_lib.errors import DataError, ShapeError
 
-Range = tuple[float, float]
-Rows = TypeVar("Rows", bound="RowSet")
+Own = TypeVar("Own", bound="Rows")
+SHARED = ("labels", "captions", "factors")
+"""The fields of every set that are columns too."""
 
 
 def set_title(name: str, split: str) -> str:
     return f"{name!r} ({split})" if split else f"{name!r}"
-
-
-def check_images(owner: str, field: str, images: Any) -> None:
-    if not isinstance(images, Tensor) or images.dtype != torch.uint8 or images.ndim != 4:
-        got = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
-        raise ShapeError(
-            f"{owner}.{field} must be a uint8 tensor of shape (N, C, H, W) with values 0 to 255, and it is {got}: "
-            "convert it first, for example ((x + 1) * 127.5).round().to(torch.uint8) for x in [-1, 1]."
-        )
-    if images.device.type != "cpu":
-        raise ShapeError(f"{owner}.{field} must stay on the CPU: give the device to batches(..., device=...) instead.")
 
 
 def as_rows(rows: Any, length: int) -> slice | Tensor:
@@ -66,127 +57,128 @@ def as_rows(rows: Any, length: int) -> slice | Tensor:
     return index % length
 
 
-def take_list(values: list, rows: slice | Tensor) -> list:
-    return values[rows] if isinstance(rows, slice) else [values[row] for row in rows.tolist()]
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class RowSet:
-    """What sets of rows share. ``_tensors`` names the fields that hold images."""
+class Rows(Batched):
+    """What all sets of rows share. A kind of set says which columns it has besides labels, captions and factors.
 
-    def _tensors(self) -> tuple[str, ...]:
+    Args:
+        name: the set, for example ``"emoji"``.
+        split: ``"train"``, ``"validation"``, ``"test"`` or ``"all"``.
+        columns: what a batch holds, by name; made by the set from its other fields.
+        names: N names of the rows.
+        labels: (N,) int64.
+        label_names: what each label value is called.
+        captions: N sentences.
+        factors: ``{factor: (N,) int64}``.
+        factor_names: ``{factor: names of its values}``.
+        licence: of the content.
+        source: where it comes from.
+        mirrors: whether rows may be mirrored left to right; never true if a column has no mirror image.
+    """
+
+    name: str
+    split: str
+    columns: dict[str, Column] = field(init=False)
+    _: KW_ONLY
+    names: list[str] | None = None
+    labels: Tensor | None = None
+    label_names: list[str] | None = None
+    captions: list[str] | None = None
+    factors: dict[str, Tensor] | None = None
+    factor_names: dict[str, list[str]] | None = None
+    licence: str = ""
+    source: str = ""
+    mirrors: bool = True
+
+    def own_columns(self) -> dict[str, Column]:
+        """Return the columns that this kind of set has besides labels, captions and factors."""
+        raise NotImplementedError
+
+    def own_fields(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields that these columns come from: ``own_columns`` the other way round."""
         raise NotImplementedError
 
     def __post_init__(self) -> None:
-        me: Any = self
         owner = type(self).__name__
-        for field in self._tensors():
-            check_images(owner, field, getattr(self, field))
-        rows = len(self)
+        columns = dict(self.own_columns())
+        if self.labels is not None:
+            columns["labels"] = Labels(self.labels, self.label_names)
+        if self.captions is not None:
+            columns["captions"] = Texts(self.captions)
+        if self.factors:
+            columns["factors"] = Factors(self.factors, self.factor_names)
+        for name, column in columns.items():
+            column.check(f"{owner}.{name}")
+        rows = len(next(iter(columns.values())))
         if rows == 0:
-            raise DataError(f"The set {set_title(me.name, me.split)} would hold no rows: choose at least one.")
-        for field in self._tensors():
-            if len(getattr(self, field)) != rows:
-                raise ShapeError(f"{owner}.{field} has {len(getattr(self, field))} rows but the set has {rows}.")
-        for field in ("names", "captions"):
-            values = getattr(self, field)
-            if values is not None and len(values) != rows:
-                raise ShapeError(f"{owner}.{field} has {len(values)} entries but the set has {rows} rows.")
-        coded = {
-            f"factors[{key!r}]": (value, (me.factor_names or {}).get(key)) for key, value in (me.factors or {}).items()
-        }
-        if me.labels is not None:
-            coded["labels"] = (me.labels, me.label_names)
-        for field, (codes, known) in coded.items():
-            if not isinstance(codes, Tensor) or codes.dtype != torch.int64 or codes.shape != (rows,):
-                raise ShapeError(f"{owner}.{field} must be an int64 tensor of shape ({rows},), one value a row.")
-            if known is not None and int(codes.max()) >= len(known):
-                raise ShapeError(f"{owner}.{field} holds {int(codes.max())} but only {len(known)} names are given.")
-        unknown = set(me.categorical) - set(self._tensors())
-        if unknown:
-            raise ShapeError(f"{owner}.categorical names {sorted(unknown)}: it may name {list(self._tensors())} only.")
+            raise DataError(f"The set {set_title(self.name, self.split)} would hold no rows: choose at least one.")
+        for name, column in columns.items():
+            if len(column) != rows:
+                raise ShapeError(f"{owner}.{name} has {len(column)} rows but the set has {rows}.")
+        if self.names is not None and len(self.names) != rows:
+            raise ShapeError(f"{owner}.names has {len(self.names)} entries but the set has {rows} rows.")
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "mirrors", self.mirrors and all(column.mirrors for column in columns.values()))
 
     def __len__(self) -> int:
-        return len(getattr(self, self._tensors()[0]))
+        return len(next(iter(self.columns.values())))
 
-    def __getitem__(self: Rows, rows: int | slice | Sequence[int] | Tensor) -> Rows:
+    def __getitem__(self: Own, rows: int | slice | Sequence[int] | Tensor) -> Own:
         """Return the chosen rows as a set of the same type; a whole number gives a set of one row."""
-        me: Any = self
         index = as_rows(rows, len(self))
-
-        def take(value: Tensor) -> Tensor:
-            return value[index] if isinstance(index, slice) else value.index_select(0, index)
-
-        changes: dict[str, Any] = {field: take(getattr(self, field)) for field in self._tensors()}
-        for field in ("names", "captions"):
-            if getattr(self, field) is not None:
-                changes[field] = take_list(getattr(self, field), index)
-        if me.labels is not None:
-            changes["labels"] = take(me.labels)
-        if me.factors is not None:
-            changes["factors"] = {key: take(value) for key, value in me.factors.items()}
+        taken: dict[str, Any] = {name: column[index] for name, column in self.columns.items()}
+        changes = self.own_fields(taken)
+        changes.update(
+            {name: taken[name].values for name in SHARED if getattr(self, name) is not None and name in taken}
+        )
+        if self.names is not None:
+            changes["names"] = take_list(self.names, index)
         return replace(self, **changes)
 
-    def num_batches(self, batch_size: int, drop_last: bool = False) -> int:
-        """Return how many batches an epoch has."""
-        return count_batches(len(self), batch_size, drop_last)
-
-    def batches(
-        self,
-        batch_size: int,
-        device: torch.device | str = "cpu",
-        generator: torch.Generator | None = None,
-        flip: bool = False,
-        shuffle: bool = True,
-        drop_last: bool = False,
-        skip: int = 0,
-        value_range: Range = (-1, 1),
-    ) -> Iterator[Batch]:
-        """Return an iterator over the batches of one epoch: every row once, unless ``drop_last`` cuts the last ones.
-
-        All random numbers of the epoch are drawn by this call. With the generator set back to where it stood before
-        the call, ``skip=k`` gives exactly the batches k, k + 1, ... of the same epoch.
-
-        Args:
-            batch_size: rows in a batch; the last batch may be smaller.
-            device: where the images, labels and factors of a batch end up.
-            generator: a ``torch.Generator`` on the CPU; ``None`` is torch's own.
-            flip: mirror each row left to right with probability 1/2; all images of a row together.
-            shuffle: a new order for each epoch; else the order of the set.
-            drop_last: leave out a last batch that is smaller than the others.
-            skip: how many batches to leave out at the start.
-            value_range: (-1, 1) or (0, 1), the values of bytes 0 and 255. Categorical images stay class ids (int64).
-
-        Raises:
-            DataError: if an argument cannot be met.
-        """
-        me: Any = self
-        where, low_high = check_epoch_arguments(len(self), batch_size, drop_last, skip, value_range, device)
+    def draw(self, *, shuffle: bool, flip: bool, generator: torch.Generator | None) -> Make:
+        """Draw the order of the rows and then, if they are to be mirrored, a coin for each; see ``Batched``."""
         epoch = Epoch.draw(len(self), shuffle=shuffle, flip=flip, generator=generator)
-        return iterate(
-            epoch,
-            {field: getattr(self, field) for field in self._tensors()},
-            categorical=me.categorical,
-            labels=me.labels,
-            factors=me.factors,
-            batch_size=batch_size,
-            drop_last=drop_last,
-            skip=skip,
-            device=where,
-            value_range=low_high,
-        )
+
+        def make(places: slice, making: Making) -> Batch:
+            rows, here = epoch.at(places, making)
+            return Batch(rows, **{name: column.batch(rows, here) for name, column in self.columns.items()})
+
+        return make
 
     def __repr__(self) -> str:
-        me: Any = self
-        parts = [set_title(me.name, me.split), f"{len(self):,} rows"]
-        for field in self._tensors():
-            parts.append(f"{field} {'x'.join(str(size) for size in getattr(self, field).shape[1:])}")
-        if me.labels is not None and me.label_names is not None:
-            parts.append(f"{len(me.label_names)} labels")
-        if me.captions is not None:
-            parts.append("captions")
-        if me.factors:
-            parts.append("factors " + ", ".join(me.factors))
-        if me.categorical:
-            parts.append("class ids in " + ", ".join(me.categorical))
+        parts = [set_title(self.name, self.split), f"{len(self):,} rows"]
+        parts += [text for name, column in self.columns.items() if (text := column.describe(name))]
         return f"{type(self).__name__}({'; '.join(parts)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RowSet(Rows):
+    """Rows of any columns, for example ``RowSet("codes", "train", {"codes": ClassIds(codes)})``.
+
+    The other fields are those of all sets of rows; labels, captions and factors become columns too.
+
+    Args:
+        columns: by name, each with N rows; the names become the attributes of a batch.
+
+    Raises:
+        ShapeError: if there is no column, a name cannot be that of an attribute, or columns differ in their rows.
+    """
+
+    columns: dict[str, Column]
+
+    def own_columns(self) -> dict[str, Column]:
+        """Return the columns as they were given."""
+        for name, column in self.columns.items():
+            if not str(name).isidentifier() or name == "index" or hasattr(Batch, str(name)):
+                raise ShapeError(f"A set cannot have a column called {name!r}: choose another name.")
+            if not isinstance(column, Column):
+                raise ShapeError(
+                    f"RowSet.columns[{name!r}] is {type(column).__name__}: give a column, for example ClassIds(codes)."
+                )
+        if not self.columns:
+            raise ShapeError("A RowSet needs at least one column.")
+        return self.columns
+
+    def own_fields(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """Return the columns."""
+        return {"columns": columns}

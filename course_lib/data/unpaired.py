@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from course_lib.data.bundled.emoji import emoji_index, emoji_pairs
-from course_lib.data.containers import ImageSet, PairedSet, PhotoSet, UnpairedSet
+from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
+from course_lib.data.photographs import PhotoSet
 from course_lib.data.super_resolution import shrink
 from course_lib.errors import DataError
 

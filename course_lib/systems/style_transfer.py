@@ -137,7 +137,7 @@ class StyleTransfer(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor]:
         """Take one step on ``batch.images`` (or ``batch.x``); return the weighted terms of the loss."""
-        x = batch.x if batch.images is None else batch.images
+        x = batch.images if "images" in batch else batch.x
         count = len(self.config.paintings)
         style = torch.randint(count, (len(x),), device=x.device) if count > 1 else 0
         y_hat = self.netG(x, style)

@@ -10,7 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.data.containers import Batch, ImageSet, PairedSet, PhotoSet, UnpairedSet
+from course_lib.data.batching import Batch, Batched
+from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
+from course_lib.data.photographs import PhotoSet
 from course_lib.errors import CourseError, DataError, ShapeError
 
 BIG = 10**6
@@ -51,18 +53,19 @@ def as_bytes(batch_images: torch.Tensor) -> torch.Tensor:
 
 
 def same(one: Batch, other: Batch) -> bool:
-    keys = [key for key in ("images", "x", "y") if getattr(one, key) is not None]
-    return torch.equal(one.index, other.index) and all(torch.equal(getattr(one, k), getattr(other, k)) for k in keys)
+    keys = [key for key in ("images", "x", "y", "y_index") if key in one]
+    alike = all(torch.equal(getattr(one, key), getattr(other, key)) for key in keys)
+    return one.columns == other.columns and torch.equal(one.index, other.index) and alike
 
 
-def make(kind: str, rows: int) -> tuple[object, dict]:
+def make(kind: str, rows: int) -> Batched:
     if kind == "images":
-        return image_set(rows), {}
+        return image_set(rows)
     if kind == "pairs":
-        return PairedSet("pairs", "train", images(rows), images(rows, 1, seed=1), categorical=("y",)), {}
+        return PairedSet("pairs", "train", images(rows), images(rows, 1, seed=1), categorical=("y",))
     if kind == "unpaired":
-        return UnpairedSet(image_set(rows), image_set(max(1, rows // 3))), {}
-    return photo_set(((20, 30),) * rows), {"crop": 8, "crops_per_photo": 2}
+        return UnpairedSet(image_set(rows), image_set(max(1, rows // 3)))
+    return photo_set(((20, 30),) * rows).crops(8, per_photo=2)
 
 
 @settings(max_examples=60, deadline=None)
@@ -102,15 +105,15 @@ def test_every_row_comes_once_and_as_it_is(rows: int, batch_size: int, flip: boo
     flip=st.booleans(),
 )
 def test_skip_gives_the_tail_of_the_same_epoch(kind: str, rows: int, batch_size: int, skip: int, flip: bool) -> None:
-    dataset, options = make(kind, rows)
+    dataset = make(kind, rows)
     generator = seeded(rows)
     torch.rand(5, generator=generator)
     state = generator.get_state()
-    whole = list(dataset.batches(batch_size, generator=generator, flip=flip, **options))
+    whole = list(dataset.batches(batch_size, generator=generator, flip=flip))
     after = generator.get_state()
     skip = min(skip, len(whole))
     generator.set_state(state)
-    tail = list(dataset.batches(batch_size, generator=generator, flip=flip, skip=skip, **options))
+    tail = list(dataset.batches(batch_size, generator=generator, flip=flip, skip=skip))
     assert len(tail) == len(whole) - skip
     assert all(same(one, other) for one, other in zip(whole[skip:], tail, strict=True))
     assert torch.equal(generator.get_state(), after)  # the next epoch is the same too
@@ -118,17 +121,17 @@ def test_skip_gives_the_tail_of_the_same_epoch(kind: str, rows: int, batch_size:
 
 @pytest.mark.parametrize("kind", ["images", "pairs", "unpaired", "photos"])
 def test_all_chance_is_drawn_by_the_call(kind: str) -> None:
-    dataset, options = make(kind, 9)
+    dataset = make(kind, 9)
     generator = seeded()
-    epoch = dataset.batches(2, generator=generator, flip=True, **options)
+    epoch = dataset.batches(2, generator=generator, flip=True)
     state = generator.get_state()
     torch.manual_seed(1)
     before = torch.get_rng_state()
     list(epoch)
     assert torch.equal(generator.get_state(), state)
     assert torch.equal(torch.get_rng_state(), before)
-    second = dataset.batches(9, generator=generator, flip=True, **options)
-    first = dataset.batches(9, generator=seeded(), flip=True, **options)
+    second = dataset.batches(9, generator=generator, flip=True)
+    first = dataset.batches(9, generator=seeded(), flip=True)
     assert not same(next(first), next(second))  # a new epoch, a new order
 
 
@@ -207,7 +210,7 @@ def test_unpaired_sides_are_independent_and_the_smaller_begins_again() -> None:
 
 def test_crops_lie_inside_reach_every_edge_and_take_each_photograph_as_often() -> None:
     photos = photo_set()
-    epoch = list(photos.batches(32, generator=seeded(), crop=19, crops_per_photo=200))
+    epoch = list(photos.crops(19, per_photo=200).batches(32, generator=seeded()))
     assert sum(len(batch) for batch in epoch) == 400 == 32 * (len(epoch) - 1) + len(epoch[-1])
     index = torch.cat([batch.index for batch in epoch])
     crops = as_bytes(torch.cat([batch.images for batch in epoch])).long()
@@ -217,7 +220,7 @@ def test_crops_lie_inside_reach_every_edge_and_take_each_photograph_as_often() -
     places = crops[index == 0][:, :2, 0, 0]
     assert places.min(0).values.tolist() == [0, 0]
     assert places.max(0).values.tolist() == [1, 11]  # 20 - 19 and 30 - 19
-    whole = next(photos.batches(2, crop=20, shuffle=False)).images
+    whole = next(photos.crops(20).batches(2, shuffle=False)).images
     assert as_bytes(whole)[1, 0, :, 0].tolist() in [list(range(s, s + 20)) for s in range(6)]
 
 
@@ -288,7 +291,9 @@ def test_descriptions_are_short_and_useful() -> None:
         "ImageSet('test set' (train); 10 rows; images 3x4x4; 3 labels; captions; factors tone)"
     )
     assert repr(photo_set()) == "PhotoSet('test photos' (all); 2 photographs; 20-25 x 20-30 pixels)"
-    assert repr(next(image_set().batches(4))) == "Batch(4 rows; images (4, 3, 4, 4) float32; labels; factors tone)"
+    assert repr(next(image_set().batches(4))) == (
+        "Batch(4 rows; images (4, 3, 4, 4) float32; labels; captions; factors tone)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -321,8 +326,8 @@ def test_descriptions_are_short_and_useful() -> None:
         (lambda: PhotoSet("a", "b", [], [], [], []), DataError, "no photograph"),
         (lambda: PhotoSet("a", "b", [torch.rand(3, 9, 9)], ["a"], [{}], [""]), ShapeError, "uint8"),
         (lambda: PhotoSet("a", "b", [images(1)[0]], ["a"], [], [""]), ShapeError, "metadata has 0 entries"),
-        (lambda: photo_set().batches(4, crop=21), DataError, "from 1 to 20"),
-        (lambda: photo_set().batches(4, crop=8, crops_per_photo=0), DataError, "crops_per_photo is 0"),
+        (lambda: photo_set().crops(21), DataError, "from 1 to 20"),
+        (lambda: photo_set().crops(8, per_photo=0), DataError, "per_photo is 0"),
         (lambda: photo_set().patches(8, stride=0), DataError, "stride is 0"),
         (lambda: photo_set().patches(99), DataError, "size is 99"),
     ],

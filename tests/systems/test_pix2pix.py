@@ -234,7 +234,7 @@ def test_l1_alone_is_weighted_all_the_same(batch, lambda_l1):
 
 def test_the_adversarial_term_alone_does_not_look_at_y(batch):
     """With lambda 0, and D as it was, another y changes nothing for G: y reaches G by D and the L1 term only (E8)."""
-    other = replace(batch, y=batch.y.flip(0) * 0.5)
+    other = batch.with_columns(y=batch.y.flip(0) * 0.5)
     ends = {}
     for weight in (0.0, 100.0):
         for name, one in (("this", batch), ("other", other)):

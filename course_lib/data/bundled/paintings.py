@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course_lib.data.bundled.photos import FIELDS, read_picture, read_table
-from course_lib.data.containers import PhotoSet
+from course_lib.data.photographs import PhotoSet
 
 __all__ = ["paintings"]
 

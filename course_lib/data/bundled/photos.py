@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.data.containers import PhotoSet
+from course_lib.data.photographs import PhotoSet
 from course_lib.errors import DataError
 from course_lib.paths import bundled_file
 
