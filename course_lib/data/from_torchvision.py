@@ -76,6 +76,7 @@ def _mnist(
         label_names=[str(digit) for digit in range(10)],
         licence=remote.licence,
         source="torchvision",
+        mirrors=False,
     )
 
 

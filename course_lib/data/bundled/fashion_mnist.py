@@ -81,11 +81,22 @@ FILES = {
 }
 
 
+SPLITS = ("train", "validation", "test")
+WHOLE = "train+validation"
+SEED = 20260215
+VALIDATION_A_CLASS = 500
+
+
 def fashion_mnist(split: str = "train") -> ImageSet:
     """Return one split of Fashion-MNIST.
 
+    The published training part has no validation split. The course cuts one from it, by a fixed seed inside each class;
+    the rows of both stay in the published order.
+
     Args:
-        split: ``"train"`` (60,000, 6,000 a class) or ``"test"`` (10,000, 1,000 a class), as published.
+        split: ``"train"`` (55,000, 5,500 a class), ``"validation"`` (5,000, 500 a class), or ``"test"`` (10,000, 1,000
+            a class, as published). ``"train+validation"`` is the published training part whole, 60,000 in the published
+            order: the bundled runs of lessons 02 and 03 were trained on it.
 
     Returns:
         An ``ImageSet``: images (N, 1, 28, 28), bytes, white on black; labels 0 to 9, called ``CLASSES``.
@@ -97,9 +108,13 @@ def fashion_mnist(split: str = "train") -> ImageSet:
         Xiao, Rasul & Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
         algorithms", 2017.
     """
-    if split not in FILES:
-        raise DataError(f"'fashion_mnist' has no split {split!r}: choose one of {', '.join(FILES)}.")
-    images, labels = (_read(file) for file in FILES[split])
+    if split not in (*SPLITS, WHOLE):
+        raise DataError(f"'fashion_mnist' has no split {split!r}: choose one of {', '.join((*SPLITS, WHOLE))}.")
+    images, labels = (_read(file) for file in FILES["test" if split == "test" else "train"])
+    if split in ("train", "validation"):
+        held_out = _validation(labels)
+        rows = held_out if split == "validation" else ~held_out
+        images, labels = images[rows], labels[rows]
     return ImageSet(
         name="fashion_mnist",
         split=split,
@@ -108,7 +123,20 @@ def fashion_mnist(split: str = "train") -> ImageSet:
         label_names=list(CLASSES),
         licence="MIT",
         source="Zalando Research, from Debian's dataset-fashion-mnist 0.0~git20200523.55506a9-1",
+        mirrors=False,
     )
+
+
+def _validation(labels: np.ndarray) -> np.ndarray:
+    """Return which rows of the published training part are validation, (60000,) bool.
+
+    numpy's RandomState is frozen for good, so the split is the same with every version.
+    """
+    chance = np.random.RandomState(SEED)
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in range(len(CLASSES)):
+        held_out[chance.permutation(np.flatnonzero(labels == label))[:VALIDATION_A_CLASS]] = True
+    return held_out
 
 
 def fashion_mnist_root() -> Path:

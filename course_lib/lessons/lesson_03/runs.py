@@ -13,13 +13,13 @@ BETAS = (0.1, 0.5, 1.0, 2.0, 5.0, 20.0)
 """Weights of the KL term for which a run is bundled."""
 
 
-def garments(split: str = "train") -> data.ImageSet:
-    """Return the pictures of Fashion-MNIST."""
+def garments(split: str = "train+validation") -> data.ImageSet:
+    """Return pictures of Fashion-MNIST, by default the 60,000 published for training."""
     return data.fashion_mnist(split)
 
 
-def digits(split: str = "train") -> data.ImageSet:
-    """Return the sample of MNIST."""
+def digits(split: str = "train+validation") -> data.ImageSet:
+    """Return digits of the sample of MNIST, by default the 4,000 for training and validation."""
     return data.mnist(split)
 
 

@@ -134,7 +134,7 @@ def compare(epochs_usual: int = 2, epochs_ours: int = 2, seed: int = 0, rows: in
         ``usual seconds`` and ``our seconds`` (one number an epoch), ``ratio`` (of the medians: how many times faster
         ours is), and what was trained, ``usual`` and ``ours``, as a VAE each.
     """
-    pictures = data.fashion_mnist("train")[slice(rows)]
+    pictures = data.fashion_mnist("train+validation")[slice(rows)]
     assert pictures.labels is not None
     seed_everything(seed)
     model, system = UsualVAE(), VAE(OURS).start_at_mean(pictures.images)

@@ -70,7 +70,12 @@ def one_sentence(error: BaseException) -> str:
 
 @pytest.mark.parametrize(
     ("split", "rows", "first"),
-    [("train", 60_000, [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]), ("test", 10_000, [9, 2, 1, 1, 6, 1, 4, 6, 5, 7])],
+    [
+        ("train", 55_000, [9, 0, 0, 3, 0, 2, 7, 5, 5, 0]),
+        ("validation", 5_000, [2, 4, 5, 8, 7, 7, 6, 8, 7, 9]),
+        ("test", 10_000, [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]),
+        ("train+validation", 60_000, [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]),
+    ],
 )
 def test_published_content(split: str, rows: int, first: list[int]) -> None:
     clothes = load("fashion_mnist", split)
@@ -82,10 +87,53 @@ def test_published_content(split: str, rows: int, first: list[int]) -> None:
     assert torch.bincount(clothes.labels).tolist() == [rows // 10] * 10
     assert clothes.licence == "MIT"
     assert clothes.source
+    assert clothes.split == split
+    assert not clothes.mirrors
+
+
+FROZEN = {
+    "train": "b5bcd6ed217cbb747f47ebab5022bb22",
+    "validation": "6eb1e878c5abfc525d8b6409cc696b2f",
+    "test": "9a494dc49efeb996f4076c469b31cd05",
+    "train+validation": "1f243a60b4b748a44c48b9a6f6907be2",
+}
+
+
+def rows(split: str) -> list[bytes]:
+    """Return each picture with its label, as bytes."""
+    clothes = fashion_mnist(split)
+    assert clothes.labels is not None
+    together = zip(clothes.images.numpy(), clothes.labels.tolist(), strict=True)
+    return [image.tobytes() + bytes([label]) for image, label in together]
+
+
+def test_the_published_training_part_is_cut_in_two_and_never_otherwise() -> None:
+    """Train and validation are the published rows in their order, each in one of the two, by its place."""
+    found = {split: rows(split) for split in FROZEN}
+    assert {
+        split: hashlib.sha256(b"".join(images(part) + labels(part))).hexdigest()[:32] for split, part in found.items()
+    } == FROZEN
+    train, validation = iter(found["train"]), iter(found["validation"])
+    next_of = {"train": next(train), "validation": next(validation)}
+    taken = dict.fromkeys(next_of, 0)
+    for row in found["train+validation"]:
+        where = "validation" if row == next_of["validation"] else "train"
+        assert row == next_of[where]
+        taken[where] += 1
+        next_of[where] = next(train if where == "train" else validation, b"")
+    assert taken == {"train": 55_000, "validation": 5_000}
+
+
+def images(part: list[bytes]) -> list[bytes]:
+    return [row[:-1] for row in part]
+
+
+def labels(part: list[bytes]) -> list[bytes]:
+    return [row[-1:] + bytes(7) for row in part]  # int64, the lowest byte first
 
 
 def test_mean_and_deviation_are_the_published_ones() -> None:
-    counts = torch.from_numpy(np.bincount(fashion_mnist("train").images.numpy().reshape(-1), minlength=256))
+    counts = torch.from_numpy(np.bincount(fashion_mnist("train+validation").images.numpy().reshape(-1), minlength=256))
     share, value = counts / counts.sum(), torch.arange(256) / 255
     mean = (share * value).sum()
     assert mean.item() == pytest.approx(0.2860, abs=5e-5)
@@ -97,7 +145,8 @@ def test_torchvision_reads_the_unpacked_folder() -> None:
 
     root = fashion_mnist_root()
     for split in FILES:
-        theirs, ours = FashionMNIST(root, train=split == "train", download=False), fashion_mnist(split)
+        ours = fashion_mnist("train+validation" if split == "train" else split)
+        theirs = FashionMNIST(root, train=split == "train", download=False)
         assert torch.equal(theirs.data, ours.images.squeeze(1))
         assert ours.labels is not None
         assert torch.equal(theirs.targets, ours.labels)
@@ -202,6 +251,6 @@ def test_a_full_or_closed_cache_is_one_sentence(tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_unknown_split_names_the_known_ones() -> None:
-    with pytest.raises(DataError, match="train, test") as caught:
-        fashion_mnist("validation")
+    with pytest.raises(DataError, match="train, validation, test, train") as caught:
+        fashion_mnist("valid")
     one_sentence(caught.value)

@@ -46,7 +46,9 @@ def one_sentence(error: BaseException) -> str:
     return text
 
 
-@pytest.mark.parametrize(("split", "each"), [("train", 400), ("test", 100)])
+@pytest.mark.parametrize(
+    ("split", "each"), [("train", 350), ("validation", 50), ("test", 100), ("train+validation", 400)]
+)
 def test_classes_are_balanced_and_take_turns(split: str, each: int) -> None:
     digits = load("mnist", split)
     assert digits.images.shape == (10 * each, 1, 28, 28)
@@ -57,16 +59,32 @@ def test_classes_are_balanced_and_take_turns(split: str, each: int) -> None:
     assert digits.label_names == list("0123456789")
     assert digits.licence
     assert digits.source
+    assert digits.split == split
+    assert not digits.mirrors
+
+
+def rows(split: str) -> list[bytes]:
+    return [image.numpy().tobytes() for image in mnist(split).images]
 
 
 def test_splits_are_disjoint_and_hold_all_digits() -> None:
-    rows = [{image.numpy().tobytes() for image in mnist(split).images} for split in ("train", "test")]
-    assert (len(rows[0]), len(rows[1]), len(rows[0] | rows[1])) == (4000, 1000, 5000)
+    found = {split: rows(split) for split in ("train", "validation", "test")}
+    assert {split: len(set(part)) for split, part in found.items()} == {"train": 3500, "validation": 500, "test": 1000}
+    assert len(set().union(*found.values())) == 5000
+    assert rows("train+validation") == found["train"] + found["validation"]
 
 
-def test_the_split_never_changes() -> None:
-    digest = hashlib.sha256(mnist("test").images.numpy().tobytes()).hexdigest()
-    assert digest == "0520032d8d4f77e7df7cea28253e0344ce4c1c96b11f97e7732c1953d36e2670"
+FROZEN = {
+    "train": "b41f4c8cbdb80bb58c1c881b12677b6aefd65d398e3e8ed0d7b5609ecb86092b",
+    "validation": "938064968fb40d68f917a1bd79c46ed65633aa292ffa844a0bd884894e6c1ac3",
+    "test": "0520032d8d4f77e7df7cea28253e0344ce4c1c96b11f97e7732c1953d36e2670",
+    "train+validation": "2c7b046d3aa2dedb845980975882bcec920989528f9e59a84be6efe6374398ca",
+}
+
+
+@pytest.mark.parametrize("split", FROZEN)
+def test_the_split_never_changes(split: str) -> None:
+    assert hashlib.sha256(mnist(split).images.numpy().tobytes()).hexdigest() == FROZEN[split]
 
 
 def test_images_belong_to_their_labels() -> None:
@@ -97,6 +115,6 @@ def test_a_damaged_file_is_one_sentence(copied: Path, damage: str) -> None:
 
 
 def test_an_unknown_split_names_the_known_ones() -> None:
-    with pytest.raises(DataError, match="train, test") as caught:
-        mnist("validation")
+    with pytest.raises(DataError, match="train, validation, test, train") as caught:
+        mnist("valid")
     one_sentence(caught.value)
