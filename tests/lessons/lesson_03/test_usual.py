@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from course_lib import data
-from course_lib.data.batching import normalise
+from course_lib.data.pixels import normalise
 from course_lib.lessons.lesson_03.usual import (
     PILPictures,
     UsualVAE,
