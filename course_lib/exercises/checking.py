@@ -72,7 +72,7 @@ def judge(exercise: Exercise, answer: Any) -> str:
     if wrong_arguments:
         return wrong_arguments
     cases = _cases(exercise)
-    expected = [observe(exercise, exercise.reference, case) for case in cases]
+    expected = _remembered(exercise, exercise.reference, cases)
     results: list[Any] = []
     changed = ""
     for case in cases:
@@ -113,7 +113,7 @@ def recognise(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any],
     answers_wrong = [wrong_parts(exercise, *triple) for triple in zip(results, expected, cases, strict=True)]
     for mistake in exercise.mistakes:
         for variant in mistake.answers:
-            observed = [observe(exercise, variant, case) for case in cases] if exercise.is_function else [variant]
+            observed = _remembered(exercise, variant, cases) if exercise.is_function else [variant]
             variants_wrong = [wrong_parts(exercise, *triple) for triple in zip(observed, expected, cases, strict=True)]
             slips = {part: difference for wrong in variants_wrong for part, difference in wrong.items()}
             agrees = all(
@@ -131,6 +131,16 @@ def _cases(exercise: Exercise) -> Sequence[Case]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return exercise.cases()
+
+
+def _remembered(exercise: Exercise, own: Any, cases: Sequence[Case]) -> Sequence[Any]:
+    """Return what the reference or a known wrong variant gives on the cases: they are the same at each check.
+
+    It is run at the first check alone. Nothing that compares results may change them.
+    """
+    if id(own) not in exercise.remembered:
+        exercise.remembered[id(own)] = tuple(observe(exercise, own, case) for case in cases)
+    return exercise.remembered[id(own)]
 
 
 def _judge_value(exercise: Exercise, answer: Any) -> str:

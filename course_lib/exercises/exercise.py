@@ -107,6 +107,7 @@ class Exercise:
     rtol: float = 1e-4
     atol: float = 1e-5
     lesson: str = field(init=False)
+    remembered: dict[int, Sequence[Any]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d\d\.[1-9]\d*", self.id):
@@ -132,7 +133,7 @@ class Exercise:
 
     @property
     def markdown(self) -> str:
-        """The task as the lesson pastes it, with heading and kind."""
+        """The task as the lesson shows it, with heading and kind."""
         optional = ", optional" if self.optional else ""
         return f"### Exercise {self.id}: {self.title}\n\n*{self.kind.capitalize()}{optional}.* {self.task}"
 
