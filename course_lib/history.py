@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import math
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+RATE = "lr "
+"""What stands before the name of an optimiser whose learning rate is written down."""
+
+HELD_OUT = "held-out "
+"""What stands before the name of a figure on held-out data that ``fit(..., evaluate=...)`` measured."""
 
 
 @dataclass
@@ -12,7 +21,8 @@ class History:
     """Named lists with one number a training step.
 
     A name that a step did not report (a penalty done at every 16th step, say) holds NaN there, so that all lists have
-    the same length. ``history["G"][i]`` belongs to step ``i + 1``.
+    the same length. ``history["G"][i]`` belongs to step ``i + 1``. Beside the losses there are learning rates
+    (``history["lr G"]``) and, where ``fit`` was given ``evaluate``, held-out figures (``history["held-out L1"]``).
 
     Attributes:
         values: the lists by name.
@@ -38,13 +48,18 @@ class History:
         return name in self.values
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{name} {self.last(name):.4g}" for name in self.values)
+        last = ", ".join(f"{name} {self.last(name):.4g}" for name in [*self.names, *self.held_out])
         return f"History({len(self)} steps{': ' + last if last else ''})"
 
     @property
     def names(self) -> list[str]:
-        """The names of the lists, in the order of their first use."""
-        return list(self.values)
+        """The names of the losses, in the order of their first use."""
+        return [name for name in self.values if not name.startswith((RATE, HELD_OUT))]
+
+    @property
+    def held_out(self) -> list[str]:
+        """The names of the held-out figures, ``"held-out L1"``."""
+        return [name for name in self.values if name.startswith(HELD_OUT)]
 
     @property
     def interrupted(self) -> bool:
@@ -69,6 +84,33 @@ class History:
         """Return the mean of ``name`` over the last ``n`` steps."""
         values = [v for v in self[name][-n:] if not math.isnan(v)]
         return sum(values) / len(values) if values else math.nan
+
+    def series(self, name: str) -> tuple[list[int], list[float]]:
+        """Return the steps at which ``name`` was reported, counted from 1, and what was reported."""
+        found = [(step, value) for step, value in enumerate(self[name], start=1) if not math.isnan(value)]
+        return [step for step, _ in found], [value for _, value in found]
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write a table with a row a step: step, epoch, seconds and all lists; what was not reported stays empty.
+
+        Args:
+            path: of the file, which is replaced as a whole.
+
+        Returns:
+            The path.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".unfinished-{path.name}")
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["step", "epoch", "seconds", *self.values])
+            lists = zip(self.epoch, self.seconds, *self.values.values(), strict=True)
+            for step, (epoch, seconds, *values) in enumerate(lists, start=1):
+                row = ["" if math.isnan(value) else f"{value:.8g}" for value in values]
+                table.writerow([step, epoch, f"{seconds:.3f}", *row])
+        os.replace(unfinished, path)
+        return path
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, ready for json."""

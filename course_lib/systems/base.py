@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LRScheduler
 
-from course_lib.errors import TrainingError
+from course_lib.errors import ShapeError, TrainingError
+from course_lib.systems.modes import inference
 
 
 class System(nn.Module):
@@ -26,23 +28,29 @@ class System(nn.Module):
 
     Attributes:
         ema_networks: names of the networks that ``fit`` keeps a moving average of.
+        sampled_by: names of the networks that ``generate`` needs.
         step: number of training steps done so far.
         total_steps: number of steps that the present ``fit`` will do in all.
+        stage: number of the stage that the networks have grown to, from 0.
+        stage_step: steps done in this stage; ``stage_steps``: its length.
         averages: the averaged networks by name; filled by ``fit``.
         card: what the header of bundled weights says; only systems that ``runs.load`` returned have it.
     """
 
     ema_networks: ClassVar[tuple[str, ...]] = ()
+    sampled_by: ClassVar[tuple[str, ...]] = ("netG",)
     card: dict[str, Any]
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
-        self.step = 0
-        self.total_steps = 0
+        self.step = self.total_steps = 0
+        self.stage = self.stage_step = self.stage_steps = 0
         self.averages: dict[str, nn.Module] = {}
         self._optimizers: dict[str, Optimizer] | None = None
         self._backward: Callable[..., None] = Tensor.backward
+        self._gradient: Callable[..., tuple[Tensor, ...]] = torch.autograd.grad
+        self._unscale: Callable[[Optimizer], None] = lambda optimizer: None
 
     # What a subclass writes.
 
@@ -51,7 +59,12 @@ class System(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define configure_optimizers().")
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
-        """Return the learning rate schedules by name; each is stepped once after every training step."""
+        """Return the learning rate schedules by name; each is stepped once after every training step.
+
+        Args:
+            optimizers: what ``configure_optimizers`` returned.
+            total_steps: of the training; of the stage, where it has several: each stage has schedules of its own.
+        """
         return {}
 
     def training_step(self, batch: Any) -> dict[str, Tensor]:
@@ -66,9 +79,22 @@ class System(nn.Module):
         """Return the image pools by name, so that a checkpoint can hold them."""
         return {}
 
+    def grow(self, stage: int) -> None:
+        """Add the layers of stage ``stage`` to the networks; ``fit`` calls it between two stages.
+
+        What was there before stays the same objects, so that optimisers and averages know it again.
+        """
+        raise TrainingError(f"{type(self).__name__} does not grow: give fit() one data set, not stages.")
+
+    def generate(self, z: Tensor, condition: Any = None, generator: Any = None, **networks: nn.Module) -> Tensor:
+        """Return G(z, condition) by the given networks (those of ``sampled_by``); ``sample`` calls it."""
+        raise TrainingError(f"{type(self).__name__} draws no samples: call translate(x), if it has that.")
+
     # What a subclass uses.
 
-    def optimizer_step(self, name: str, loss: Tensor, *, retain_graph: bool = False) -> None:
+    def optimizer_step(
+        self, name: str, loss: Tensor, *, retain_graph: bool = False, clip_norm: float | None = None
+    ) -> None:
         """Do one step of optimiser ``name`` down the gradient of ``loss``.
 
         Old gradients are cleared first, so that what another player's loss left in these parameters is gone.
@@ -77,6 +103,7 @@ class System(nn.Module):
             name: a key of ``configure_optimizers()``.
             loss: scalar.
             retain_graph: keep the graph for a second backward pass.
+            clip_norm: shorten the gradient of all parameters of the optimiser together to this norm, if it is longer.
 
         Raises:
             TrainingError: if the loss is NaN or infinite. On the CPU this is checked here, before any weight has
@@ -87,7 +114,103 @@ class System(nn.Module):
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         self._backward(loss, retain_graph=retain_graph)
+        if clip_norm is not None:
+            self._unscale(
+                optimizer
+            )  # 16-bit training multiplies gradients by a large number, which the norm must not see
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
+
+    def input_gradient(self, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """Return the gradient of each output in its own input, with a graph, so that a penalty on it can be trained.
+
+        Args:
+            outputs: of a network whose rows do not mix (no batch norm), ``(N, ...)``; a row's outputs are summed.
+            inputs: what the network was given, ``(N, ...)``, with ``requires_grad``.
+
+        Returns:
+            float32, in the shape of ``inputs``.
+
+        Raises:
+            ShapeError: if the inputs ask for no gradient.
+        """
+        if not inputs.requires_grad:
+            raise ShapeError(
+                "The inputs ask for no gradient: call inputs.requires_grad_() before the network sees them."
+            )
+        return self._gradient(outputs.float().sum(), inputs, create_graph=True)[0].float()
+
+    def due(self, every: int) -> bool:
+        """Return whether this is one of every ``every`` steps; the first is.
+
+        What is done at every k-th step only (a lazy penalty, one step of G after k steps of D) asks here. A penalty
+        then counts k times as much.
+        """
+        return self.step % every == 0
+
+    def at_stage(self, stage: int) -> System:
+        """Grow to a stage, from wherever the system is, and return the system.
+
+        Raises:
+            TrainingError: if it has grown beyond that stage.
+        """
+        if self.stage > stage:
+            raise TrainingError(f"This system has grown to stage {self.stage} already: build it anew.")
+        while self.stage < stage:
+            self.grow(self.stage + 1)
+            self.stage += 1
+            self._optimizers = None
+        return self
+
+    # What a user calls.
+
+    def latents(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Return z ~ N(0, I), ``(count, config.latents)``, drawn on the CPU so that it is the same on every device.
+
+        Args:
+            count: how many rows.
+            generator: on the CPU; torch's own if not given.
+
+        Raises:
+            TrainingError: if the system has no latents.
+        """
+        size = getattr(self.config, "latents", None)
+        if not isinstance(size, int):
+            raise TrainingError(f"{type(self).__name__} has no latents: call translate(x), or sample(condition=x).")
+        return torch.randn(count, size, generator=generator).to(self.device)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        z: Tensor | int | None = None,
+        condition: Any = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return samples of the averaged networks where there are some, in eval mode; the same z gives the same sample.
+
+        Args:
+            z: latents ``(N, latents)``, or how many to draw; None: as many as the condition has rows.
+            condition: what steers the samples, N rows, where the system takes one.
+            generator: on the CPU, of the latents and any other noise; torch's own if not given.
+
+        Raises:
+            TrainingError: if the system draws no samples, or nothing says how many.
+            ShapeError: if z is neither a number nor latents.
+        """
+        if z is None and condition is None:
+            raise TrainingError("sample() needs z or a condition: say how many, for example sample(16).")
+        if z is None or (isinstance(z, int) and not isinstance(z, bool)):
+            z = self.latents(len(condition) if z is None else z, generator)
+        if not isinstance(z, Tensor) or not z.is_floating_point():
+            raise ShapeError(
+                "z is neither latents nor a number: give floats (N, latents), or how many samples to draw."
+            )
+        networks = {name: self.averaged(name) for name in self.sampled_by}
+        with ExitStack() as modes:
+            for network in networks.values():
+                modes.enter_context(inference(network))
+            return self.generate(z.to(self.device), condition, generator, **networks)
 
     @property
     def optimizers(self) -> dict[str, Optimizer]:
@@ -125,17 +248,6 @@ def adam(
     params = list(params)
     fused = all(p.device.type in ("cpu", "cuda", "mps") and p.is_floating_point() for p in params)
     return torch.optim.Adam(params, lr=lr, betas=betas, fused=fused, **options)
-
-
-def constant_then_linear(optimizer: Optimizer, total_steps: int, decay: float = 0.5) -> LambdaLR:
-    """Return a schedule that keeps the rate, and over the last part of the steps takes it to 0 in a line.
-
-    Args:
-        optimizer: whose rate it is.
-        total_steps: of the whole run.
-        decay: share of the steps, at the end, over which the rate falls; above 0.
-    """
-    return LambdaLR(optimizer, lambda step: min(1.0, (1 - step / max(1, total_steps)) / decay))
 
 
 def not_finite(what: str, value: float, step: int) -> TrainingError:

@@ -17,9 +17,10 @@ from course_lib.losses.adversarial import LOSSES
 from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.models.patchgan import PatchGAN
 from course_lib.models.resnet_generator import ResNetGenerator
-from course_lib.systems.base import System, adam, constant_then_linear
+from course_lib.systems.base import System, adam
 from course_lib.systems.image_pool import ImagePool
 from course_lib.systems.modes import frozen, inference
+from course_lib.systems.schedules import linear_decay, schedule
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class CycleGAN(System):
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
         """Return, for all players, a constant rate for half the steps and then a line to 0."""
-        return {name: constant_then_linear(one, total_steps) for name, one in optimizers.items()}
+        return {name: schedule(one, linear_decay(total_steps)) for name, one in optimizers.items()}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a random batch of the right channels: 32 x 32, or larger where G or D needs it."""

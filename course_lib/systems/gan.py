@@ -15,8 +15,9 @@ from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
 from course_lib.losses.adversarial import LOSSES
 from course_lib.models.mlp import MLP
-from course_lib.systems.base import System, adam, constant_then_linear
+from course_lib.systems.base import System, adam
 from course_lib.systems.modes import frozen, inference
+from course_lib.systems.schedules import linear_decay, schedule
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class GAN(System):
         """Return, for both players, a constant rate and at the end, over ``decay`` of the steps, a line to 0."""
         if not self.config.decay:
             return {}
-        return {name: constant_then_linear(one, total_steps, self.config.decay) for name, one in optimizers.items()}
+        return {name: schedule(one, linear_decay(total_steps, self.config.decay)) for name, one in optimizers.items()}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a batch of noise in the shape of the samples."""

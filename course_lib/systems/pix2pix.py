@@ -16,8 +16,9 @@ from course_lib.losses.adversarial import NonSaturating
 from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.models.patchgan import PatchGAN
 from course_lib.models.unet import UNet
-from course_lib.systems.base import System, adam, constant_then_linear
+from course_lib.systems.base import System, adam
 from course_lib.systems.modes import frozen, inference
+from course_lib.systems.schedules import linear_decay, schedule
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Pix2Pix(System):
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
         """Return, for both players, a constant rate for half the steps and then a line to 0 (as the authors' code)."""
-        return {name: constant_then_linear(one, total_steps) for name, one in optimizers.items()}
+        return {name: schedule(one, linear_decay(total_steps)) for name, one in optimizers.items()}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a random batch of the right channels: 64 x 64, or larger where the U-Net or D needs it."""

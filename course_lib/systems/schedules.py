@@ -21,19 +21,22 @@ def constant() -> Factor:
     return lambda step: 1.0
 
 
-def linear_decay(total_steps: int, start_fraction: float = 0.5, final: float = 0.0) -> Factor:
-    """Return 1 until ``start_fraction * total_steps``, then a straight line that reaches ``final`` at ``total_steps``.
+def linear_decay(total_steps: int, share: float = 0.5, final: float = 0.0) -> Factor:
+    """Return 1, and over the last ``share`` of the steps a straight line that reaches ``final`` at ``total_steps``.
+
+    Args:
+        total_steps: of the whole run.
+        share: of the steps, at the end, over which the factor falls; 0 leaves it at 1.
+        final: the factor at the end.
 
     Source: CycleGAN (Zhu et al. 2017), section 4: half the training at a constant rate, half falling to zero. There
     the rate falls once an epoch, here at every step.
     """
-    start = round(start_fraction * total_steps)
 
     def factor(step: int) -> float:
-        if step <= start:
+        if not share:
             return 1.0
-        done = min(1.0, (step - start) / (total_steps - start)) if total_steps > start else 1.0
-        return 1.0 + (final - 1.0) * done
+        return final + (1.0 - final) * max(0.0, min(1.0, (1 - step / max(1, total_steps)) / share))
 
     return factor
 

@@ -14,8 +14,9 @@ from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
 from course_lib.losses.elbo import bernoulli_nll, gaussian_nll, kl_diagonal_gaussian, reparameterise
 from course_lib.models.vae import ConvDecoder, ConvEncoder, DenseDecoder, DenseEncoder
-from course_lib.systems.base import System, adam, constant_then_linear
+from course_lib.systems.base import System, adam
 from course_lib.systems.modes import inference
+from course_lib.systems.schedules import linear_decay, schedule
 
 LIKELIHOODS = ("soft", "binary", "gaussian")
 ARCHITECTURES: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
@@ -96,7 +97,7 @@ class VAE(System):
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
         """Return a constant rate for half the steps and then a line to 0."""
-        return {"EG": constant_then_linear(optimizers["EG"], total_steps)}
+        return {"EG": schedule(optimizers["EG"], linear_decay(total_steps))}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a batch of random pictures in [-1, 1]."""

@@ -1,4 +1,4 @@
-"""The training loop and what it needs: checkpoints, averaged weights, image pool, schedules, seeding."""
+"""The training loop and what it needs: settings, stages, checkpoints, averaged weights, seeding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ __getattr__, __dir__, __all__ = face(
         "checks": "meta_step",
         "ema": "EMA",
         "loop": "fit",
-        "schedules": "constant cosine linear_decay schedule warmup",
+        "settings": "Settings",
+        "stages": "Stage",
         "seeding": "rng_untouched seed_everything",
         "weights": "load_weights save_weights weights_metadata",
     },

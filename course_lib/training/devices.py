@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import inspect
 import logging
 import os
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -72,27 +71,82 @@ def make_fabric(device: str | torch.device, precision: str, devices: int) -> Fab
 
 
 @contextmanager
-def connected(system: System, fabric: Fabric, compile: bool = False) -> Iterator[None]:
+def connected(system: System, fabric: Fabric, compile: bool = False) -> Iterator[Callable[[], None]]:
     """Put every trainable network and optimiser of a system through Fabric, and take them out again at the end.
 
     The names and tensors of ``system.state_dict()`` are the same inside and outside.
+
+    Yields:
+        A function that raises a TrainingError if a network was exchanged in the meantime. What is put in the place of
+        a network inside the block is unknown to optimisers, averages and checkpoints: networks change in
+        ``System.grow`` alone.
     """
     if fabric.world_size > 1 and any(p.requires_grad for p in system._parameters.values() if p is not None):
         raise TrainingError(f"{type(system).__name__} has parameters outside its networks: put them into a module.")
     raw = system.optimizers
     places = list(_networks(system))
+    parameters = [(name, list(network.parameters())) for _, name, network in places]
+    wrapped: list[nn.Module] = []
+
+    def intact() -> None:
+        for (parent, name, _), wrapper in zip(places, wrapped, strict=True):
+            if parent._modules.get(name) is not wrapper:
+                raise _exchanged(system, name)
+
     try:
         for parent, name, network in places:
             ready: Any = torch.compile(network) if compile else network
-            parent._modules[name] = fabric.setup_module(ready, move_to_device=False)
-        system._optimizers = dict(zip(raw, _as_tuple(fabric.setup_optimizers(*raw.values())), strict=True))
+            wrapped.append(fabric.setup_module(ready, move_to_device=False))
+            parent._modules[name] = wrapped[-1]
+        connected_optimizers = _as_tuple(fabric.setup_optimizers(*raw.values()))
+        system._optimizers = dict(zip(raw, connected_optimizers, strict=True))
         system._backward = fabric.backward
-        yield
+        system._gradient = partial(_gradient, compile)
+        system._unscale = partial(_unscale, getattr(fabric.strategy.precision, "scaler", None))
+        yield intact
+        intact()
+        for (_, _, network), (name, before) in zip(places, parameters, strict=True):
+            if [id(p) for p in network.parameters()] != [id(p) for p in before]:
+                raise _exchanged(system, name)
     finally:
         for parent, name, network in places:
             parent._modules[name] = network
         system._optimizers = None
         system._backward = Tensor.backward
+        system._gradient = torch.autograd.grad
+        system._unscale = lambda optimizer: None
+
+
+def _exchanged(system: System, name: str) -> TrainingError:
+    return TrainingError(
+        f"{name} of {type(system).__name__} was exchanged, or given other parameters, while it was being trained, and "
+        "nothing would train the new ones: let networks grow in grow(stage), between two stages."
+    )
+
+
+def _gradient(compiled: bool, *arguments: Any, **options: Any) -> tuple[Tensor, ...]:
+    """Do what ``torch.autograd.grad`` does on what Fabric's networks returned.
+
+    In mixed precision those refuse every backward pass that is not ``fabric.backward``, which multiplies a loss of
+    16-bit training by the scale that the optimiser divides by. Here nothing is multiplied: the gradient of an output in
+    its input is no loss and meets no optimiser, and the loss that is made of it is scaled as any other.
+    """
+    if compiled:
+        raise TrainingError("Compiled networks have no second derivatives: pass compile=False for this penalty.")
+    from lightning_fabric import wrappers
+
+    before = wrappers._in_fabric_backward
+    wrappers._in_fabric_backward = True
+    try:
+        return torch.autograd.grad(*arguments, **options)
+    finally:
+        wrappers._in_fabric_backward = before
+
+
+def _unscale(scaler: Any, optimizer: Any) -> None:
+    """Divide the gradients by the scale of 16-bit training; the optimiser's step knows that it was done."""
+    if scaler is not None:
+        scaler.unscale_(getattr(optimizer, "optimizer", optimizer))
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
@@ -109,21 +163,14 @@ def _networks(parent: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
 
 
 def own_rows(batch: Any, rank: int, processes: int) -> Any:
-    """Return the rows ``rank``, ``rank + processes``, ... of every tensor in a batch (a dataclass, dict or tuple)."""
+    """Return the rows ``rank``, ``rank + processes``, ... of a batch: of all its columns, whatever each of them is."""
     if processes == 1:
         return batch
-    if isinstance(batch, Tensor):
-        return batch[rank::processes]
     if isinstance(batch, dict):
-        return {key: own_rows(value, rank, processes) for key, value in batch.items()}
-    if isinstance(batch, (list, tuple)):
-        return type(batch)(own_rows(value, rank, processes) for value in batch)
-    if dataclasses.is_dataclass(batch):
-        part = copy.copy(batch)
-        for field in dataclasses.fields(batch):
-            object.__setattr__(part, field.name, own_rows(getattr(batch, field.name), rank, processes))
-        return part
-    return batch
+        return {name: own_rows(value, rank, processes) for name, value in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(own_rows(value, rank, processes) for value in batch)
+    return batch[rank::processes]
 
 
 def any_process(fabric: Fabric, *flags: bool) -> list[bool]:
@@ -137,13 +184,7 @@ def any_process(fabric: Fabric, *flags: bool) -> list[bool]:
 
 @contextmanager
 def matrix_products(exactness: str) -> Iterator[None]:
-    """Inside the block, torch may multiply float32 matrices with fewer digits: "highest", "high" or "medium".
-
-    Raises:
-        TrainingError: if the word is another.
-    """
-    if exactness not in ("highest", "high", "medium"):
-        raise TrainingError(f"matmul is {exactness!r}: choose one of highest, high, medium.")
+    """Inside the block, torch may multiply float32 matrices with fewer digits: "highest", "high" or "medium"."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(exactness)
     try:

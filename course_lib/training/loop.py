@@ -7,21 +7,24 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from course_lib.errors import TrainingError
-from course_lib.history import History
+from course_lib.history import HELD_OUT, History
 from course_lib.systems.base import System, not_finite
 from course_lib.training.checkpoints import CheckpointFolder
 from course_lib.training.devices import any_process, connected, make_fabric, matrix_products, memory_explained, own_rows
 from course_lib.training.live import LiveFigure, ProgressLine
+from course_lib.training.logs import Logs
 from course_lib.training.seeding import rng_untouched, seed_everything
+from course_lib.training.settings import Settings
+from course_lib.training.stages import Dataset, Plan, Stage, plans
 from course_lib.training.state import Position, TrainingState, describe, must_agree, weights_are_finite
 
 if TYPE_CHECKING:
@@ -30,42 +33,34 @@ if TYPE_CHECKING:
 READ_EVERY = {"cpu": 1}  # steps between two looks at the losses; elsewhere each look waits for the device: 10
 SAVE_SECONDS = 600.0  # between two checkpoints where save_every is not given
 
-
-class Dataset(Protocol):
-    """What ``fit`` asks of a data set."""
-
-    def __len__(self) -> int: ...
-
-    def num_batches(self, batch_size: int, drop_last: bool = False) -> int: ...
-
-    def batches(self, batch_size: int, **options: Any) -> Iterator[Any]: ...
+Folder = str | os.PathLike[str]
 
 
 def fit(
     system: System,
-    dataset: Dataset,
+    dataset: Dataset | Sequence[Stage],
+    settings: Settings | None = None,
     *,
-    epochs: float | None = None,
-    steps: int | None = None,
-    batch_size: int,
-    seed: int = 0,
-    flip: bool = True,
     device: str | torch.device = "auto",
-    precision: str = "32-true",
-    matmul: str = "highest",
     devices: int = 1,
-    ema_decay: float = 0.0,
     compile: bool = False,
-    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint: Folder | None = None,
     save_every: int | None = None,
     resume: bool = True,
+    evaluate: Callable[[Any], Mapping[str, float]] | None = None,
+    evaluate_every: int | None = None,
+    tensorboard: Folder | None = None,
     progress: bool = True,
     figure: Draw | None = None,
     figure_every: int | None = None,
     time_limit: float | None = None,
     on_step: Callable[[System, int], Any] | None = None,
+    **changes: Any,
 ) -> History:
     """Train a system and return what it wrote down at every step.
+
+    ``fit(system, data, epochs=3, batch_size=16)`` is the usual call: the settings of a training (see ``Settings``:
+    epochs or steps, batch_size, seed, flip, precision, matmul, ema_decay, ema_ramp) are given by name or as one object.
 
     A run that is stopped and resumed from its checkpoint ends with the same bits as one that was never stopped (on a
     GPU: as far as its kernels are deterministic). Ctrl-C, or the notebook's stop button, ends the run after the step
@@ -78,24 +73,20 @@ def fit(
 
     Args:
         system: trained in place; afterwards on the device it was trained on, in eval mode.
-        dataset: what ``course_lib.data`` returns.
-        epochs: passes through the data (2.5 is allowed), or
-        steps: training steps; exactly one of the two.
-        batch_size: rows of a step, over all processes. A last, smaller batch of an epoch is left out.
-        seed: of the weights' random numbers drawn from here on (dropout, noise) and of the order of the data.
-        flip: mirror half of the pictures left to right.
+        dataset: what ``course_lib.data`` returns; for a system that grows a list of ``Stage``.
+        settings: all that decides the numbers; what is given by name besides changes it.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        precision: Fabric's name, for example "32-true" or "bf16-mixed".
-        matmul: what torch may do to matrix products of float32 numbers: "highest" nothing; "high" or "medium" fewer
-            digits inside a product (TF32 on a GPU, bfloat16 on a CPU that has it), sums and weights as before.
         devices: number of devices; with more than one, a script is started once for each (or use ``torchrun``). Each
             process sees its own rows of a batch and gradients are averaged. Batch norm then takes its statistics over
             a process's rows only, and the running means of process 0 are kept.
-        ema_decay: decay of the moving average of ``system.ema_networks``, found in ``system.averages``; 0 for none.
         compile: compile the networks (costs a minute or two once; pays in long runs).
-        checkpoint: folder of this run's checkpoints; the newest two are kept.
+        checkpoint: folder of this run's checkpoints; the newest two are kept, beside the history as ``history.csv``.
         save_every: steps between two checkpoints; None: about every ten minutes. One is always written at the end.
         resume: go on from the newest checkpoint in the folder, if there is one. False starts again and replaces it.
+        evaluate: called with the system, in eval mode; returns figures on held-out data by name, which stand in the
+            history as ``"held-out NAME"``. Choose by the validation split: the test split is read once, at the end.
+        evaluate_every: steps between two calls; None: a tenth of the run. The last step is always evaluated.
+        tensorboard: folder to which losses, learning rates and held-out figures are written for TensorBoard.
         progress: show a progress bar.
         figure: called with the system and the history; returns a matplotlib figure, or a figure and its alt text, or
             what ``course_lib.plotting.mime_bundle`` returns. Redrawn in place in a notebook, not called elsewhere.
@@ -103,46 +94,36 @@ def fit(
         time_limit: seconds after which this call stops as with Ctrl-C.
         on_step: called with the system and the number of finished steps after each step. It may draw random numbers
             and use eval mode without changing the training.
+        **changes: settings by name.
 
     Returns:
         The history of the whole run, earlier parts of a resumed run included.
 
     Raises:
-        TrainingError: a loss is not finite, memory ran out, or the checkpoint belongs to other settings.
+        TrainingError: a loss is not finite, memory ran out, a setting cannot be, a network was exchanged, or the
+            checkpoint belongs to other settings.
     """
-    fabric = make_fabric(device, precision, devices)
+    settings = (settings or Settings()).changed(**changes)
+    fabric = make_fabric(device, settings.precision, devices)
     rank, processes = fabric.global_rank, fabric.world_size
-    _check_length(epochs, steps, batch_size, processes)
-    drop_last = processes > 1 or dataset.num_batches(batch_size, drop_last=True) > 0
-    per_epoch = dataset.num_batches(batch_size, drop_last=drop_last)
-    if per_epoch == 0:
-        raise TrainingError(f"The data set has too few rows for a batch of {batch_size}: lower batch_size.")
-    total = steps or max(1, round((epochs or 0) * per_epoch))
-    settings = describe(
-        system,
-        batch_size=batch_size,
-        seed=seed,
-        flip=flip,
-        ema_decay=ema_decay,
-        precision=precision,
-        matmul=matmul,
-        processes=processes,
-        rows=len(dataset),
-        data=getattr(dataset, "name", None),
-    )
+    stages = plans(dataset, settings, processes)
+    total = sum(plan.steps for plan in stages)
+    described = describe(system, settings, stages, processes)
 
-    seed_everything(seed + 1000 * rank)
-    with memory_explained(system, batch_size):
+    seed_everything(settings.seed + 1000 * rank)
+    with memory_explained(system, stages[0].batch_size):
         system.to(fabric.device).train()
-        state = TrainingState(system, total, seed, ema_decay, fabric.strategy.precision)
+        state = TrainingState(system, [plan.steps for plan in stages], settings, fabric.strategy.precision)
     folder = CheckpointFolder(checkpoint, rank, fabric.barrier) if checkpoint is not None else None
     if folder and resume and (stored := folder.load()):
-        must_agree(checkpoint, stored[0]["settings"], settings)
+        must_agree(checkpoint, stored[0]["settings"], described)
         state.restore(*stored)
     position, history = state.position, state.history
 
     unread: list[tuple[dict[str, Any], int, float]] = []  # scalars, epoch, seconds of steps still on the device
     read_every = READ_EVERY.get(fabric.device.type, 10)
+    evaluate_every = evaluate_every or max(1, total // 10)
+    logs = Logs(checkpoint if rank == 0 else None, tensorboard if rank == 0 else None, len(history))
     line = ProgressLine(total, position.step, progress and rank == 0)
     live = LiveFigure(figure if rank == 0 else None, figure_every)
     pressed: list[bool] = []
@@ -150,18 +131,23 @@ def fit(
     earlier = history.seconds[-1] if history else 0.0
     started = saved_at = time.perf_counter()
 
+    def read() -> None:
+        _read(unread, history)
+        logs.update(history)
+
     def save() -> None:
         nonlocal saved_at, saved_step
         if folder is None or saved_step == position.step:
             return
-        _read(unread, history)
+        read()
         if not weights_are_finite(system):
             raise TrainingError(
                 f"The weights hold NaN or infinity after step {position.step}: "
                 "lower the learning rate; the last good checkpoint is kept."
             )
         try:
-            folder.save(position.step, state.shared() | {"settings": settings}, state.personal())
+            folder.save(position.step, state.shared() | {"settings": described}, state.personal())
+            logs.save(history)
         except (OSError, SafetensorError) as error:
             raise TrainingError(
                 f"The checkpoint of step {position.step} could not be written to {checkpoint} ({error}): "
@@ -169,26 +155,27 @@ def fit(
             ) from error
         saved_at, saved_step = time.perf_counter(), position.step
 
-    try:
-        with (
-            memory_explained(system, batch_size),
-            _ctrl_c(pressed),
-            _quiet(),
-            matrix_products(matmul),
-            connected(system, fabric, compile),
-        ):
-            rows = _batches(dataset, position, batch_size, device=fabric.device, flip=flip, drop_last=drop_last)
-            while position.step < total and not history.stopped:
+    def train_stage(plan: Plan) -> None:
+        """Do the steps that are left of the present stage."""
+        nonlocal half_done
+        end = position.stage_start + plan.steps
+        with memory_explained(system, plan.batch_size), connected(system, fabric, compile) as intact:
+            rows = _batches(plan, position, fabric.device)
+            while position.step < end and not history.stopped:
                 batch = own_rows(next(rows), rank, processes)
-                epoch, half_done = position.epoch, True
+                epoch, rates, half_done = position.epoch, state.rates(), True
                 scalars = system.training_step(batch)
-                state.after_step(per_epoch)
+                intact()
+                state.after_step(plan.per_epoch)
                 half_done = False
 
                 now = time.perf_counter()
-                unread.append((scalars, epoch, earlier + now - started))
-                if len(unread) >= read_every or position.step == total:
-                    _read(unread, history)
+                last = position.step == total
+                if evaluate is not None and (position.step % evaluate_every == 0 or last):
+                    scalars = scalars | _held_out(system, evaluate)
+                unread.append((scalars | rates, epoch, earlier + now - started))
+                if len(unread) >= read_every or last:
+                    read()
                 if on_step is not None:
                     with rng_untouched():
                         on_step(system, position.step)
@@ -201,21 +188,41 @@ def fit(
                 interrupt, late, due = any_process(fabric, bool(pressed), late, due)
                 if due:
                     save()
-                if (interrupt or late) and position.step < total:
+                if (interrupt or late) and not last:
                     history.stopped = "interrupt" if interrupt else "time limit"
+
+    try:
+        with _ctrl_c(pressed), _quiet(), matrix_products(settings.matmul):
+            train_stage(stages[position.stage])
+            while position.stage + 1 < len(stages) and not history.stopped:
+                state.grow()
+                train_stage(stages[position.stage])
             save()
     except KeyboardInterrupt:  # pressed twice, or raised by on_step
         history.stopped = "interrupt"
         if not (half_done or pressed):
             save()
+    except BaseException:
+        logs.close()
+        raise
     finally:
         system.eval()
         line.close(history)
-    _read(unread, history)
+    read()
+    logs.close()
     live.update(system, history, last=True)
     if history.stopped and rank == 0:
         print(_farewell(history, position.step, total, checkpoint, saved_step))
     return history
+
+
+def _held_out(system: System, evaluate: Callable[[Any], Mapping[str, float]]) -> dict[str, float]:
+    """Return held-out figures by their names in the history; the training does not notice."""
+    system.eval()
+    with rng_untouched(), torch.no_grad():
+        found = {f"{HELD_OUT}{name}": float(value) for name, value in evaluate(system).items()}
+    system.train()
+    return found
 
 
 def _farewell(history: History, step: int, total: int, checkpoint: Any, saved_step: int) -> str:
@@ -229,24 +236,14 @@ def _farewell(history: History, step: int, total: int, checkpoint: Any, saved_st
     return f"Stopped by {reason} after step {step} of {total}; {kept}."
 
 
-def _check_length(epochs: float | None, steps: int | None, batch_size: int, processes: int) -> None:
-    if (epochs is None) == (steps is None):
-        raise TrainingError("fit() needs either epochs or steps: give exactly one of the two.")
-    if (steps is not None and steps < 1) or (epochs is not None and epochs <= 0):
-        raise TrainingError("fit() needs at least one step: give a positive number of epochs or steps.")
-    if batch_size < 1 or batch_size % processes:
-        raise TrainingError(
-            f"batch_size is {batch_size}: give each of the {processes} processes the same number of rows."
-        )
-
-
-def _batches(dataset: Dataset, position: Position, batch_size: int, **options: Any) -> Iterator[Any]:
-    """Yield batches without end, epoch after epoch, from where ``position`` is."""
+def _batches(plan: Plan, position: Position, device: torch.device) -> Iterator[Any]:
+    """Yield batches of a stage without end, epoch after epoch, from where ``position`` is."""
+    options = {"device": device, "flip": plan.flip, "drop_last": plan.drop_last, "shuffle": True}
     while True:
         epoch = position.epoch
         position.generator.set_state(position.epoch_start)
-        for batch in dataset.batches(
-            batch_size, generator=position.generator, shuffle=True, skip=position.batch, **options
+        for batch in plan.dataset.batches(
+            plan.batch_size, generator=position.generator, skip=position.batch, **options
         ):
             yield batch
             if position.epoch != epoch:

@@ -12,33 +12,55 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from course_lib.errors import TrainingError
-from course_lib.history import History
+from course_lib.history import RATE, History
 from course_lib.systems.base import System
 from course_lib.training.ema import EMA
 from course_lib.training.seeding import rng_state, set_rng_state
+from course_lib.training.settings import Settings
+from course_lib.training.stages import Plan
 
 
 class Position:
-    """Where a run is in its data.
+    """Where a run is: in which stage, and where in its data.
 
     All random numbers of an epoch are drawn from ``generator`` when the epoch starts. The state it had just before,
     with the number of batches already seen, is enough to go on in the middle of the epoch.
 
     Args:
         generator: gives the order of the data.
+
+    Attributes:
+        step: training steps done.
+        stage: number of the stage, from 0; it began after ``stage_start`` steps.
+        epoch: passes through the data begun so far, over all stages, less one.
+        batch: batches of this epoch that were seen.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
         self.epoch_start: Tensor = generator.get_state()
-        self.step = self.epoch = self.batch = 0
+        self.step = self.epoch = self.batch = self.stage = self.stage_start = 0
 
     def advance(self, batches_per_epoch: int) -> None:
         """Count one batch, and begin the next epoch after the last one."""
         self.step += 1
         self.batch += 1
         if self.batch == batches_per_epoch:
-            self.epoch, self.batch, self.epoch_start = self.epoch + 1, 0, self.generator.get_state()
+            self.next_epoch()
+
+    def next_epoch(self) -> None:
+        """Begin an epoch."""
+        self.epoch, self.batch, self.epoch_start = self.epoch + 1, 0, self.generator.get_state()
+
+    def next_stage(self) -> None:
+        """Begin a stage, and with it an epoch."""
+        self.stage, self.stage_start = self.stage + 1, self.step
+        if self.batch:
+            self.next_epoch()
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers by name."""
+        return {name: getattr(self, name) for name in ("step", "stage", "stage_start", "epoch", "batch")}
 
 
 class TrainingState:
@@ -46,36 +68,68 @@ class TrainingState:
 
     Args:
         system: already on its device.
-        total_steps: length of the whole run.
-        seed: seed of the order of the data.
-        ema_decay: decay of the averaged networks, 0 for none.
+        stage_steps: length of each stage.
+        settings: seed of the order of the data, and how weights are averaged.
         precision: Fabric's precision plug-in (it holds the loss scale of 16-bit training).
     """
 
-    def __init__(self, system: System, total_steps: int, seed: int, ema_decay: float, precision: Any) -> None:
-        if ema_decay and not system.ema_networks:
+    def __init__(self, system: System, stage_steps: list[int], settings: Settings, precision: Any) -> None:
+        if settings.ema_decay and not system.ema_networks:
             raise TrainingError(f"{type(system).__name__} names no ema_networks: pass ema_decay=0.")
+        if system.stage:
+            raise TrainingError(f"This system has grown to stage {system.stage} already: build it anew.")
         self.system = system
+        self.stage_steps = stage_steps
         self.precision = precision
-        system.step, system.total_steps = 0, total_steps
-        system._optimizers = None
-        self.optimizers: dict[str, Optimizer] = system.optimizers
-        self.schedules: dict[str, LRScheduler] = system.configure_schedules(self.optimizers, total_steps)
-        names = system.ema_networks if ema_decay else ()
-        self.averages = {name: EMA(getattr(system, name), ema_decay) for name in names}
-        system.averages = {name: ema.module for name, ema in self.averages.items()}
         self.history = History()
         # Another stream than the global generator's, which starts from the same seed.
-        self.position = Position(torch.Generator().manual_seed(seed + 0x0DA7A))
+        self.position = Position(torch.Generator().manual_seed(settings.seed + 0x0DA7A))
+        names = system.ema_networks if settings.ema_decay else ()
+        self.averages = {name: EMA(getattr(system, name), settings.ema_decay, settings.ema_ramp) for name in names}
+        system.total_steps = sum(stage_steps)
+        self._begin_stage()
+
+    def _begin_stage(self) -> None:
+        """Make optimisers and schedules of the networks as they are now."""
+        system, position = self.system, self.position
+        system.averages = {name: ema.module for name, ema in self.averages.items()}
+        system.step, system.stage_step = position.step, position.step - position.stage_start
+        system.stage_steps = self.stage_steps[position.stage]
+        system._optimizers = None
+        self.optimizers: dict[str, Optimizer] = system.optimizers
+        self.schedules: dict[str, LRScheduler] = system.configure_schedules(self.optimizers, system.stage_steps)
+
+    def grow(self) -> None:
+        """Begin the next stage: networks grow; optimisers and averages keep what they know of old parameters."""
+        moments = {p: state for optimizer in self.optimizers.values() for p, state in optimizer.state.items()}
+        averages = {name: ema.kept() for name, ema in self.averages.items()}
+        self.position.next_stage()
+        self._grow_to(self.position.stage)
+        for name, ema in self.averages.items():
+            ema.follow(getattr(self.system, name), averages[name])
+        self._begin_stage()
+        for optimizer in self.optimizers.values():
+            for parameter in (p for group in optimizer.param_groups for p in group["params"]):
+                if parameter in moments:
+                    optimizer.state[parameter] = moments[parameter]
+
+    def _grow_to(self, stage: int) -> None:
+        device = self.system.device
+        self.system.at_stage(stage).to(device).train()
 
     def after_step(self, batches_per_epoch: int) -> None:
         """Do what follows every training step: schedules, averages, counting."""
         for scheduler in self.schedules.values():
             scheduler.step()
-        for ema in self.averages.values():
-            ema.update()
         self.position.advance(batches_per_epoch)
+        for ema in self.averages.values():
+            ema.update(self.position.step)
         self.system.step = self.position.step
+        self.system.stage_step = self.position.step - self.position.stage_start
+
+    def rates(self) -> dict[str, float]:
+        """Return the learning rate of each optimiser, of its first group of parameters, by its name in the history."""
+        return {f"{RATE}{name}": float(one.param_groups[0]["lr"]) for name, one in self.optimizers.items()}
 
     def shared(self) -> dict[str, Any]:
         """Return the state that is the same in every process."""
@@ -90,7 +144,7 @@ class TrainingState:
             "schedules": {name: scheduler.state_dict() for name, scheduler in self.schedules.items()},
             "averages": {name: dict(ema.module.state_dict()) for name, ema in self.averages.items()},
             "precision": self.precision.state_dict(),
-            "position": {"step": position.step, "epoch": position.epoch, "batch": position.batch},
+            "position": position.counts(),
             "epoch_start": position.epoch_start,
             "history": history,
         }
@@ -106,7 +160,16 @@ class TrainingState:
         Raises:
             TrainingError: if it belongs to another architecture.
         """
+        position = self.position
+        for name, count in shared["position"].items():
+            setattr(position, name, count)
         try:
+            if position.stage >= len(self.stage_steps):
+                raise ValueError(f"it is in stage {position.stage} and this training has {len(self.stage_steps)}")
+            self._grow_to(position.stage)
+            for name, ema in self.averages.items():
+                ema.follow(getattr(self.system, name), {})
+            self._begin_stage()
             self.system.load_state_dict(shared["system"])
             for name, ema in self.averages.items():
                 ema.module.load_state_dict(shared["averages"][name])
@@ -127,10 +190,7 @@ class TrainingState:
         history = shared["history"]
         values = {name: numbers.tolist() for name, numbers in history["values"].items()}
         self.history = History(values, history["epoch"].tolist(), history["seconds"].tolist())
-        self.position.step = self.system.step = shared["position"]["step"]
-        self.position.epoch = shared["position"]["epoch"]
-        self.position.batch = shared["position"]["batch"]
-        self.position.epoch_start = shared["epoch_start"]
+        position.epoch_start = shared["epoch_start"]
         set_rng_state(personal["rng"])
 
 
@@ -146,12 +206,17 @@ def _keep_layout(optimizer: Optimizer) -> None:
                 state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def describe(system: System, **settings: Any) -> dict[str, Any]:
-    """Return the settings of a run as plain json values by name, the fields of the system's config among them."""
+def describe(system: System, settings: Settings, stages: list[Plan], processes: int) -> dict[str, Any]:
+    """Return what must agree where a run goes on, as plain json values by name, the system's config among them."""
     config = system.config
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         config = dataclasses.asdict(config)
-    plain = {"system": type(system).__name__, **settings}
+    plain: dict[str, Any] = {"system": type(system).__name__, **settings.remembered(), "processes": processes}
+    for number, stage in enumerate(stages):
+        before = f"stage {number}: " if len(stages) > 1 else ""
+        about = {"batch_size": stage.batch_size, "flip": stage.flip, "rows": len(stage.dataset)}
+        plain |= {f"{before}{name}": value for name, value in about.items()}
+        plain[f"{before}data"] = getattr(stage.dataset, "name", None)
     plain |= {f"config.{k}": v for k, v in config.items()} if isinstance(config, dict) else {"config": config}
     return json.loads(json.dumps(plain, default=str))
 

@@ -357,7 +357,7 @@ def few():
 
 def test_averages_of_both_generators_are_kept_where_asked_for():
     system = make()
-    fit(system, few(), steps=3, batch_size=2, ema_decay=0.9, progress=False, device="cpu")
+    fit(system, few(), steps=3, batch_size=2, ema_decay=0.9, ema_ramp=0.0, progress=False, device="cpu")
     assert set(system.averages) == {"netG", "netF"}
     assert not same(values_of(system.averages["netF"]), values_of(system.netF))
 
@@ -365,7 +365,7 @@ def test_averages_of_both_generators_are_kept_where_asked_for():
 @pytest.mark.parametrize("changes", [{"identity": 0.5}, {"gan_weight": 0.0}])
 @pytest.mark.parametrize("stop_at", [1, 4, 6])
 def test_resumed_run_has_the_same_bits(same_bits_after_resume, stop_at, changes):
-    settings = {"batch_size": 2, "ema_decay": 0.9}
+    settings = {"batch_size": 2, "ema_decay": 0.9, "ema_ramp": 0.0}
     held = same_bits_after_resume(
         lambda: CycleGAN(replace(SMALL, pool=3, **changes)), few(), steps=9, stop_at=stop_at, **settings
     )

@@ -226,7 +226,7 @@ def test_the_average_is_kept_by_fit_where_asked_for():
     system = make()
     fit(system, ring().points(rows=16), **options)
     assert system.averages == {}
-    fit(system, ring().points(rows=16), ema_decay=0.9, **options)
+    fit(system, ring().points(rows=16), ema_decay=0.9, ema_ramp=0.0, **options)
     assert set(system.averages) == {"netG"}
     assert not same(values_of(system.averages["netG"]), values_of(system.netG))
 
@@ -266,7 +266,7 @@ def test_unknown_loss():
 @pytest.mark.parametrize("stop_at", [3, 6, 8])
 def test_resumed_run_has_the_same_bits(same_bits_after_resume, stop_at):
     config = replace(SMALL, pack=2, d_dropout=0.2, g_batch_norm=True, decay=0.5)
-    settings = {"batch_size": 4, "ema_decay": 0.9}
+    settings = {"batch_size": 4, "ema_decay": 0.9, "ema_ramp": 0.0}
     same_bits_after_resume(lambda: GAN(config), ring().points(rows=26), steps=11, stop_at=stop_at, **settings)
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from course_lib.training import constant, cosine, linear_decay, schedule, warmup
+from course_lib.systems.schedules import constant, cosine, linear_decay, schedule, warmup
 
 
 def rates(factor: object, steps: int, lr: float = 0.2) -> list[float]:
@@ -27,11 +27,9 @@ def test_constant() -> None:
 def test_linear_decay_at_exact_steps() -> None:
     seen = rates(linear_decay(10), 10, lr=1.0)
     assert seen == pytest.approx([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0.0])
-    assert rates(linear_decay(4, start_fraction=0.0, final=0.5), 4, lr=1.0) == pytest.approx(
-        [1, 0.875, 0.75, 0.625, 0.5]
-    )
+    assert rates(linear_decay(4, share=1.0, final=0.5), 4, lr=1.0) == pytest.approx([1, 0.875, 0.75, 0.625, 0.5])
     assert linear_decay(10)(99) == 0.0
-    assert linear_decay(10, start_fraction=1.0)(10) == 1.0
+    assert linear_decay(10, share=0.0)(10) == 1.0
 
 
 def test_cosine_at_exact_steps() -> None:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from course_lib.systems.base import System, adam
 from course_lib.systems.image_pool import ImagePool
-from course_lib.training.schedules import linear_decay, schedule, warmup
+from course_lib.systems.schedules import linear_decay, schedule, warmup
 
 
 @dataclass(frozen=True)

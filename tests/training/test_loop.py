@@ -70,6 +70,7 @@ def test_the_average_of_the_run(toys: Any) -> None:
         toys.line_data(),
         steps=4,
         ema_decay=0.6,
+        ema_ramp=0.0,
         on_step=lambda s, _: seen.append(s.net.weight.clone()),
         **QUICK,
     )

@@ -42,7 +42,8 @@ def train(toys: Any, folder: Path, stop_at: int | None = None, **options: Any) -
     torch.manual_seed(5 if stop_at or not folder.exists() else 99)
     system = toys.Duel()
     seed_everything(1234 if stop_at else 4321)
-    settings = {"steps": STEPS, "batch_size": BATCH, "seed": 3, "ema_decay": 0.9, "progress": False, "device": "cpu"}
+    settings = {"steps": STEPS, "batch_size": BATCH, "seed": 3, "ema_decay": 0.9, "ema_ramp": 0.5, "flip": True}
+    settings |= {"progress": False, "device": "cpu"}
     fit(system, toys.duel_data(), checkpoint=folder, on_step=stop, **settings | options)
 
 
@@ -183,7 +184,7 @@ def test_resume_false_starts_again(toys: Any, tmp_path: Path) -> None:
     train(toys, tmp_path / "run")
     train(toys, tmp_path / "run", resume=False, steps=3)
     assert end_of(tmp_path / "run")["shared"]["position"]["step"] == 3
-    assert [p.name for p in (tmp_path / "run").iterdir()] == ["step-00000003"]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["history.csv", "step-00000003"]
 
 
 @pytest.mark.parametrize(
