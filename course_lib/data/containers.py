@@ -5,6 +5,7 @@ Each has ``batches``, which draws all random numbers of an epoch at its start, f
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, TypeVar
 
@@ -27,9 +28,9 @@ class _Images(Rows):
 
     categorical: tuple[str, ...] = field(default=(), kw_only=True)
 
+    @abstractmethod
     def _sides(self) -> tuple[str, ...]:
         """Return the names of the fields that are images."""
-        raise NotImplementedError
 
     def own_columns(self) -> dict[str, Column]:
         """Return each field of images as a column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, TypeVar
@@ -90,13 +91,13 @@ class Rows(Batched):
     source: str = ""
     mirrors: bool = True
 
+    @abstractmethod
     def own_columns(self) -> dict[str, Column]:
         """Return the columns that this kind of set has besides labels, captions and factors."""
-        raise NotImplementedError
 
+    @abstractmethod
     def own_fields(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Return the fields that these columns come from: ``own_columns`` the other way round."""
-        raise NotImplementedError
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
