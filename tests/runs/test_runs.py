@@ -92,9 +92,10 @@ def rows_of(dataset: Callable[[], Any]) -> Any:
 
 
 BUNDLED_DATA = [name for name in runs.names() if not runs.run(name).download]
+ORDER = [runs.run(name).dataset for name in BUNDLED_DATA]  # runs of one set one after the other: it is read once
 
 
-@pytest.mark.parametrize("name", sorted(BUNDLED_DATA, key=lambda name: str(runs.run(name).dataset)))
+@pytest.mark.parametrize("name", sorted(BUNDLED_DATA, key=lambda name: ORDER.index(runs.run(name).dataset)))
 def test_a_run_fits_its_own_data(name: str) -> None:
     one = runs.run(name)
     dataset = rows_of(one.dataset)
@@ -153,10 +154,7 @@ def test_a_bundled_checkpoint_is_what_its_run_says(path: str) -> None:
     ("name", "sentence"),
     [
         ("lesson_01/maee", r"^There is no run called 'lesson_01/maee': did you mean 'lesson_01/mae'\?$"),
-        (
-            "zebra",
-            r"^There is no run called 'zebra': choose one of lesson_01/mse, .*lesson_11/summer2winter_yosemite\.$",
-        ),
+        ("zebra", f"^There is no run called 'zebra': choose one of {', '.join(map(re.escape, runs.names()))}\\.$"),
     ],
 )
 def test_an_unknown_run_gets_the_nearest_name_or_all(name: str, sentence: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_lib import plotting, widgets
+from course_lib import plotting
 from course_lib.errors import CourseError, ShapeError
 from course_lib.widgets.explorer import Explorer, Picture
 
@@ -213,18 +213,6 @@ def test_controls_that_change_together_are_drawn_once() -> None:
     assert calls == [(1, 1), (2, 3)]
     explorer.controls["a"].value = 4
     assert calls[-1] == (4, 3)
-
-
-def test_a_name_of_the_package_stays_what_it_is() -> None:
-    for _ in range(2):  # the first use imports the module, which must not take the name's place
-        assert isinstance(widgets.Explorer, type)
-        assert widgets.answer_weights.__module__ == "course_lib.lessons.lesson_01.weighted_answers"
-        assert widgets.game_player.__module__ == "course_lib.lessons.lesson_02.recorded_game"
-        assert widgets.latent_explorer.__module__ == "course_lib.lessons.lesson_03.latent_sliders"
-        assert widgets.beta_slider.__module__ == "course_lib.lessons.lesson_03.rate_slider"
-    with pytest.raises(AttributeError, match="answer_wights"):
-        _ = widgets.answer_wights
-    assert set(widgets.__all__) <= set(dir(widgets))
 
 
 def test_a_jpeg_is_kept_as_a_jpeg() -> None:
