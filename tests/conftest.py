@@ -1,4 +1,4 @@
-"""Shared by all tests: a cache of their own, a drawing backend without a screen, the smallest preset, fixed seeds."""
+"""Shared by all tests: a cache of their own, no screen, the smallest preset, one thread, fixed seeds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("COURSE_PRESET", "smoke")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # also of what a test starts; small networks only wait for threads
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +33,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _fixed_seeds() -> None:
-    """Start every test from the same random state."""
+def _same_start() -> None:
+    """Start every test from the same random state, with one thread."""
     import random
 
     import numpy as np
@@ -42,6 +43,7 @@ def _fixed_seeds() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""What `make test` says last: totals, and what was left out on this machine and why."""
+"""What `make test` says last: totals, what took long, and what was left out on this machine and why."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
 SUITE = """
-import pytest
+import pytest, time
 
-def test_passes(): pass
+def test_passes(): time.sleep(0.2)
 def test_fails(): assert 0
 @pytest.mark.skip(reason="no browser here")
 def test_left_out(): pass
@@ -45,20 +46,46 @@ def runner(root: Path) -> ModuleType:
 def record(path: Path, **outcomes: int) -> Path:
     skips = [{"reason": "no browser", "gpu": False, "count": 2}] if outcomes.pop("plain", 0) else []
     skips += [{"reason": "no CUDA device", "gpu": True, "count": 1}] if outcomes.pop("gpu", 0) else []
-    path.write_text(json.dumps({"outcomes": outcomes, "skips": skips}) + "\n")
+    entry = {"outcomes": outcomes, "skips": skips, "slowest": [["a.py::test_short", 0.5], ["a.py::test_long", 61.25]]}
+    path.write_text(json.dumps(entry) + "\n" + json.dumps(entry | {"outcomes": {}, "skips": []}) + "\n")
     return path
 
 
-def test_recorder_counts_and_keeps_reasons(root: Path, tmp_path: Path) -> None:
+def recorded(root: Path, folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Return pytest's exit status for the tests of a folder, and what the recorder wrote."""
+    target = folder / "record.jsonl"
+    environment = {**os.environ, "PYTHONPATH": str(root / "tests"), "COURSE_TEST_RECORD": str(target)}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # most of the time is theirs
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "xdist",
+        "-p",
+        "left_out",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+    ]
+    run = subprocess.run(
+        [*command, str(folder), *arguments], env=environment, cwd=folder, capture_output=True, check=False
+    )
+    (line,) = target.read_text().splitlines()
+    return run.returncode, json.loads(line)
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n", "2", "--dist", "worksteal")], ids=["one process", "two processes"])
+def test_recorder_counts_and_keeps_reasons(root: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "test_suite.py").write_text(SUITE)
     (tmp_path / "test_whole_file.py").write_text("import pytest\npytest.importorskip('no_such_module_anywhere')\n")
-    target = tmp_path / "record.jsonl"
-    environment = {**os.environ, "PYTHONPATH": str(root / "tests"), "COURSE_TEST_RECORD": str(target)}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "left_out", "-p", "no:cacheprovider", "-c", os.devnull]
-    subprocess.run([*command, str(tmp_path)], env=environment, cwd=tmp_path, capture_output=True, check=False)
-    (line,) = target.read_text().splitlines()
-    entry = json.loads(line)
+    _, entry = recorded(root, tmp_path, *arguments)
     assert entry["outcomes"] == {"passed": 1, "failed": 2, "skipped": 5, "xfailed": 1}
+    seconds = [taken for _, taken in entry["slowest"]]
+    assert seconds == sorted(seconds, reverse=True)
+    assert dict(entry["slowest"])["test_suite.py::test_passes"] >= 0.2
     reasons = {(skip["reason"], skip["gpu"]): skip["count"] for skip in entry["skips"]}
     assert reasons.pop(("no browser here", False)) == 2
     assert reasons.pop(("no network", False)) == 1
@@ -66,6 +93,63 @@ def test_recorder_counts_and_keeps_reasons(root: Path, tmp_path: Path) -> None:
     ((reason, gpu),) = reasons
     assert "no_such_module_anywhere" in reason
     assert not gpu
+
+
+def test_a_process_that_dies_is_a_failure(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_suite.py").write_text("import os\ndef test_dies(): os._exit(0)\ndef test_passes(): pass\n")
+    status, entry = recorded(root, tmp_path, "-n", "2")
+    assert status == 1
+    assert entry["outcomes"] == {"passed": 1, "failed": 1}
+
+
+def test_a_plugin_that_stops_is_a_failure(runner: ModuleType, tmp_path: Path) -> None:
+    """The exit status counts, whatever the recorder heard: pytest's own errors reach it as no test."""
+    broken = [sys.executable, "-c", "raise SystemExit(3)"]
+    results, record = runner.run([[("unit", broken, {})]], tmp_path)
+    assert [(name, fine) for name, fine, _ in results] == [("unit", False)]
+    assert runner.close(results, record) == 1
+
+
+def test_lint_commands_run_beside_each_other_and_keep_their_output_apart(
+    runner: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each waits for a file that the other writes."""
+
+    def command(own: str, other: str) -> tuple[str, list[str], dict[str, str]]:
+        lines = (
+            f"import pathlib, sys, time; pathlib.Path({own!r}).touch(); print('{own[-1]} begins')",
+            f"while not pathlib.Path({other!r}).exists(): time.sleep(0.01)",
+            f"print('{own[-1]} ends', file=sys.stderr); sys.exit({own[-1]!r} == 'b')",
+        )
+        return own[-1], [sys.executable, "-c", "\n".join(lines)], {}
+
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    results, _ = runner.run([[command(a, b), command(b, a)]], tmp_path)
+    assert [(name, fine) for name, fine, _ in results] == [("a", True), ("b", False)]
+    said = capsys.readouterr().out
+    assert said.index("=== a ===") < said.index("a begins") < said.index("a ends") < said.index("=== b ===")
+    assert said.index("=== b ===") < said.index("b begins") < said.index("b ends")
+
+
+def test_processes_have_one_thread_and_hash_alike(runner: ModuleType, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(runner, "workers", lambda: 3)
+    (unit,) = runner.unit()
+    assert unit[1][-4:] == ["-n", "3", "--dist", "worksteal"]
+    tell = "import os; open('told', 'w').write(os.environ['OMP_NUM_THREADS'] + os.environ['PYTHONHASHSEED'])"
+    monkeypatch.setattr(runner, "ROOT", tmp_path)
+    runner.run([[("tell", [sys.executable, "-c", tell], unit[2])]], tmp_path)
+    assert (tmp_path / "told").read_text() == "10"
+    assert all("loadfile" in command for name, command, _ in runner.notebooks() if name.startswith("nbval"))
+    monkeypatch.setattr(runner, "workers", lambda: 1)
+    assert "-n" not in runner.unit()[0][1]
+
+
+def test_workers_fit_the_memory(runner: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner.os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    for gigabytes, expected in ((1, 1), (5, 2), (500, runner.MOST_WORKERS)):
+        memory = SimpleNamespace(total=gigabytes * 1e9)
+        monkeypatch.setattr(runner.psutil, "virtual_memory", lambda memory=memory: memory)
+        assert runner.workers() == expected
 
 
 @pytest.mark.parametrize(
@@ -95,6 +179,9 @@ def test_ci_leaves_nothing_out(
     assert runner.close([("unit", fine, 1.0)], record(tmp_path / "record", **outcomes)) == status
     said = capsys.readouterr().out
     assert "5 passed" in said
+    lines = said.splitlines()
+    first = lines.index("The 10 slowest tests:") + 1
+    assert lines[first : first + 2] == ["  61.2 s  a.py::test_long"] * 2
     assert ("Left out on this machine:" in said) == skipped
     assert ("- 2 tests: no browser" in said) == plain
     assert ("Nothing was left out." in said) == (not skipped)
