@@ -28,7 +28,7 @@ class System(nn.Module):
 
     Attributes:
         ema_networks: names of the networks that ``fit`` keeps a moving average of.
-        sampled_by: names of the networks that ``generate`` needs.
+        sampled_by: names of the networks that make samples of latents.
         step: number of training steps done so far.
         total_steps: number of steps that the present ``fit`` will do in all.
         stage: number of the stage that the networks have grown to, from 0.
@@ -86,9 +86,15 @@ class System(nn.Module):
         """
         raise TrainingError(f"{type(self).__name__} does not grow: give fit() one data set, not stages.")
 
-    def generate(self, z: Tensor, condition: Any = None, generator: Any = None, **networks: nn.Module) -> Tensor:
-        """Return G(z, condition) by the given networks (those of ``sampled_by``); ``sample`` calls it."""
-        raise TrainingError(f"{type(self).__name__} draws no samples: call translate(x), if it has that.")
+    def _sample(self, z: Tensor, condition: Any, generator: torch.Generator | None) -> Tensor:
+        """Return samples by ``self.averaged(...)``; ``sample`` calls it, with those networks in eval mode.
+
+        Args:
+            z: latents on the device of the system.
+            condition: as ``sample`` was given it.
+            generator: of noise other than z.
+        """
+        raise TrainingError(f"{type(self).__name__} draws no samples from latents: call translate(x), if it has that.")
 
     # What a subclass uses.
 
@@ -184,15 +190,16 @@ class System(nn.Module):
     def sample(
         self,
         z: Tensor | int | None = None,
-        condition: Any = None,
         generator: torch.Generator | None = None,
+        *,
+        condition: Any = None,
     ) -> Tensor:
         """Return samples of the averaged networks where there are some, in eval mode; the same z gives the same sample.
 
         Args:
             z: latents ``(N, latents)``, or how many to draw; None: as many as the condition has rows.
-            condition: what steers the samples, N rows, where the system takes one.
             generator: on the CPU, of the latents and any other noise; torch's own if not given.
+            condition: what steers the samples, N rows, where the system takes one.
 
         Raises:
             TrainingError: if the system draws no samples, or nothing says how many.
@@ -206,11 +213,10 @@ class System(nn.Module):
             raise ShapeError(
                 "z is neither latents nor a number: give floats (N, latents), or how many samples to draw."
             )
-        networks = {name: self.averaged(name) for name in self.sampled_by}
         with ExitStack() as modes:
-            for network in networks.values():
-                modes.enter_context(inference(network))
-            return self.generate(z.to(self.device), condition, generator, **networks)
+            for name in self.sampled_by:
+                modes.enter_context(inference(self.averaged(name)))
+            return self._sample(z.to(self.device), condition, generator)
 
     @property
     def optimizers(self) -> dict[str, Optimizer]:

@@ -16,7 +16,7 @@ from course_lib.errors import ShapeError
 from course_lib.losses.adversarial import LOSSES
 from course_lib.models.mlp import MLP
 from course_lib.systems.base import System, adam
-from course_lib.systems.modes import frozen, inference
+from course_lib.systems.modes import frozen
 from course_lib.systems.schedules import linear_decay, schedule
 
 
@@ -111,7 +111,9 @@ class GAN(System):
 
         # G: fresh noise, and a D that has just moved and now stays; the gradient passes through it to G.
         with frozen(self.netD):
-            g_loss = self.adversarial.g_loss(self.discriminate(self.generate(self.noise(len(y)))))
+            g_logits = self.discriminate(self.generate(self.noise(len(y))))
+            compared = self.discriminate(y) if self.adversarial.needs_real else None
+            g_loss = self.adversarial.g_loss(g_logits, compared)
             self.optimizer_step("G", g_loss)
 
         return {
@@ -122,10 +124,9 @@ class GAN(System):
         }
 
     def noise(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Return z ~ N(0, I), ``(count, latents)``; drawn on the CPU if a generator is given, so that it is the same
-        on every device."""
+        """Return z ~ N(0, I), ``(count, latents)``, drawn on the device; with a generator as ``latents`` draws."""
         if generator is not None:
-            return torch.randn(count, self.config.latents, generator=generator).to(self.device)
+            return self.latents(count, generator)
         return torch.randn(count, self.config.latents, device=self.device)
 
     def generate(self, z: Tensor) -> Tensor:
@@ -143,17 +144,8 @@ class GAN(System):
             raise ShapeError(f"{len(flat)} samples make no pack of {self.config.pack}: use a larger batch.")
         return self.netD(flat[:rows].reshape(rows // self.config.pack, -1)).squeeze(1)
 
-    @torch.no_grad()
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Return ``count`` samples, ``(count, *shape)``, of the averaged generator where there is one, in eval mode.
-
-        Args:
-            count: how many.
-            generator: on the CPU, of the noise; torch's own if not given.
-        """
-        network = self.averaged("netG")
-        with inference(network):
-            return self._shaped(network(self.noise(count, generator)))
+    def _sample(self, z: Tensor, condition: Any, generator: torch.Generator | None) -> Tensor:
+        return self._shaped(self.averaged("netG")(z))
 
     def _shaped(self, values: Tensor) -> Tensor:
         samples = values.unflatten(1, self.config.shape)

@@ -1,10 +1,11 @@
-"""Two switches that decide whether a system is right: which network may learn, and how one behaves at inference."""
+"""Switches that decide whether a system is right: which network may learn, and how one behaves at inference."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 
 _DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -53,3 +54,21 @@ def inference(network: nn.Module, *, dropout: bool = False, batch_statistics: bo
             norm.track_running_stats, norm.running_mean, norm.running_var = flag, mean, variance
         for module, mode in before.items():
             module.training = mode
+
+
+@contextmanager
+def drawn_from(generator: torch.Generator | None) -> Iterator[None]:
+    """Inside the block dropout draws what a generator on the CPU decides; afterwards torch's own state is as before.
+
+    Dropout takes no generator. So one number is drawn from it, which seeds torch's own inside the block.
+
+    Args:
+        generator: on the CPU; with ``None`` nothing happens, and torch's own goes on.
+    """
+    if generator is None:
+        yield
+        return
+    seed = int(torch.randint(2**62, (), generator=generator))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

@@ -11,13 +11,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from course_lib.data.containers import Batch
-from course_lib.errors import ShapeError
+from course_lib.errors import ShapeError, TrainingError
 from course_lib.losses.adversarial import NonSaturating
 from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.models.patchgan import PatchGAN
 from course_lib.models.unet import UNet
 from course_lib.systems.base import System, adam
-from course_lib.systems.modes import frozen, inference
+from course_lib.systems.modes import drawn_from, frozen, inference
 from course_lib.systems.schedules import linear_decay, schedule
 
 
@@ -141,17 +141,37 @@ class Pix2Pix(System):
         return _detached({"d_loss": d_loss, "g_adversarial": g_adversarial, "l1": l1} | said)
 
     @torch.no_grad()
-    def translate(self, x: Tensor, *, noise: bool = True, batch_statistics: bool = False) -> Tensor:
+    def translate(
+        self,
+        x: Tensor,
+        *,
+        noise: bool = True,
+        batch_statistics: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
         """Return G(x, z) in [-1, 1] for a condition ``(N, C, H, W)`` in [-1, 1].
 
         Args:
             x: condition.
             noise: draw z, that is keep dropout on; ``False`` gives the mean network, the same output each time.
             batch_statistics: let batch norm use mean and variance of this very batch, as the paper does.
+            generator: on the CPU, of the dropout: in the same state it gives the same output; torch's own if not given.
         """
         network = self.averaged("netG")
-        with inference(network, dropout=noise, batch_statistics=batch_statistics):
+        with inference(network, dropout=noise, batch_statistics=batch_statistics), drawn_from(generator):
             return network(x)
+
+    def sample(self, z: Any = None, generator: torch.Generator | None = None, *, condition: Any = None) -> Tensor:
+        """Return ``translate(condition)``: z is in the dropout, so that it is drawn here and cannot be given.
+
+        Raises:
+            TrainingError: if z is given, or no condition.
+        """
+        if z is not None or condition is None:
+            raise TrainingError(
+                "z is pix2pix's dropout: call sample(condition=x), with a generator for the same z again."
+            )
+        return self.translate(condition, generator=generator)
 
 
 def _detached(scalars: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -146,12 +146,5 @@ class VAE(System):
         """Return the decoded means of q(z | x) for pictures in [-1, 1]."""
         return self.decode(self.encode(images)[0])
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Return ``count`` decoded draws of the prior, ``(count, 1, 28, 28)`` in [-1, 1].
-
-        Args:
-            count: how many.
-            generator: on the CPU, of the latents; torch's own if not given.
-        """
-        z = torch.randn(count, self.config.latents, generator=generator).to(self.device)
+    def _sample(self, z: Tensor, condition: Any, generator: torch.Generator | None) -> Tensor:
         return self.decode(z)

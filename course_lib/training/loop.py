@@ -164,7 +164,7 @@ def fit(
             while position.step < end and not history.stopped:
                 batch = own_rows(next(rows), rank, processes)
                 epoch, rates, half_done = position.epoch, state.rates(), True
-                scalars = system.training_step(batch)
+                scalars: dict[str, Any] = system.training_step(batch)
                 intact()
                 state.after_step(plan.per_epoch)
                 half_done = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from course_lib.errors import TrainingError
 from course_lib.training.settings import Settings
@@ -68,6 +68,7 @@ def plans(data: Dataset | Sequence[Stage], settings: Settings, processes: int) -
     Raises:
         TrainingError: if length or batch size are missing, given twice, or do not fit the data.
     """
+    stages: Sequence[Stage]
     if isinstance(data, (list, tuple)):
         if not data or not all(isinstance(stage, Stage) for stage in data):
             raise TrainingError(
@@ -76,13 +77,13 @@ def plans(data: Dataset | Sequence[Stage], settings: Settings, processes: int) -
         for name in ("epochs", "steps", "batch_size"):
             if getattr(settings, name) is not None:
                 raise TrainingError(f"{name} belongs to the stages here: give it to each Stage, not to fit().")
-        stages: Sequence[Stage] = data
+        stages = data
     else:
         if settings.epochs is None and settings.steps is None:
             raise TrainingError("fit() needs either epochs or steps: give exactly one of the two.")
         if settings.batch_size is None:
             raise TrainingError("fit() needs a batch_size: say how many rows a step takes, for example batch_size=16.")
-        stages = [Stage(data, settings.batch_size, settings.epochs, settings.steps)]
+        stages = [Stage(cast(Dataset, data), settings.batch_size, settings.epochs, settings.steps)]
     return [_plan(stage, settings.flip, processes) for stage in stages]
 
 

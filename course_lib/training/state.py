@@ -27,7 +27,7 @@ class Position:
     with the number of batches already seen, is enough to go on in the middle of the epoch.
 
     Args:
-        generator: gives the order of the data.
+        seed: of the order of the data; each stage has a stream of random numbers of its own.
 
     Attributes:
         step: training steps done.
@@ -36,9 +36,10 @@ class Position:
         batch: batches of this epoch that were seen.
     """
 
-    def __init__(self, generator: torch.Generator) -> None:
-        self.generator = generator
-        self.epoch_start: Tensor = generator.get_state()
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.generator = torch.Generator().manual_seed(seed)
+        self.epoch_start: Tensor = self.generator.get_state()
         self.step = self.epoch = self.batch = self.stage = self.stage_start = 0
 
     def advance(self, batches_per_epoch: int) -> None:
@@ -46,17 +47,13 @@ class Position:
         self.step += 1
         self.batch += 1
         if self.batch == batches_per_epoch:
-            self.next_epoch()
-
-    def next_epoch(self) -> None:
-        """Begin an epoch."""
-        self.epoch, self.batch, self.epoch_start = self.epoch + 1, 0, self.generator.get_state()
+            self.epoch, self.batch, self.epoch_start = self.epoch + 1, 0, self.generator.get_state()
 
     def next_stage(self) -> None:
         """Begin a stage, and with it an epoch."""
         self.stage, self.stage_start = self.stage + 1, self.step
-        if self.batch:
-            self.next_epoch()
+        self.epoch, self.batch = self.epoch + bool(self.batch), 0
+        self.epoch_start = self.generator.manual_seed(self.seed + 7919 * self.stage).get_state()
 
     def counts(self) -> dict[str, int]:
         """Return the numbers by name."""
@@ -83,7 +80,7 @@ class TrainingState:
         self.precision = precision
         self.history = History()
         # Another stream than the global generator's, which starts from the same seed.
-        self.position = Position(torch.Generator().manual_seed(settings.seed + 0x0DA7A))
+        self.position = Position(settings.seed + 0x0DA7A)
         names = system.ema_networks if settings.ema_decay else ()
         self.averages = {name: EMA(getattr(system, name), settings.ema_decay, settings.ema_ramp) for name in names}
         system.total_steps = sum(stage_steps)

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from course_lib.losses.adversarial import LOSSES, LeastSquares, NonSaturating, Saturating
+from course_lib.losses.adversarial import (
+    LOSSES,
+    Hinge,
+    LeastSquares,
+    NonSaturating,
+    Relativistic,
+    Saturating,
+    Wasserstein,
+)
 
 LOGITS = st.lists(st.floats(-20, 20), min_size=1, max_size=8)
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
@@ -35,6 +43,9 @@ def test_the_losses_by_name():
         "saturating": Saturating,
         "non-saturating": NonSaturating,
         "least-squares": LeastSquares,
+        "hinge": Hinge,
+        "wasserstein": Wasserstein,
+        "relativistic": Relativistic,
     }
 
 
@@ -81,7 +92,7 @@ def test_the_game_is_minimax_with_the_saturating_loss_only():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_finite_far_out(loss, logit, dtype):
     logits = torch.full((3,), logit, dtype=dtype, requires_grad=True)
-    total = loss.d_loss(logits, logits) + loss.g_loss(logits)
+    total = loss.d_loss(logits, logits) + loss.g_loss(logits, torch.zeros_like(logits))
     total.backward()
     assert math.isfinite(total.item())
     assert torch.isfinite(logits.grad).all()
@@ -163,9 +174,12 @@ def test_wrong_variants_are_seen(wrong):
 @each_loss
 def test_any_shape_and_the_mean_over_all_of_it(loss):
     patches = torch.randn(4, 1, 3, 3, dtype=torch.float64)
-    assert loss.g_loss(patches).shape == loss.d_loss(patches, patches).shape == ()
-    assert loss.g_loss(patches).item() == pytest.approx(loss.g_loss(patches.flatten()).item(), rel=1e-12)
-    assert loss.g_loss(patches.repeat(2, 1, 1, 1)).item() == pytest.approx(loss.g_loss(patches).item(), rel=1e-12)
+    real = torch.randn(4, 1, 3, 3, dtype=torch.float64)
+    once = loss.g_loss(patches, real)
+    assert once.shape == loss.d_loss(real, patches).shape == ()
+    assert once.item() == pytest.approx(loss.g_loss(patches.flatten(), real.flatten()).item(), rel=1e-12)
+    twice = loss.g_loss(patches.repeat(2, 1, 1, 1), real.repeat(2, 1, 1, 1))
+    assert twice.item() == pytest.approx(once.item(), rel=1e-12)
 
 
 # Least squares: D's output is held against the marks 1 and 0, without a sigmoid.

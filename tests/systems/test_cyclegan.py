@@ -308,7 +308,7 @@ def test_all_rates_are_flat_and_then_fall_to_zero():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"loss": "hinge"}, "'hinge': choose one of saturating, non-saturating, least-squares"),
+        ({"loss": "logistic"}, "'logistic': choose one of saturating, non-saturating, least-squares"),
         ({"gan_weight": 0.0, "lambda_forward": 0.0, "lambda_backward": 0.0}, "nothing to learn from"),
         ({"identity": 0.5, "lambda_forward": 0.0, "lambda_backward": 0.0}, "a share of lambda"),
         ({"identity": 0.5, "x_channels": 1}, "same number of channels"),
