@@ -24,6 +24,8 @@ from course_lib.exercises.running import (
     one_thread,
 )
 
+Wrong = Sequence[dict[str, Difference]]
+
 
 def check(exercise_id: str, answer: Any) -> None:
     """Check an answer to an exercise, and print one line if it is right or not attempted yet.
@@ -72,7 +74,7 @@ def judge(exercise: Exercise, answer: Any) -> str:
     if wrong_arguments:
         return wrong_arguments
     cases = _cases(exercise)
-    expected = _remembered(exercise, exercise.reference, cases)
+    expected, _ = _remembered(exercise, exercise.reference, cases)
     results: list[Any] = []
     changed = ""
     for case in cases:
@@ -110,11 +112,10 @@ def recognise(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any],
     the variant is right, the answer is right too. Of a dict only the parts count in which the variant is ever wrong,
     so that a second mistake elsewhere does not hide the first.
     """
-    answers_wrong = [wrong_parts(exercise, *triple) for triple in zip(results, expected, cases, strict=True)]
+    answers_wrong = _wrong(exercise, cases, results, expected)
     for mistake in exercise.mistakes:
         for variant in mistake.answers:
-            observed = _remembered(exercise, variant, cases) if exercise.is_function else [variant]
-            variants_wrong = [wrong_parts(exercise, *triple) for triple in zip(observed, expected, cases, strict=True)]
+            observed, variants_wrong = _remembered(exercise, variant, cases)
             slips = {part: difference for wrong in variants_wrong for part, difference in wrong.items()}
             agrees = all(
                 _agrees(exercise, result, other, wrong[part]) if part in wrong else _right(mine.get(part), slip)
@@ -133,14 +134,20 @@ def _cases(exercise: Exercise) -> Sequence[Case]:
         return exercise.cases()
 
 
-def _remembered(exercise: Exercise, own: Any, cases: Sequence[Case]) -> Sequence[Any]:
-    """Return what the reference or a known wrong variant gives on the cases: they are the same at each check.
+def _remembered(exercise: Exercise, own: Any, cases: Sequence[Case]) -> tuple[Sequence[Any], Wrong]:
+    """Return what the reference or a known wrong variant gives on the cases, and what is wrong with it.
 
-    It is run at the first check alone. Nothing that compares results may change them.
+    The cases are the same at each check, so that it is run at the first alone. Comparing must not change results.
     """
     if id(own) not in exercise.remembered:
-        exercise.remembered[id(own)] = tuple(observe(exercise, own, case) for case in cases)
+        results = [observe(exercise, own, case) for case in cases] if exercise.is_function else [own]
+        expected = results if own is exercise.reference else _remembered(exercise, exercise.reference, cases)[0]
+        exercise.remembered[id(own)] = results, _wrong(exercise, cases, results, expected)
     return exercise.remembered[id(own)]
+
+
+def _wrong(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any]) -> Wrong:
+    return [wrong_parts(exercise, *triple) for triple in zip(results, expected, cases, strict=True)]
 
 
 def _judge_value(exercise: Exercise, answer: Any) -> str:
@@ -150,7 +157,7 @@ def _judge_value(exercise: Exercise, answer: Any) -> str:
 
 
 def _verdict(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any]) -> str:
-    wrong = [wrong_parts(exercise, *triple) for triple in zip(results, expected, cases, strict=True)]
+    wrong = _wrong(exercise, cases, results, expected)
     first = next((i for i, found in enumerate(wrong) if found), None)
     if first is None:
         return ""

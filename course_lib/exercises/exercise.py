@@ -107,7 +107,7 @@ class Exercise:
     rtol: float = 1e-4
     atol: float = 1e-5
     lesson: str = field(init=False)
-    remembered: dict[int, Sequence[Any]] = field(init=False, default_factory=dict, repr=False, compare=False)
+    remembered: dict[int, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d\d\.[1-9]\d*", self.id):
