@@ -51,7 +51,7 @@ def bench(seconds: float = 5.0) -> None:
     """Print a line for every run of the course, each measured on a batch of its own training set.
 
     Left out are the variants of an ablation, which have the networks of their lesson's other runs or smaller ones, and
-    runs whose data would have to be downloaded.
+    runs whose data would have to be downloaded or made by another run.
 
     Args:
         seconds: how long each run is timed.
@@ -65,9 +65,9 @@ def bench(seconds: float = 5.0) -> None:
     print(f"{'run':<26}{'batch':>6}{'images/s':>10}{'GFLOP/step':>12}{'of peak':>9}{'memory':>10}")
     for name in runs.names():
         one = runs.run(name)
-        if one.recorded or one.download:
+        if one.recorded or one.download or one.needs or one.training.batch_size is None:
             continue
-        batch = next(one.dataset().batches(one.sizes.batch_size))
+        batch = next(one.dataset().batches(one.training.batch_size))
         gc.collect()  # what the run before this one held
         found = measure(one.system(), batch, seconds)
         print(

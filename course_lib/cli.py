@@ -27,9 +27,13 @@ class Train:
     seed: int = 0
     """Seed of the weights, the order of the data and the noise."""
     folder: Path = Path("runs")
-    """Where checkpoints are kept, in a sub-folder for each run and seed."""
+    """Where checkpoints and history.csv are kept, in a sub-folder for each run and seed."""
     device: str = "auto"
     """auto, cpu, cuda (or cuda:1, ...) or mps."""
+    evaluate_every: int = 0
+    """Steps between two looks at the validation split, kept in history.csv; 0 for none."""
+    tensorboard: Path | None = None
+    """Folder for TensorBoard's files, if they are wanted."""
     publish: bool = False
     """Write the result into data/checkpoints, for maintainers."""
 
@@ -42,6 +46,8 @@ class Evaluate:
     """Name, for example lesson_01/mae."""
     seed: int = 0
     """Which bundled seed."""
+    split: str = "test"
+    """validation, to choose by, or test, for the figures that are reported."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,20 @@ def _train(command: Train) -> None:
     if command.device.partition(":")[0] not in DEVICES:
         raise TrainingError(f"There is no device {command.device!r}: choose one of {', '.join(DEVICES)}.")
     started = time.perf_counter()
-    folder = command.folder / runs.run(command.run).name / f"seed{command.seed}"
+    one = runs.run(command.run)
+    folder = runs.folder_of(command.folder, one.name, command.seed)
     folder.mkdir(parents=True, exist_ok=True)  # if that cannot be, better now than after ten minutes
-    system, history = runs.train(command.run, command.seed, folder=folder, device=command.device)
+    watched: dict[str, Any] = {"device": command.device}
+    if command.tensorboard is not None:
+        watched["tensorboard"] = runs.folder_of(command.tensorboard, one.name, command.seed)
+    if command.evaluate_every < 0:
+        raise TrainingError(f"--evaluate-every is {command.evaluate_every}: give a number of steps, or 0 for none.")
+    if command.evaluate_every:
+        if one.measure is None or "validation" not in one.splits:
+            raise TrainingError(f"{one.name} has no figures on the validation split: leave --evaluate-every out.")
+        watched |= {"evaluate": lambda system: one.evaluate(system, "validation")}
+        watched |= {"evaluate_every": command.evaluate_every}
+    system, history = runs.train(command.run, command.seed, folder=command.folder, **watched)
     trained = history.seconds[-1] if len(history) else 0.0  # earlier parts of a resumed run included
     minutes = max(time.perf_counter() - started, trained) / 60
     print(f"{command.run}, seed {command.seed}: {len(history)} steps, {trained / 60:.1f} minutes.")
@@ -100,7 +117,7 @@ def _evaluate(command: Evaluate) -> None:
         for name in runs.names():
             print(f"{name:26} {runs.run(name).about}")
         return
-    for name, value in runs.figures(command.run, command.seed).items():
+    for name, value in runs.figures(command.run, command.seed, command.split).items():
         print(f"{name:24} {value:.4f}")
 
 

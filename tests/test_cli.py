@@ -93,8 +93,9 @@ class Trained:
         monkeypatch.setattr(runs, "train", self.train)
         monkeypatch.setattr(runs, "publish", self.publish)
 
-    def train(self, name: str, seed: int, *, folder: Path, device: str) -> tuple[nn.Module, History]:
-        self.calls.append((name, seed, folder, device))
+    def train(self, name: str, seed: int, *, folder: Path, **options: Any) -> tuple[nn.Module, History]:
+        self.options = options
+        self.calls.append((name, seed, folder, options["device"]))
         return nn.Linear(1, 1), self.history
 
     def publish(self, name: str, seed: int, system: nn.Module, history: History, minutes: float) -> Path:
@@ -105,10 +106,32 @@ class Trained:
 def test_train_says_what_was_done(capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = Trained(monkeypatch)
     main(["train", "lesson_01/mae", "--seed", "3", f"--folder={tmp_path}", "--device", "cpu"])
-    folder = tmp_path / "lesson_01" / "mae" / "seed3"
-    assert trained.calls == [("lesson_01/mae", 3, folder, "cpu")]
-    assert folder.is_dir()
+    assert trained.calls == [("lesson_01/mae", 3, tmp_path, "cpu")]
+    assert (tmp_path / "lesson_01" / "mae" / "seed3").is_dir()
+    assert trained.options == {"device": "cpu"}
     assert capsys.readouterr().out == "lesson_01/mae, seed 3: 2 steps, 1.5 minutes.\n"
+
+
+def test_train_looks_at_the_validation_split_and_writes_for_tensorboard(
+    capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = Trained(monkeypatch)
+    logs = tmp_path / "logs"
+    watch = ["--evaluate-every", "50", f"--tensorboard={logs}"]
+    main(["train", "lesson_01/mae", f"--folder={tmp_path}", *watch])
+    assert trained.options["evaluate_every"] == 50
+    assert trained.options["tensorboard"] == logs / "lesson_01" / "mae" / "seed0"
+    seen: list[Any] = []
+    monkeypatch.setattr(type(runs.run("lesson_01/mae")), "evaluate", lambda one, *asked: seen.append(asked) or {})
+    trained.options["evaluate"]("the system")
+    assert seen == [("the system", "validation")]
+    for name, every, words in (
+        ("lesson_03/garments", "50", "no figures on the validation split: leave --evaluate-every out"),
+        ("lesson_01/mae", "-1", "--evaluate-every is -1"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["train", name, f"--folder={tmp_path}", "--evaluate-every", every])
+        assert words in capsys.readouterr().err
 
 
 def test_train_publishes_what_is_whole(capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,11 +160,11 @@ def test_evaluate_lists_the_runs_and_prints_figures(capsys: Captured, monkeypatc
     main(["evaluate"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == runs.names()
-    monkeypatch.setattr(runs, "figures", lambda name, seed: {"L1": 0.25 + seed, "to the mean": 1 / 3})
-    main(["evaluate", "lesson_01/mae", "--seed", "2"])
+    monkeypatch.setattr(runs, "figures", lambda name, seed, split: {"L1": 0.25 + seed, f"on {split}": 1 / 3})
+    main(["evaluate", "lesson_01/mae", "--seed", "2", "--split", "validation"])
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["L1", "2.2500"],
-        ["to", "the", "mean", "0.3333"],
+        ["on", "validation", "0.3333"],
     ]
 
 

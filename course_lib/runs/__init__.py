@@ -8,6 +8,18 @@ runs.figures("lesson_01/mae", seed=0)      measures it on held-out data
 # No function here has the name of a module beside this file: importing the module would put it in that place.
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.registry import checkpoint_name, names, run, seeds
-from course_lib.runs.trained import figures, load, publish, train
+from course_lib.runs.trained import figures, folder_of, load, publish, train
 
-__all__ = ["Run", "RunSizes", "checkpoint_name", "figures", "load", "names", "publish", "run", "seeds", "train"]
+__all__ = [
+    "Run",
+    "RunSizes",
+    "checkpoint_name",
+    "figures",
+    "folder_of",
+    "load",
+    "names",
+    "publish",
+    "run",
+    "seeds",
+    "train",
+]

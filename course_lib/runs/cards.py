@@ -68,8 +68,8 @@ def card(one: Run) -> str:
         f"minutes on one or two shared CPU cores: {minutes}; trained on {headers[0]['date']}; {size:.1f} MB a file",
         f"- Settings: {', '.join(f'{key} {value}' for key, value in headers[0]['config'].items())}",
     ]
-    if one.precision != "32-true":
-        lines.append(f"- Trained in mixed precision (`{one.precision}`)")
+    if one.settings.precision != "32-true":
+        lines.append(f"- Trained in mixed precision (`{one.settings.precision}`)")
     if headers[0].get("start"):
         lines.append(f"- Started from the bundled weights of `{headers[0]['start']}` with the same seed")
     lines += ["", "| held-out figure | value |", "| --- | ---: |"]

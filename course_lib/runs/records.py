@@ -102,13 +102,13 @@ def publish_record(name: str, seed: int, system: System, history: History, minut
         DataError: if the run has no held-out figures.
     """
     one = run(name)
-    if one.evaluate is None:
+    if one.measure is None:
         raise DataError(f"The run {name!r} has no held-out figures: it cannot be recorded.")
     entry = {
-        "figures": {key: round(value, 5) for key, value in one.evaluate(system).items()},
+        "figures": {key: round(value, 5) for key, value in one.evaluate(system, "test").items()},
         "command": f"course train {name} --seed {seed} --publish",
         "preset": preset(),
-        "batch_size": one.sizes.batch_size,
+        "batch_size": one.training.batch_size,
         "epochs": history.epoch[-1] + 1,
         "steps": len(history),
         "minutes": round(minutes, 1),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from course_lib import data
 from course_lib.models.patchgan import PATCH_LAYERS
 from course_lib.runs.base import RunSizes
 from course_lib.systems.pix2pix import Pix2PixConfig
+from course_lib.training import Settings
 
 HALF = "bf16-mixed"  # 1.5 times as fast on a CPU that computes in bfloat16, and slower on one that does not
 
@@ -20,6 +22,14 @@ SMALL = Pix2PixConfig(
 OUTLINE = replace(SMALL, x_channels=1)
 
 ABLATION = RunSizes(smoke_epochs=1, cpu_epochs=10, gpu_epochs=200, batch_size=8)
+
+
+def constant_average(decay: float, **others: Any) -> Settings:
+    """Return the settings of a bundled run with averaged weights; the decay is the same from the first step on.
+
+    Averages have had a ramp since, which short runs need; a repetition of these must do without.
+    """
+    return Settings(ema_decay=decay, ema_ramp=0.0, **others)
 
 
 def outline_pairs(split: str = "train") -> data.PairedSet:

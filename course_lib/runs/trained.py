@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from course_lib.errors import DataError
+from course_lib.errors import DataError, TrainingError
 from course_lib.history import History
 from course_lib.paths import bundled_file, data_dir
 from course_lib.presets import preset
@@ -15,15 +15,20 @@ from course_lib.runs.registry import checkpoint_name, run, seeds
 from course_lib.systems.base import System
 
 
+def folder_of(root: Path, name: str, seed: int) -> Path:
+    """Return where the checkpoints of a run lie inside a folder for all runs: ``root/lesson_01/mae/seed0``."""
+    return root / name / f"seed{seed}"
+
+
 def train(
     name: str, seed: int = 0, *, folder: Path | None = None, progress: bool = True, **changes: Any
 ) -> tuple[System, History]:
-    """Train a run from the start, or go on from its checkpoint.
+    """Train a run from the start, or go on from its checkpoint; what it starts from or needs is trained first.
 
     Args:
         name: see ``names()``.
         seed: of the weights, the order of the data and the noise.
-        folder: where checkpoints are kept; none are kept if not given.
+        folder: where checkpoints of all runs are kept, each in its own sub-folder; none are kept if not given.
         progress: show a progress bar.
         **changes: passed on to ``fit``, for example ``steps=100`` or ``device="cpu"``.
 
@@ -37,23 +42,30 @@ def train(
     from course_lib.training import fit, seed_everything
 
     one = run(name)
-    before = None
-    if one.start:
-        same = {key: value for key, value in changes.items() if key in ("device", "steps")}
-        bundled = seed in seeds(one.start)
-        before = load(one.start, seed) if bundled else train(one.start, seed, progress=progress, **same)[0].cpu()
+    same = {key: value for key, value in changes.items() if key in ("device", "steps")}
+    earlier = {other: _ready(other, seed, folder, progress, same) for other in (one.start, one.needs) if other}
+    dataset = one.dataset(earlier[one.needs]) if one.needs else one.dataset()
     seed_everything(seed)  # before the system is built: its weights are drawn from this seed
     system = one.system()
-    if before is not None and one.start:
+    if one.start:
         for net in run(one.start).inference:
-            getattr(system, net).load_state_dict(getattr(before, net).state_dict())
-    options: dict[str, Any] = {"epochs": one.sizes.epochs, "batch_size": one.sizes.batch_size, "flip": one.flip}
-    options |= {"ema_decay": one.ema_decay, "matmul": one.matmul, "precision": one.precision}
-    if "steps" in changes:
-        del options["epochs"]
-    options.update(changes)
-    history = fit(system, one.dataset(), seed=seed, checkpoint=folder, progress=progress, **options)
+            getattr(system, net).load_state_dict(getattr(earlier[one.start], net).state_dict())
+    place = None if folder is None else folder_of(folder, name, seed)
+    history = fit(system, dataset, one.training, seed=seed, checkpoint=place, progress=progress, **changes)
     return system, history
+
+
+def _ready(name: str, seed: int, folder: Path | None, progress: bool, changes: dict[str, Any]) -> System:
+    """Return the trained system of another run, on the CPU: bundled, or trained here, perhaps from its checkpoint."""
+    if seed in seeds(name):
+        return load(name, seed)
+    system, history = train(name, seed, folder=folder, progress=progress, **changes)
+    if history.stopped:
+        raise TrainingError(f"{name} has to be trained first and was stopped: run the same command again to go on.")
+    for net in run(name).inference:  # what inference would take, which is what would be bundled
+        getattr(system, net).load_state_dict(system.averaged(net).state_dict())
+    system.averages = {}
+    return system.cpu()
 
 
 def publish(name: str, seed: int, system: System, history: History, minutes: float) -> Path:
@@ -87,9 +99,10 @@ def publish(name: str, seed: int, system: System, history: History, minutes: flo
         "command": f"course train {name} --seed {seed} --publish",
         "preset": preset(),
         "start": one.start,
-        "batch_size": one.sizes.batch_size,
+        "batch_size": one.training.batch_size,
         "epochs": history.epoch[-1] + 1,
         "steps": len(history),
+        "stage": system.stage,
         "minutes": round(minutes, 1),
         "date": time.strftime("%Y-%m-%d"),
         "config": dataclasses.asdict(system.config),
@@ -117,7 +130,7 @@ def load(name: str, seed: int = 0) -> System:
     path = bundled_file(checkpoint_name(name, seed))
     state = load_weights(path)
     with rng_untouched():  # the weights it is built with are drawn, and then replaced
-        system = one.system()
+        system = one.system().at_stage(weights_metadata(path).get("stage", 0))
     for net in one.inference:
         part = {key.removeprefix(f"{net}."): value for key, value in state.items() if key.startswith(f"{net}.")}
         try:
@@ -130,13 +143,18 @@ def load(name: str, seed: int = 0) -> System:
     return system.eval()
 
 
-def figures(name: str, seed: int = 0) -> dict[str, float]:
+def figures(name: str, seed: int = 0, split: str = "test") -> dict[str, float]:
     """Return the held-out figures of a bundled run, by name.
 
+    Args:
+        name: see ``names()``.
+        seed: one of ``seeds(name)``.
+        split: ``"validation"`` or ``"test"``.
+
     Raises:
-        DataError: if the run has none, or its weights are not bundled.
+        DataError: if the run has none, or none on that split, or its weights are not bundled.
     """
     one = run(name)
-    if one.evaluate is None:
+    if one.measure is None:
         raise DataError(f"The run {name!r} has no held-out figures: choose another.")
-    return one.evaluate(load(name, seed))
+    return one.evaluate(load(name, seed), split)

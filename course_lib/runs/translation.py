@@ -98,9 +98,9 @@ def pair_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
     }
 
 
-def figures_on(held_out: Callable[[], data.PairedSet]) -> Callable[[Any], dict[str, float]]:
-    """Return the function that measures a system on a held-out set, for ``Run.evaluate``."""
-    return lambda system: pair_figures(system, held_out())
+def figures_on(pairs: Callable[[str], data.PairedSet]) -> Callable[[Any, str], dict[str, float]]:
+    """Return the function that measures a system on a split of pairs, for ``Run.measure``."""
+    return lambda system, split: pair_figures(system, pairs(split))
 
 
 def pictures_on(held_out: Callable[[], data.PairedSet]) -> Callable[[Any], Tensor]:

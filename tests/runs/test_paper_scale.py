@@ -69,7 +69,7 @@ def served(server, monkeypatch: pytest.MonkeyPatch):
 def test_every_run_has_the_name_of_a_set_that_can_be_downloaded() -> None:
     assert len(RUNS) >= 7
     assert {name.split("/")[1] for name in RUNS} <= set(data.downloadable())
-    assert all(one.download and not (one.start or one.ema_decay or one.recorded) for one in RUNS.values())
+    assert all(one.download and not (one.start or one.settings.ema_decay or one.recorded) for one in RUNS.values())
 
 
 @each_run

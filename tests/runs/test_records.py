@@ -35,7 +35,7 @@ def one_run(two_runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> Run:
     one = dataclasses.replace(
         two_runs["tiny/first"],
         bundled=0,
-        evaluate=lambda system: {"L1": 0.123456789, "SSIM": 0.5},
+        measure=lambda system, split: {"L1": 0.123456789, "SSIM": 0.5},
         pictures=lambda system: pictures,
     )
     monkeypatch.setattr(registry, "_registry", lambda: {one.name: one})
@@ -79,7 +79,7 @@ def test_pictures_are_those_of_seed_0(one_run: Run, release: Release) -> None:
 
 
 def test_a_run_without_figures_is_refused(one_run: Run, release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    bare = dataclasses.replace(one_run, evaluate=None)
+    bare = dataclasses.replace(one_run, measure=None)
     monkeypatch.setattr(registry, "_registry", lambda: {bare.name: bare})
     with pytest.raises(DataError, match="has no held-out figures"):
         runs.publish("tiny/first", 0, system(), history_of(2), minutes=1)

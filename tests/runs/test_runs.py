@@ -23,7 +23,7 @@ from course_lib.runs import registry
 from course_lib.runs.base import Run
 from course_lib.systems.base import System
 from course_lib.systems.regression import Regression, RegressionConfig
-from course_lib.training import meta_step
+from course_lib.training import Settings, meta_step
 
 BUNDLED = [name for name in manifest() if name.startswith("checkpoints/") and name.endswith(".safetensors")]
 Release = Callable[[], Path]
@@ -79,11 +79,17 @@ def test_no_function_has_the_name_of_a_module() -> None:
 
 
 @pytest.mark.parametrize("name", runs.names())
-def test_a_run_steps_on_the_meta_device(name: str) -> None:
+def test_a_run_has_its_name_and_a_sentence(name: str) -> None:
     one = runs.run(name)
     assert one.name == name
     assert one.about.endswith(".")
-    assert meta_step(one.system())
+
+
+@pytest.mark.parametrize("name", [name for name in runs.names() if runs.run(name).download])
+def test_a_run_whose_data_are_not_here_steps_on_the_meta_device(name: str) -> None:
+    with torch.device("meta"):
+        system = runs.run(name).system()
+    assert meta_step(system)
 
 
 @lru_cache(maxsize=1)
@@ -199,6 +205,7 @@ def test_what_is_published_comes_back(two_runs: dict[str, Run], release: Release
         "batch_size": 4,
         "epochs": 5,  # of the history, not of the preset
         "steps": 15,
+        "stage": 0,
         "minutes": 1.3,
         "date": loaded.card["date"],
         "config": dataclasses.asdict(system.config),
@@ -258,8 +265,12 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Put in the place of ``fit`` what writes down how it was called and trains nothing."""
     calls: list[dict[str, Any]] = []
 
-    def fake(system: System, dataset: Any, **options: Any) -> History:
-        calls.append({"weights": weights(system), "rows": len(dataset)} | options)
+    def fake(
+        system: System, dataset: Any, settings: Settings, *, seed: int, checkpoint: Any, **options: Any
+    ) -> History:
+        changes = {key: value for key, value in options.items() if key in ("steps", "flip")}
+        settings = settings.changed(seed=seed, **changes)
+        calls.append({"weights": weights(system), "rows": len(dataset), "settings": settings, "folder": checkpoint})
         return history_of(1)
 
     monkeypatch.setattr("course_lib.training.fit", fake)
@@ -272,13 +283,11 @@ def test_a_run_is_trained_as_it_is_defined(
     runs.train("tiny/first", 4, folder=tmp_path)
     runs.train("tiny/first", 4, device="cpu", flip=False)
     runs.train("tiny/first", 5, steps=7)
-    call = fits[0]
-    assert (call["epochs"], call["batch_size"], call["flip"], call["ema_decay"]) == (2, 4, True, 0.0)
-    assert (call["seed"], call["checkpoint"], call["rows"]) == (4, tmp_path, 12)
-    assert fits[1]["flip"] is False
-    assert fits[1]["checkpoint"] is None
-    assert fits[2]["steps"] == 7
-    assert "epochs" not in fits[2]
+    assert fits[0]["settings"] == Settings(epochs=2, batch_size=4, seed=4)
+    assert (fits[0]["folder"], fits[0]["rows"]) == (tmp_path / "tiny" / "first" / "seed4", 12)
+    assert fits[1]["settings"] == Settings(epochs=2, batch_size=4, seed=4, flip=False)
+    assert fits[1]["folder"] is None
+    assert fits[2]["settings"] == Settings(steps=7, batch_size=4, seed=5)
     assert equal(fits[0]["weights"], fits[1]["weights"])
     assert not equal(fits[0]["weights"], fits[2]["weights"])  # another seed, other weights
 
@@ -287,8 +296,7 @@ def test_a_run_with_a_start_begins_from_those_weights(
     two_runs: dict[str, Run], release: Release, fits: list[dict[str, Any]]
 ) -> None:
     runs.train("tiny/second", 1, device="cpu", steps=5)  # nothing is bundled: what it starts from is trained before
-    assert [call["seed"] for call in fits] == [1, 1]
-    assert fits[0]["steps"] == fits[1]["steps"] == 5
+    assert [(call["settings"].seed, call["settings"].steps) for call in fits] == [(1, 5), (1, 5)]
     fits.clear()
     runs.publish("tiny/first", 1, trained(), history_of(1), minutes=1)
     release()
@@ -305,9 +313,9 @@ def test_from_training_to_figures(two_runs: dict[str, Run], release: Release, mo
     release()
     x = torch.rand(2, 1, 16, 16) * 2 - 1
 
-    def level(loaded: Any) -> dict[str, float]:
-        return {"level": float(loaded.translate(x).mean())}
+    def level(loaded: Any, split: str) -> dict[str, float]:
+        return {f"{split} level": float(loaded.translate(x).mean())}
 
-    measured = {"tiny/first": dataclasses.replace(two_runs["tiny/first"], evaluate=level)}
+    measured = {"tiny/first": dataclasses.replace(two_runs["tiny/first"], measure=level)}
     monkeypatch.setattr(registry, "_registry", lambda: measured)
-    assert runs.figures("tiny/first")["level"] == pytest.approx(float(system.translate(x).mean()), abs=0.01)
+    assert runs.figures("tiny/first")["test level"] == pytest.approx(float(system.translate(x).mean()), abs=0.01)

@@ -1,4 +1,4 @@
-"""Held-out figures and learning rates stand in the history with the losses, and all of it in a table, in TensorBoard."""
+"""Held-out figures and learning rates are in the history with the losses, and all of it in a table, in TensorBoard."""
 
 from __future__ import annotations
 

@@ -34,13 +34,13 @@ TRAINING = "training outlines: "
 """What stands before the figures of outlines that a network has trained on."""
 
 
-def outline_figures_twice(system: System) -> dict[str, float]:
+def outline_figures_twice(system: System, split: str = "test") -> dict[str, float]:
     """Return the figures on held-out outlines and, named ``training outlines: ...``, on every third training outline.
 
     Of training outlines the exact answers of each loss are known, so that a network can be held against them.
     """
     trained_on = outline_figures(system, "train", every=3)
-    return outline_figures(system) | {f"{TRAINING}{name}": value for name, value in trained_on.items()}
+    return outline_figures(system, split) | {f"{TRAINING}{name}": value for name, value in trained_on.items()}
 
 
 def outline_figures_all(system: System, split: str = "test") -> dict[str, float]:

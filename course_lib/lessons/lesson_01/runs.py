@@ -6,6 +6,7 @@ from course_lib import data
 from course_lib.lessons.lesson_01.held_out import outline_figures_all, outline_figures_twice
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.enlarging import ENLARGING, enlarged_patches, enlarging, enlarging_figures
+from course_lib.runs.settings import constant_average
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 from course_lib.systems.regression import Regression, RegressionConfig
 
@@ -47,7 +48,7 @@ RUNS = (
         lambda: Regression(RegressionConfig(loss="mse")),
         toned_pairs,
         REGRESSION,
-        evaluate=outline_figures_twice,
+        measure=outline_figures_twice,
         bundled=1,
     ),
     Run(
@@ -56,7 +57,7 @@ RUNS = (
         lambda: Regression(RegressionConfig(loss="mae")),
         toned_pairs,
         REGRESSION,
-        evaluate=outline_figures_twice,
+        measure=outline_figures_twice,
         bundled=1,
     ),
     Run(
@@ -66,8 +67,8 @@ RUNS = (
         toned_pairs,
         ADVERSARIAL,
         start="lesson_01/mae",
-        ema_decay=0.995,
-        evaluate=outline_figures_twice,
+        settings=constant_average(0.995),
+        measure=outline_figures_twice,
         bundled=1,
     ),
     Run(
@@ -76,7 +77,7 @@ RUNS = (
         lambda: Regression(RegressionConfig(loss="mae")),
         all_pairs,
         RunSizes(smoke_epochs=1, cpu_epochs=60, gpu_epochs=400, batch_size=8),
-        evaluate=outline_figures_all,
+        measure=outline_figures_all,
         bundled=0,
     ),
     Run(
@@ -85,7 +86,7 @@ RUNS = (
         lambda: enlarging("mse"),
         enlarged_patches,
         ENLARGING,
-        evaluate=enlarging_figures,
+        measure=enlarging_figures,
     ),
     Run(
         "lesson_01/enlarge_mae",
@@ -93,6 +94,6 @@ RUNS = (
         lambda: enlarging("mae"),
         enlarged_patches,
         ENLARGING,
-        evaluate=enlarging_figures,
+        measure=enlarging_figures,
     ),
 )

@@ -31,15 +31,16 @@ def set_figures(made: Tensor, real: Tensor) -> dict[str, float]:
     }
 
 
-def garment_figures(system: Any, split: str = "test") -> dict[str, float]:
-    """Return the figures of 2,000 samples against as many pictures of Fashion-MNIST.
+def garment_figures(system: Any, split: str = "test", count: int = 2000) -> dict[str, float]:
+    """Return the figures of samples against as many pictures of Fashion-MNIST.
 
     Args:
         system: has ``sample(count, generator)``.
         split: of the real pictures.
+        count: of either.
     """
-    real = normalise(data.fashion_mnist(split).images[:2000])
-    return set_figures(system.sample(2000, torch.Generator().manual_seed(0)).cpu(), real)
+    real = normalise(data.fashion_mnist(split).images[:count])
+    return set_figures(system.sample(count, torch.Generator().manual_seed(0)).cpu(), real)
 
 
 def mixture_figures(system: Any, mixture: GaussianMixture) -> dict[str, float]:

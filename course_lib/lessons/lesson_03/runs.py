@@ -8,6 +8,7 @@ from course_lib import data
 from course_lib.lessons.lesson_03.held_out import bound_figures
 from course_lib.runs.base import Run, RunSizes
 from course_lib.systems.vae import VAE, VAEConfig
+from course_lib.training import Settings
 
 BETAS = (0.1, 0.5, 1.0, 2.0, 5.0, 20.0)
 """Weights of the KL term for which a run is bundled."""
@@ -38,9 +39,9 @@ def _run(
         dataset,
         RunSizes(smoke_epochs=1, cpu_epochs=epochs, gpu_epochs=10 * epochs, batch_size=batch_size),
         inference=("netE", "netG"),
-        flip=False,
-        matmul="medium",
-        evaluate=lambda system: bound_figures(system, dataset("test").images),
+        settings=Settings(matmul="medium"),
+        measure=lambda system, split: bound_figures(system, dataset(split).images),
+        splits=("test",),
     )
 
 

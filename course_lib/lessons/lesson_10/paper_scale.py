@@ -8,6 +8,7 @@ from __future__ import annotations
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.paper_scale import side, training_pictures
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
+from course_lib.training import Settings
 
 
 def pix2pix() -> Pix2Pix:
@@ -23,7 +24,9 @@ def _paired(name: str, about: str, sizes: RunSizes, *, jitter: bool = True) -> R
         lambda: training_pictures(name, jitter=jitter),
         sizes,
         inference=("netG", "netD"),
-        flip=jitter,  # the appendix names jitter and mirroring together, or neither
+        settings=Settings(
+            flip=None if jitter else False
+        ),  # the appendix names jitter and mirroring together, or neither
         download=True,
     )
 

@@ -9,7 +9,7 @@ from course_lib.data.unpaired import grey_pairs
 from course_lib.lessons.lesson_10 import paper_scale
 from course_lib.models.patchgan import PATCH_LAYERS
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.settings import ABLATION, HALF, OUTLINE, SMALL, outline_pairs
+from course_lib.runs.settings import ABLATION, HALF, OUTLINE, SMALL, constant_average, outline_pairs
 from course_lib.runs.translation import figures_on, pictures_on
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 
@@ -42,6 +42,7 @@ REMEDIES = replace(
 
 GREY = replace(REMEDIES, x_channels=1, base_channels=32, max_channels=96)
 
+AVERAGED = constant_average(0.998, precision=HALF)
 LONG = RunSizes(smoke_epochs=1, cpu_epochs=40, gpu_epochs=400, batch_size=8)
 
 GAME = {
@@ -71,7 +72,7 @@ def _recorded(name: str, about: str, config: Pix2PixConfig, pairs) -> Run:
         lambda: Pix2Pix(config),
         pairs,
         ABLATION,
-        evaluate=figures_on(lambda: pairs("test")),
+        measure=figures_on(pairs),
         pictures=pictures_on(lambda: pairs("test")),
         bundled=0,
     )
@@ -85,9 +86,8 @@ RUNS = (
         flat_pairs,
         LONG,
         inference=("netG", "netD"),
-        ema_decay=0.998,
-        precision=HALF,
-        evaluate=figures_on(lambda: flat_pairs("test")),
+        settings=AVERAGED,
+        measure=figures_on(flat_pairs),
     ),
     Run(
         "lesson_10/outline",
@@ -95,9 +95,8 @@ RUNS = (
         lambda: Pix2Pix(replace(REMEDIES, x_channels=1)),
         outline_pairs,
         LONG,
-        ema_decay=0.998,
-        precision=HALF,
-        evaluate=figures_on(lambda: outline_pairs("test")),
+        settings=AVERAGED,
+        measure=figures_on(outline_pairs),
     ),
     Run(
         "lesson_10/grey",
@@ -105,9 +104,8 @@ RUNS = (
         lambda: Pix2Pix(GREY),
         colour_patches,
         LONG,
-        ema_decay=0.998,
-        precision=HALF,
-        evaluate=figures_on(lambda: colour_patches("test")),
+        settings=AVERAGED,
+        measure=figures_on(colour_patches),
     ),
     *(
         _recorded(f"outline_{name}", f"Outline to 3D emoji by {about}.", config, outline_pairs)

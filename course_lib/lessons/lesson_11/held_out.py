@@ -72,14 +72,14 @@ def hidden_code_figures(system: Any, emoji: Tensor, sigma: float = 0.05) -> dict
     }
 
 
-def painting_figures(system: Any) -> dict[str, float]:
+def painting_figures(system: Any, split: str = "test") -> dict[str, float]:
     """Return the figures of paintings translated to photographs and back, on held-out photographs.
 
     Returns:
         ``KID photographs``: VGG-KID of G(paintings) against held-out photographs, beside ``KID untouched`` of the
         paintings themselves; ``KID paintings``: of F(photographs) against the paintings; ``cycle photographs``: L1.
     """
-    photos = normalise(patches_of(data.photos("test"), 64, shrunk=2).images)
+    photos = normalise(patches_of(data.photos(split), 64, shrunk=2).images)
     painted = normalise(paintings_and_photos().x.images[::4])
     made = outputs_of(system, painted)[:, 0]
     back = in_parts(system.translate_back, photos)

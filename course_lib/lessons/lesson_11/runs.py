@@ -11,11 +11,12 @@ from course_lib.lessons.lesson_11 import paper_scale
 from course_lib.lessons.lesson_11.held_out import cycle_figures, hidden_code_figures, painting_figures
 from course_lib.models.patchgan import PATCH_LAYERS
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.settings import HALF
+from course_lib.runs.settings import HALF, constant_average
 from course_lib.runs.settings import SMALL as PAIRED
 from course_lib.runs.translation import pictures_on
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 from course_lib.systems.pix2pix import Pix2Pix
+from course_lib.training import Settings
 
 SIDE = 64
 SMALL_SIDE = 32
@@ -41,6 +42,9 @@ ABLATED = replace(EMOJI, patch_layers=PATCH_LAYERS[16], identity=0.0)
 LONG = RunSizes(smoke_epochs=1, cpu_epochs=20, gpu_epochs=200, batch_size=2)
 SHORT = RunSizes(smoke_epochs=1, cpu_epochs=12, gpu_epochs=200, batch_size=2)
 
+AVERAGED = constant_average(0.998, precision=HALF)
+PLAIN = Settings(precision=HALF)
+
 ROWS = {
     "gan_alone": ("adversarial losses alone", replace(ABLATED, lambda_forward=0.0, lambda_backward=0.0)),
     "cycle_alone": ("cycle losses alone", replace(ABLATED, gan_weight=0.0)),
@@ -52,7 +56,16 @@ ROWS = {
 """The rows of the paper's tables 4 and 5, and the identity loss: what each is, and its settings."""
 
 
-def _cycle(name: str, about: str, config: CycleGANConfig, sizes: RunSizes, x: str, size: int, **options: Any) -> Run:
+def _cycle(
+    name: str,
+    about: str,
+    config: CycleGANConfig,
+    sizes: RunSizes,
+    x: str,
+    size: int,
+    settings: Settings,
+    **options: Any,
+) -> Run:
     return Run(
         f"lesson_11/{name}",
         about,
@@ -60,8 +73,8 @@ def _cycle(name: str, about: str, config: CycleGANConfig, sizes: RunSizes, x: st
         lambda: unpaired(x, size),
         sizes,
         inference=("netG", "netF"),
-        precision=HALF,
-        evaluate=lambda system: cycle_figures(system, held_out(x, size)),
+        settings=settings,
+        measure=lambda system, split: cycle_figures(system, held_out(x, size, split)),
         **options,
     )
 
@@ -74,7 +87,7 @@ def paired_half() -> data.PairedSet:
 
 
 RUNS = (
-    _cycle("emoji", "Flat and 3D emoji, without pairs: CycleGAN.", EMOJI, LONG, "flat", SIDE, ema_decay=0.998),
+    _cycle("emoji", "Flat and 3D emoji, without pairs: CycleGAN.", EMOJI, LONG, "flat", SIDE, AVERAGED),
     _cycle(
         "noto",
         "Noto and 3D emoji, without pairs: CycleGAN where shapes differ.",
@@ -82,7 +95,7 @@ RUNS = (
         LONG,
         "noto",
         SIDE,
-        ema_decay=0.998,
+        AVERAGED,
     ),
     Run(
         "lesson_11/van_gogh",
@@ -91,9 +104,8 @@ RUNS = (
         paintings_and_photos,
         SHORT,
         inference=("netG", "netF"),
-        ema_decay=0.998,
-        precision=HALF,
-        evaluate=painting_figures,
+        settings=AVERAGED,
+        measure=painting_figures,
     ),
     Run(
         "lesson_11/grey",
@@ -102,8 +114,8 @@ RUNS = (
         lambda: emoji_and_grey(SMALL_SIDE),
         LONG,
         inference=("netG", "netF"),
-        precision=HALF,
-        evaluate=lambda system: hidden_code_figures(system, held_out(size=SMALL_SIDE).x),
+        settings=PLAIN,
+        measure=lambda system, split: hidden_code_figures(system, held_out(size=SMALL_SIDE, split=split).x),
     ),
     *(
         _cycle(
@@ -113,6 +125,7 @@ RUNS = (
             SHORT,
             "flat",
             SMALL_SIDE,
+            PLAIN,
             bundled=0,
             pictures=pictures_on(lambda: held_out(size=SMALL_SIDE)),
         )
@@ -124,7 +137,7 @@ RUNS = (
         lambda: Pix2Pix(replace(PAIRED, levels=5)),
         paired_half,
         SHORT,
-        evaluate=lambda system: cycle_figures(system, held_out(size=SMALL_SIDE)),
+        measure=lambda system, split: cycle_figures(system, held_out(size=SMALL_SIDE, split=split)),
         pictures=pictures_on(lambda: held_out(size=SMALL_SIDE)),
         bundled=0,
     ),

@@ -11,18 +11,19 @@ from course_lib.data.pixels import normalise
 from course_lib.losses.perceptual import total_variation
 
 
-def style_figures(system: Any, count: int = 24) -> dict[str, float]:
+def style_figures(system: Any, split: str = "test", count: int = 24) -> dict[str, float]:
     """Return the terms of fast style transfer on crops of held-out photographs, in the units of ``PerceptualLoss``.
 
     Args:
         system: a ``StyleTransfer``; of several styles the mean is given.
+        split: of the photographs.
         count: of the crops, 128 x 128.
 
     Returns:
         ``content`` and ``style``, weighted, of the painted crops; ``style untouched``, of the crops as they are, whose
         content term is 0; and ``total variation``, painted to untouched, as a ratio.
     """
-    x = normalise(photo_crops("test", 128, count).images)
+    x = normalise(photo_crops(split, 128, count).images)
     terms: dict[str, list[float]] = {"content": [], "style": [], "style untouched": [], "total variation": []}
     with torch.no_grad():
         for style in range(len(system.config.paintings)):

@@ -9,7 +9,7 @@ from course_lib.lessons.lesson_12.held_out import style_figures
 from course_lib.models.unet import UNet
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.enlarging import ENLARGING, enlarged_patches, enlarging, enlarging_figures
-from course_lib.runs.settings import ABLATION, HALF, OUTLINE, outline_pairs
+from course_lib.runs.settings import ABLATION, HALF, OUTLINE, constant_average, outline_pairs
 from course_lib.runs.translation import figures_on, pictures_on
 from course_lib.systems.regression import Regression, RegressionConfig
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
@@ -47,9 +47,8 @@ def _painter(name: str, about: str, paintings: tuple[str, ...], sizes: RunSizes)
         lambda: StyleTransfer(style_config(paintings)),
         crops,
         sizes,
-        ema_decay=0.99,
-        precision=HALF,
-        evaluate=style_figures,
+        settings=constant_average(0.99, precision=HALF),
+        measure=style_figures,
     )
 
 
@@ -89,7 +88,7 @@ RUNS = (
         lambda: enlarging("perceptual", half_judge=True),
         enlarged_patches,
         ENLARGING,
-        evaluate=enlarging_figures,
+        measure=enlarging_figures,
     ),
     Run(
         "lesson_12/outline_perceptual",
@@ -97,7 +96,7 @@ RUNS = (
         perceptual_outlines,
         outline_pairs,
         ABLATION,
-        evaluate=figures_on(lambda: outline_pairs("test")),
+        measure=figures_on(outline_pairs),
         pictures=pictures_on(lambda: outline_pairs("test")),
         bundled=0,
     ),

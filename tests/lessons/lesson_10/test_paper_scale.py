@@ -20,7 +20,7 @@ def test_the_gpu_preset_is_the_papers(name, epochs, batch_size, size, crop, flip
     (one,) = (one for one in RUNS if one.name == f"lesson_10/{name}")
     asked, system = at_gpu(one)
     assert asked == {"name": name, "split": "train", "size": size, "limit": None, "crop": crop}
-    assert (one.sizes.epochs, one.sizes.batch_size, one.flip) == (epochs, batch_size, flip)
+    assert (one.training.epochs, one.training.batch_size, one.settings.flip is None) == (epochs, batch_size, flip)
     assert isinstance(system, Pix2Pix)
     assert system.config == Pix2PixConfig()
     assert all(hasattr(system, net) for net in one.inference)

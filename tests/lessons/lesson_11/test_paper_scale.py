@@ -15,7 +15,7 @@ def test_the_gpu_preset_is_the_papers(name, at_gpu) -> None:
     (one,) = (one for one in RUNS if one.name == f"lesson_11/{name}")
     asked, system = at_gpu(one)
     assert asked == {"name": name, "split": "train", "size": 286, "limit": None, "crop": 256}
-    assert (one.sizes.epochs, one.sizes.batch_size, one.flip) == (200, 1, True)
+    assert (one.training.epochs, one.training.batch_size, one.settings.flip) == (200, 1, None)
     assert isinstance(system, CycleGAN)
     assert system.config == CycleGANConfig(identity=IDENTITY[name])
     assert all(hasattr(system, net) for net in one.inference)
