@@ -136,8 +136,8 @@ class Lab:
         )
 
     @staticmethod
-    def stroke(page: Any, *places: tuple[float, float]) -> float:
-        """Draw from place to place (0 to 1 from left and top); return the seconds until the picture has changed."""
+    def stroke(page: Any, *places: tuple[float, float]) -> None:
+        """Draw from place to place (0 to 1 from left and top), and wait until the picture has changed."""
         canvas = page.locator("canvas.course-drawing")
         canvas.scroll_into_view_if_needed()
         box = canvas.bounding_box()
@@ -148,9 +148,7 @@ class Lab:
             if number == 0:
                 page.mouse.down()
         page.mouse.up()
-        begun = time.perf_counter()
         page.wait_for_function("([place, before]) => place.innerHTML !== before", arg=[image, before])
-        return time.perf_counter() - begun
 
     @staticmethod
     def errors(page: Any) -> list[str]:

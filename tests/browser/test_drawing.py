@@ -57,8 +57,7 @@ def test_a_stroke_changes_the_translation(page: Any, lab: Any) -> None:
     page.get_by_role("button", name="clear", exact=True).click()
     assert settled(page, lambda: sheet(page).min() == 255)
     assert settled(page, lambda: translation(page).max() == 0)
-    seconds = lab.stroke(page, (0.25, 0.5), (0.75, 0.5))
-    print(f"the picture was there {1000 * seconds:.0f} ms after the stroke")
+    lab.stroke(page, (0.25, 0.5), (0.75, 0.5))
     assert settled(page, lambda: sheet(page)[30:34, 20:44].min(axis=0).max() < 160)  # the line is whole
     assert sheet(page)[:28].min() == sheet(page)[36:].min() == 255
     assert np.abs(sheet(page) + translation(page) - 255).max() <= 1
@@ -69,7 +68,6 @@ def test_a_stroke_changes_the_translation(page: Any, lab: Any) -> None:
     assert sheet(page)[30:34, 20:26].min() < 160
     assert np.abs(sheet(page) + translation(page) - 255).max() <= 1
     assert lab.errors(page) == []
-    assert seconds < 5  # a loose bound: other programs may keep this machine busy
 
 
 def test_a_page_that_is_loaded_again_shows_the_drawing(page: Any, lab: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -71,9 +70,8 @@ def test_what_goes_wrong_is_seen(page: Any, lab: Any, code: str, steps: int, fau
     assert any(fault in one for one in lab.errors(page))
 
 
-def test_an_error_ends_the_run_at_once(page: Any, lab: Any) -> None:
-    begun = time.monotonic()
+def test_an_error_ends_the_run(page: Any, lab: Any) -> None:
+    """A run that waits for the cells behind the error fails at its time limit."""
     lab.run(page, lab.write("stopped.ipynb", "print(1)", "1 / 0", "print(3)"))
-    assert time.monotonic() - begun < 120  # and not at the time limit of a run
     (error,) = lab.errors(page)
     assert "ZeroDivisionError" in error

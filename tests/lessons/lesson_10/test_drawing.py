@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import sys
-import time
 import types
 from collections.abc import Callable
-from statistics import median
 
 import numpy as np
 import pytest
@@ -27,6 +25,7 @@ from course_lib.lessons.lesson_10.drawing import (
     draw_and_translate,
     held_out_outlines,
 )
+from course_lib.runs.side_by_side import gflop_of
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 from course_lib.widgets.explorer import Explorer
 
@@ -303,22 +302,16 @@ def test_where_no_kernel_runs_drawing_and_translation_stand_side_by_side() -> No
     assert metadata["image/png"]["width"] < 500
 
 
-def test_a_translation_comes_at_once() -> None:
-    system = Pix2Pix(Pix2PixConfig(x_channels=1, base_channels=32, max_channels=96, levels=5, patch_layers=3)).eval()
+def test_a_move_asks_for_no_translation_and_a_stroke_for_one() -> None:
+    system = Pix2Pix(Pix2PixConfig(x_channels=1, base_channels=8, max_channels=16, levels=5, patch_layers=3)).eval()
     widget = draw_and_translate(system.translate)
-    sheet, moves, ends = sheet_of(widget), [], []
-    for k in range(9):
+    sheet = sheet_of(widget)
+    one = gflop_of(lambda: system.translate(torch.zeros(1, 1, 64, 64)))
+    for k in range(3):
         sheet.begin(10, 5 + 5 * k)
-        begun = time.perf_counter()
-        sheet.move(50, 8 + 5 * k)
-        moves.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        sheet.end()
-        ends.append(time.perf_counter() - begun)
+        assert gflop_of(lambda k=k: sheet.move(50, 8 + 5 * k)) == 0
+        assert gflop_of(sheet.end) == one > 0
     assert widget.error is None
-    print(f"a move takes {1000 * median(moves):.1f} ms, a translation {1000 * median(ends):.1f} ms")
-    assert median(moves) < 0.05
-    assert median(ends) < 0.5  # loose: 0.1 s is the aim, and this machine may be busy
 
 
 def test_colab_is_told_to_show_canvases(monkeypatch: pytest.MonkeyPatch) -> None:
