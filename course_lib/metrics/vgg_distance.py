@@ -8,8 +8,11 @@ course with each other only, from the same truth and about the same number of pi
 
 from __future__ import annotations
 
+import hashlib
 import warnings
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +29,7 @@ FEATURE_LAYER = "relu4_3"
 # Between the root mean squares of the pooled features of the bundled photographs (44, in patches of 64 x 64) and emoji
 # (72). Dividing by it gives the kernel (x . y / d + 1)^3 arguments near 1; without it the cube alone would rule.
 FEATURE_SCALE = 60.0
+REMEMBERED = 20_000  # pictures, of which the features take 4 kB each
 
 
 class PooledVGG(nn.Module):
@@ -33,6 +37,9 @@ class PooledVGG(nn.Module):
 
     Pictures are not enlarged: doubling those of 64 pixels costs four times as much and shows blur and lost colour no
     better (measured on the bundled photographs; only noise is seen more clearly).
+
+    Features of real pictures are remembered, since the same held-out set is compared with again and again: by VGG-KID
+    and by VGG-FID, and after each tenth of a training.
 
     Args:
         weights: as for :class:`course_lib.models.VGG16Features`.
@@ -45,6 +52,17 @@ class PooledVGG(nn.Module):
         super().__init__()
         self.vgg = VGG16Features((FEATURE_LAYER,), weights=weights)
         self.batch_size = batch_size
+        self._remember = False
+        self._remembered: OrderedDict[str, Tensor] = OrderedDict()
+
+    @contextmanager
+    def remembering(self, real: bool) -> Iterator[None]:
+        """Inside the block the features of pictures that were seen before are those of then, if ``real``."""
+        before, self._remember = self._remember, real
+        try:
+            yield
+        finally:
+            self._remember = before
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
@@ -53,6 +71,19 @@ class PooledVGG(nn.Module):
         The network computes where its weights are: ``PooledVGG().to("cuda")`` takes the pictures there.
         """
         check_images(images)
+        if not self._remember:
+            return self._features(images)
+        pixels = images.detach().cpu().contiguous()
+        digest = hashlib.sha256(pixels.view(-1).view(torch.uint8).numpy().tobytes())
+        key = f"{tuple(images.shape)} {images.dtype} {digest.hexdigest()}"
+        if key not in self._remembered:
+            self._remembered[key] = self._features(images)
+            while sum(map(len, self._remembered.values())) > REMEMBERED and len(self._remembered) > 1:
+                self._remembered.popitem(last=False)
+        self._remembered.move_to_end(key)
+        return self._remembered[key].clone()
+
+    def _features(self, images: Tensor) -> Tensor:
         device = self.vgg.mean.device
         found = []
         for part in images.split(self.batch_size):
@@ -73,6 +104,7 @@ class VGGKID(KernelInceptionDistance):
         subsets: how many subsets to draw; without effect if ``subset_size`` is None.
         seed: of the subsets; the global random state is not touched.
         features: what turns (N, 3, H, W) in [-1, 1] into (N, d); None: :class:`PooledVGG`.
+        reset_real_features: whether ``reset`` forgets the real pictures too; False to compare with them again.
     """
 
     def __init__(
@@ -81,17 +113,24 @@ class VGGKID(KernelInceptionDistance):
         subsets: int = 100,
         seed: int = 0,
         features: nn.Module | None = None,
+        reset_real_features: bool = True,
     ) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that features are kept is meant
-            super().__init__(_features(features), subsets=subsets, subset_size=subset_size or 2)
+            super().__init__(
+                _features(features),
+                subsets=subsets,
+                subset_size=subset_size or 2,
+                reset_real_features=reset_real_features,
+            )
         self.all_pictures = subset_size is None
         self.seed = seed
 
     @torch.no_grad()
     def update(self, imgs: Tensor, real: bool) -> None:
         """Add pictures (N, 3, H, W) in [-1, 1], of the truth (``real=True``) or of the model."""
-        super().update(imgs, real)
+        with _remembering(self.inception, real):
+            super().update(imgs, real)
 
     def compute(self) -> tuple[Tensor, Tensor]:
         """Return the distance and its spread, two float64 scalars.
@@ -120,15 +159,17 @@ class VGGFID(FrechetInceptionDistance):
     Args:
         features: what turns (N, 3, H, W) in [-1, 1] into (N, d), with an attribute ``num_features``; None:
             :class:`PooledVGG`.
+        reset_real_features: whether ``reset`` forgets the real pictures too; False to compare with them again.
     """
 
-    def __init__(self, features: nn.Module | None = None) -> None:
-        super().__init__(_features(features))
+    def __init__(self, features: nn.Module | None = None, reset_real_features: bool = True) -> None:
+        super().__init__(_features(features), reset_real_features=reset_real_features)
 
     @torch.no_grad()
     def update(self, imgs: Tensor, real: bool) -> None:
         """Add pictures (N, 3, H, W) in [-1, 1], of the truth (``real=True``) or of the model."""
-        super().update(imgs, real)
+        with _remembering(self.inception, real):
+            super().update(imgs, real)
 
     def compute(self) -> Tensor:
         """Return the distance, a float64 scalar.
@@ -253,6 +294,11 @@ def unbiased_mmd(fake: Tensor, real: Tensor, degree: int = 3) -> tuple[Tensor, T
 @lru_cache(maxsize=1)
 def _bundled_features() -> PooledVGG:
     return PooledVGG()
+
+
+def _remembering(features: Any, real: bool) -> Any:
+    """Let the course's network remember real pictures; another one is asked each time."""
+    return features.remembering(real) if isinstance(features, PooledVGG) else nullcontext()
 
 
 def _features(features: nn.Module | None) -> Any:

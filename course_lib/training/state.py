@@ -15,7 +15,7 @@ from course_lib.errors import TrainingError
 from course_lib.history import RATE, History
 from course_lib.systems.base import System
 from course_lib.training.ema import EMA
-from course_lib.training.seeding import rng_state, set_rng_state
+from course_lib.training.seeding import rng_state, rng_untouched, seed_everything, set_rng_state
 from course_lib.training.settings import Settings
 from course_lib.training.stages import Plan
 
@@ -112,7 +112,10 @@ class TrainingState:
 
     def _grow_to(self, stage: int) -> None:
         device = self.system.device
-        self.system.at_stage(stage).to(device).train()
+        with rng_untouched():
+            seed_everything(self.position.seed + stage)  # new weights are the same in every process
+            self.system.at_stage(stage)
+        self.system.to(device).train()
 
     def after_step(self, batches_per_epoch: int) -> None:
         """Do what follows every training step: schedules, averages, counting."""

@@ -21,13 +21,14 @@ from course_lib.training import Stage
 
 @dataclass(frozen=True)
 class CriticConfig:
-    """``kind``: "clip" (Arjovsky), "gp" (Gulrajani) or "r1" (Mescheder, lazily)."""
+    """``kind``: "clip" (Arjovsky), "gp" (Gulrajani) or "r1" (Mescheder, lazily); ``still``: z comes from the data."""
 
     kind: str = "gp"
     latents: int = 3
     d_steps: int = 2
     every: int = 3
     clip_norm: float = 0.5
+    still: bool = False
 
 
 class Critic(System):
@@ -60,7 +61,7 @@ class Critic(System):
 
     def training_step(self, batch: Any) -> dict[str, Tensor]:
         c, y, labels = self.config, batch.images.flatten(1), batch.labels
-        z = torch.randn(len(y), c.latents, device=y.device)
+        z = y[:, : c.latents].detach() if c.still else torch.randn(len(y), c.latents, device=y.device)
         fake = self.make(z, labels).detach()
         real = y.requires_grad_() if c.kind == "r1" else y
         real_logits = self.judge(real, labels)
