@@ -225,7 +225,7 @@ print("roles in two splits:", len(roles["train"] & roles["test"]) + len(roles["t
 # mistakes. Try a wrong answer first, to see what happens.
 
 # %%
-from course_lib.exercises import check, hint
+from course_lib.exercises import check, hint, solution
 
 # %% tags=["exercise:00.1"]
 

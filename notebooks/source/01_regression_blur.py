@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from course_lib import data, plotting, runs
 from course_lib.data.answers import emoji_answers
 from course_lib.data.super_resolution import shrink, super_resolution_pairs
-from course_lib.exercises import check, hint
+from course_lib.exercises import check, hint, solution
 from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
 from course_lib.metrics.answers import AnswerJudge, exact_minimisers, nearest_answer, rms
 from course_lib.presets import choose

@@ -35,7 +35,7 @@ import torch.nn.functional as F
 
 from course_lib import data, plotting, runs
 from course_lib.data.mixtures import GaussianMixture, grid, ring, two_humps
-from course_lib.exercises import check, hint
+from course_lib.exercises import check, hint, solution
 from course_lib.losses.adversarial import LOSSES, NonSaturating
 from course_lib.losses.game import (
     best_discriminator,
@@ -61,7 +61,7 @@ from course_lib.lessons.lesson_02.recorded_game import game_player
 # lesson is about that game.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-train = data.fashion_mnist("train")
+train = data.fashion_mnist("train+validation")
 test = data.fashion_mnist("test")
 garment_gan = runs.load("lesson_02/garments")
 made = garment_gan.sample(400, torch.Generator().manual_seed(0))

@@ -33,7 +33,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib import data, metrics, plotting, runs
-from course_lib.exercises import check, hint
+from course_lib.exercises import check, hint, solution
 from course_lib.losses.elbo import bernoulli_nll, kl_diagonal_gaussian
 from course_lib.lessons.lesson_03.toy_posterior import ToyModel
 from course_lib.metrics import (
@@ -60,7 +60,7 @@ from course_lib.lessons.lesson_03.latent_sliders import latent_explorer
 # copies. Row three: pictures that it drew from 20 random numbers. Row four: one of the 20 numbers moved from $-3$ to 3.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-train, test = data.fashion_mnist("train"), data.fashion_mnist("test")
+train, test = data.fashion_mnist("train+validation"), data.fashion_mnist("test")
 garments = runs.load("lesson_03/garments")
 held_out = test.images.float() / 127.5 - 1  # (10000, 1, 28, 28) in [-1, 1]
 eight = [(test.labels == label).nonzero()[3].item() for label in (0, 1, 2, 3, 5, 7, 8, 9)]  # one of each of 8 classes

@@ -35,7 +35,7 @@ from torch import nn
 from course_lib import data, plotting, runs
 from course_lib.data.answers import emoji_answers
 from course_lib.errors import CourseError
-from course_lib.exercises import check, hint
+from course_lib.exercises import check, hint, solution
 from course_lib.losses.adversarial import NonSaturating
 from course_lib.losses.game import best_discriminator
 from course_lib.losses.reconstruction import mean_absolute_error

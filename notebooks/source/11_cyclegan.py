@@ -33,7 +33,7 @@ import torch.nn.functional as F
 
 from course_lib import data, plotting, runs
 from course_lib.data.unpaired import luma, paintings_and_photos, patches_of
-from course_lib.exercises import check, hint
+from course_lib.exercises import check, hint, solution
 from course_lib.lessons.lesson_11.exercises.predicted_losses import play_on_a_ring
 from course_lib.losses.adversarial import LOSSES
 from course_lib.losses.game import best_discriminator

@@ -35,10 +35,9 @@ import torch
 import torch.nn.functional as F
 
 from course_lib import data, plotting, runs
-from course_lib.data.batching import normalise
 from course_lib.data.crops import photo_crops, shorter_side_to
 from course_lib.data.super_resolution import super_resolution_pairs
-from course_lib.exercises import check, hint
+from course_lib.exercises import check, hint, solution
 from course_lib.losses.perceptual import (
     STYLE_LAYERS,
     content_loss,
