@@ -904,9 +904,9 @@ for key in ("both", "identity", "pairs"):
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.5"]
 # ### Content survives, and nothing asked for it
 #
-# No loss says "the 3D lion must show the same lion". Does it? Give each output to a clerk with a stack of held-out
-# truths (96 for the bundled models, 16 for the recorded pictures of the ablation, where one picture is 6 %). The clerk
-# finds the closest by L1. How often is it the right one?
+# No loss says "the 3D lion must show the same lion". Does it? Look for the nearest neighbour of each output, by L1,
+# among the held-out truths (96 for the bundled models, 16 for the recorded pictures of the ablation, where one picture
+# is 6 %). How often is it the right one?
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 
