@@ -49,6 +49,21 @@ class Pix2PixConfig:
     beta1: float = 0.5
 
 
+def generator(config: Pix2PixConfig) -> UNet:
+    """Return the generator of these settings, untrained."""
+    return UNet(
+        config.x_channels,
+        config.y_channels,
+        base_channels=config.base_channels,
+        max_channels=config.max_channels,
+        levels=config.levels,
+        dropout=config.dropout,
+        dropout_blocks=config.dropout_blocks,
+        skips=config.skips,
+        upsample=config.upsample,
+    )
+
+
 class Pix2Pix(System):
     """Translate x to a picture that D cannot tell from a real answer to x.
 
@@ -77,17 +92,7 @@ class Pix2Pix(System):
         c = self.config
         if not c.gan_weight and not c.lambda_l1:
             raise ShapeError("gan_weight and lambda_l1 are both 0, so G has nothing to learn from: set one of them.")
-        self.netG = UNet(
-            c.x_channels,
-            c.y_channels,
-            base_channels=c.base_channels,
-            max_channels=c.max_channels,
-            levels=c.levels,
-            dropout=c.dropout,
-            dropout_blocks=c.dropout_blocks,
-            skips=c.skips,
-            upsample=c.upsample,
-        )
+        self.netG = generator(c)
         self.netD = PatchGAN(
             c.x_channels if c.d_sees_x else 0,
             c.y_channels,

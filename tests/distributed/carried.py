@@ -89,6 +89,8 @@ if __name__ == "__main__":
     output, rank = Path(sys.argv[1]), int(os.environ.get("RANK", "0"))
     for kind in ("gp", "still", "clip", "growing", "walkers"):
         tensors = train(kind, output)
-        save_file({name: value.contiguous() for name, value in tensors.items()}, output / f"{kind}-{rank}.safetensors")
+        save_file(
+            {name: value.contiguous() for name, value in tensors.items()}, output / f"{kind}-rank{rank}.safetensors"
+        )
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

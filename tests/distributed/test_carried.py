@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 pytestmark = pytest.mark.distributed
@@ -18,23 +16,9 @@ KINDS = ("gp", "still", "clip", "growing", "walkers")
 Found = dict[str, list[dict[str, Tensor]]]
 
 
-def start(output: Path, processes: int) -> Found:
-    output.mkdir()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LT_", "TORCHELASTIC"))}
-    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
-    command = [sys.executable]
-    if processes > 1:
-        command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    done = subprocess.run(
-        [*command, str(SCRIPT), str(output)], env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return {kind: [load_file(output / f"{kind}-{rank}.safetensors") for rank in range(processes)] for kind in KINDS}
-
-
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return start(tmp_path_factory.mktemp("carried") / "two", 2)
+def two(processes: Callable[..., Any]) -> Found:
+    return processes(SCRIPT, 2, KINDS)[0]
 
 
 @pytest.mark.parametrize("kind", ["gp", "still", "clip", "growing"])
@@ -47,8 +31,8 @@ def test_both_processes_end_with_the_same_weights_and_averages(two: Found, kind:
         assert torch.equal(zero[name], one[name]), name
 
 
-def test_a_penalty_on_gradients_is_that_of_the_whole_batch(two: Found, tmp_path: Path) -> None:
-    (alone,) = start(tmp_path / "alone", 1)["still"]
+def test_a_penalty_on_gradients_is_that_of_the_whole_batch(two: Found, processes: Callable[..., Any]) -> None:
+    (alone,) = processes(SCRIPT, 1, KINDS)[0]["still"]
     for name, value in two["still"][0].items():
         torch.testing.assert_close(value, alone[name], rtol=1e-3, atol=1e-4)
 

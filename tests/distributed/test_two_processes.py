@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 pytestmark = pytest.mark.distributed
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
-def start(output: Path, processes: int) -> dict[tuple[str, int], list[dict[str, Tensor]]]:
-    output.mkdir()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LT_", "TORCHELASTIC"))}
-    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
-    command = [sys.executable]
-    if processes > 1:
-        command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    done = subprocess.run(
-        [*command, str(SCRIPT), str(output)], env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert not done.stderr, done.stderr[-3000:]
-    assert all(line.startswith("Stopped by the time limit") for line in done.stdout.splitlines()), done.stdout[-3000:]
-    return {
-        (kind, processes): [load_file(output / f"{kind}-rank{rank}.safetensors") for rank in range(processes)]
-        for kind in ("plain", "norm")
-    }
-
-
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], list[dict[str, Tensor]]]:
-    folder = tmp_path_factory.mktemp("processes")
-    return start(folder / "alone", 1) | start(folder / "two", 2)
+def results(processes: Callable[..., Any]) -> dict[tuple[str, int], list[dict[str, Tensor]]]:
+    results = {}
+    for count in (1, 2):
+        found, printed = processes(SCRIPT, count, ("plain", "norm"))
+        assert all(line.startswith("Stopped by the time limit") for line in printed.splitlines()), printed[-3000:]
+        results |= {(kind, count): tensors for kind, tensors in found.items()}
+    return results
 
 
 def test_gradients_are_those_of_the_whole_batch(results: dict[tuple[str, int], list[dict[str, Tensor]]]) -> None:

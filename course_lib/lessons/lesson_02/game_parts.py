@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from course_lib.lessons.lesson_02.games import GameFrame
+    from course_lib.lessons.lesson_02.game_frame import GameFrame
 
 LOG_4 = math.log(4)
 """D's loss where it can only guess: ``-log(1/2) - log(1/2)``."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from course_lib.data.mixtures import GaussianMixture
 from course_lib.errors import ShapeError
-from course_lib.lessons.lesson_02.games import GameFrame
+from course_lib.lessons.lesson_02.game_frame import GameFrame
 from course_lib.systems.modes import inference
 
 if TYPE_CHECKING:

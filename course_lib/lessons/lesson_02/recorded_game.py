@@ -11,7 +11,7 @@ from torch import Tensor
 from course_lib.widgets.explorer import Explorer, Picture
 
 if TYPE_CHECKING:
-    from course_lib.lessons.lesson_02.games import GameFrame
+    from course_lib.lessons.lesson_02.game_frame import GameFrame
 
 INTERVAL_MS = 300  # between two frames: more than the drawing of one takes
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from course_lib.data.crops import photo_crops
 from course_lib.lessons.lesson_12.held_out import style_figures
-from course_lib.models.unet import UNet
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.enlarging import ENLARGING, enlarged_patches, enlarging, enlarging_figures
 from course_lib.runs.settings import ABLATION, HALF, OUTLINE, constant_average, outline_pairs
 from course_lib.runs.translation import figures_on, pictures_on
+from course_lib.systems.pix2pix import generator
 from course_lib.systems.regression import Regression, RegressionConfig
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 
@@ -54,20 +54,9 @@ def _painter(name: str, about: str, paintings: tuple[str, ...], sizes: RunSizes)
 
 def perceptual_outlines() -> Regression:
     """Return the generator of lesson 10's ablation on outlines, with the content loss instead of L1 and adversary."""
-    c = OUTLINE
     return Regression(
-        RegressionConfig(loss="perceptual", x_channels=1, lr=c.lr, half_judge=True),
-        netG=UNet(
-            c.x_channels,
-            c.y_channels,
-            base_channels=c.base_channels,
-            max_channels=c.max_channels,
-            levels=c.levels,
-            dropout=c.dropout,
-            dropout_blocks=c.dropout_blocks,
-            skips=c.skips,
-            upsample=c.upsample,
-        ),
+        RegressionConfig(loss="perceptual", x_channels=OUTLINE.x_channels, lr=OUTLINE.lr, half_judge=True),
+        netG=generator(OUTLINE),
     )
 
 

@@ -15,7 +15,8 @@ from ipywidgets.widgets.widget_link import Link
 
 from course_lib import plotting
 from course_lib.errors import ShapeError
-from course_lib.lessons.lesson_02.games import GameFigure, GameFrame, film_figure, film_text, game_text
+from course_lib.lessons.lesson_02.game_frame import GameFrame
+from course_lib.lessons.lesson_02.games import GameFigure, film_figure, film_text, game_text
 from course_lib.lessons.lesson_02.recorded_game import INTERVAL_MS, game_player
 from course_lib.widgets.explorer import Explorer
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from course_lib import runs
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
-from course_lib.lessons.lesson_10.exercises import bundled, predicted_ablation, predicted_order
+from course_lib.lessons.lesson_10.exercises import predicted_ablation, predicted_order
 from course_lib.lessons.lesson_10.exercises.draw_diversity import NoisyG, draw_diversity, known_diversity
 from course_lib.metrics import diversity
 from course_lib.models.patchgan import PatchGAN
@@ -221,7 +221,7 @@ def test_without_a_record_the_solution_counts(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_bundled_record_agrees_with_the_solution() -> None:
-    if not bundled.recorded_figures("outline_cgan"):
+    if not predicted_ablation.recorded_figures("outline_cgan"):
         pytest.skip("the ablation of lesson 10 is not recorded")
     for system in predicted_ablation.RUNS:
         for figure in predicted_ablation.FIGURES:
