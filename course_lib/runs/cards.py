@@ -10,6 +10,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from course_lib import discovery
 from course_lib.paths import data_dir, manifest
 from course_lib.runs.base import Run
 from course_lib.runs.records import record_name, records_of
@@ -30,19 +31,10 @@ This card is written by `python -m course_lib.runs.cards`.
 - Not for: any use outside the lesson. {limits}
 """
 
-LIMITS = {
-    "lesson_01": "The networks saw a few hundred drawings or four dozen photographs, and the skin\n"
-    "  tones and genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).",
-    "lesson_02": "They draw grey garments of 28 x 28 pixels, or points in a plane.",
-    "lesson_03": "They know grey garments, or 4,000 digits, of 28 x 28 pixels, and say little of\n"
-    "  other pictures. With grey pixels as soft targets the negative ELBO bounds the mean log likelihood of\n"
-    "  black and white pictures drawn from the greys, and none of grey pictures.",
-    "lesson_10": "They know emoji of one style, or four dozen photographs, and the skin tones and\n"
-    "  genders that they draw follow the flaws of those pictures (`data/emoji/README.md`).",
-    "lesson_11": "They know emoji of a few styles, or eight paintings and four dozen photographs.",
-    "lesson_12": "They know four paintings and four dozen photographs, or emoji.",
-}
-"""What the networks of a lesson must not be used for."""
+
+def limits(lesson: str) -> str:
+    """Return what the networks of a lesson must not be used for, as its ``runs.py`` says in ``LIMITS``."""
+    return getattr(discovery.module_of(lesson, "runs"), "LIMITS", "")
 
 
 def card(one: Run) -> str:
@@ -130,7 +122,7 @@ def write() -> list[Path]:
         folder = data_dir() / "checkpoints" / lesson
         if folder.is_dir() and any(sections):
             path = folder / "README.md"
-            head = INTRODUCTION.format(lesson=lesson.replace("_", " "), limits=LIMITS[lesson])
+            head = INTRODUCTION.format(lesson=lesson.replace("_", " "), limits=limits(lesson))
             text = "\n".join([head, *filter(None, sections)])
             path.write_text(text, encoding="utf-8")
             written.append(path)

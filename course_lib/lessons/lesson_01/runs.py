@@ -41,6 +41,12 @@ ADVERSARY = Pix2PixConfig(
     d_lr=2e-4,
 )
 
+LIMITS = (
+    "The networks saw a few hundred drawings or four dozen photographs, and the skin\n"
+    "  tones and genders that they draw follow the flaws of those pictures (`data/emoji/README.md`)."
+)
+"""What the networks of this lesson must not be used for; the model card says it."""
+
 RUNS = (
     Run(
         "lesson_01/mse",

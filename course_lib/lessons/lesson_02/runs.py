@@ -56,6 +56,9 @@ def _collapse_run(name: str, d_lr: float, about: str) -> Run:
     )
 
 
+LIMITS = "They draw grey garments of 28 x 28 pixels, or points in a plane."
+"""What the networks of this lesson must not be used for; the model card says it."""
+
 RUNS = (
     Run(
         "lesson_02/garments",

@@ -45,6 +45,13 @@ def _run(
     )
 
 
+LIMITS = (
+    "They know grey garments, or 4,000 digits, of 28 x 28 pixels, and say little of\n"
+    "  other pictures. With grey pixels as soft targets the negative ELBO bounds the mean log likelihood of\n"
+    "  black and white pictures drawn from the greys, and none of grey pictures."
+)
+"""What the networks of this lesson must not be used for; the model card says it."""
+
 RUNS = (
     _run("garments", "The network of the notes, 784-400-20, on Fashion-MNIST.", VAEConfig()),
     _run("digits", "The same network on 4,000 digits.", VAEConfig(lr=1e-3), digits, epochs=60, batch_size=64),

@@ -78,6 +78,12 @@ def _recorded(name: str, about: str, config: Pix2PixConfig, pairs) -> Run:
     )
 
 
+LIMITS = (
+    "They know emoji of one style, or four dozen photographs, and the skin tones and\n"
+    "  genders that they draw follow the flaws of those pictures (`data/emoji/README.md`)."
+)
+"""What the networks of this lesson must not be used for; the model card says it."""
+
 RUNS = (
     Run(
         "lesson_10/flat",

@@ -86,6 +86,9 @@ def paired_half() -> data.PairedSet:
     return whole[[row for row, name in enumerate(whole.names or ()) if name in names]]
 
 
+LIMITS = "They know emoji of a few styles, or eight paintings and four dozen photographs."
+"""What the networks of this lesson must not be used for; the model card says it."""
+
 RUNS = (
     _cycle("emoji", "Flat and 3D emoji, without pairs: CycleGAN.", EMOJI, LONG, "flat", SIDE, AVERAGED),
     _cycle(

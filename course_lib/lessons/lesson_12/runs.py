@@ -60,6 +60,9 @@ def perceptual_outlines() -> Regression:
     )
 
 
+LIMITS = "They know four paintings and four dozen photographs, or emoji."
+"""What the networks of this lesson must not be used for; the model card says it."""
+
 RUNS = (
     *(
         _painter(name, f"Photographs in the manner of {title}: fast style transfer.", (title,), ONE_STYLE)
