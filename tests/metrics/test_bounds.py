@@ -172,10 +172,10 @@ def test_figures_depend_on_the_seed_and_not_on_the_batch(images: Tensor, likelih
     assert elbo_figures(system, images) == figures
     assert elbo_figures(system, images, seed=1)["reconstruction"] != figures["reconstruction"]
     whole = importance_bound(system, images, samples=4)
-    torch.testing.assert_close(importance_bound(system, images, samples=4, chunk=9), whole)
-    torch.testing.assert_close(
-        importance_bound(system, images, samples=4, count=5), importance_bound(system, images[:5], samples=4)
-    )
+    near = {"rtol": 1e-5, "atol": 1e-4}  # float32 sums of 784 pixels, in another order
+    torch.testing.assert_close(importance_bound(system, images, samples=4, chunk=9), whole, **near)
+    few = importance_bound(system, images[:5], samples=4)
+    torch.testing.assert_close(importance_bound(system, images, samples=4, count=5), few, **near)
 
 
 def test_bytes_and_floats_are_the_same_pictures(images: Tensor) -> None:
