@@ -1,7 +1,11 @@
-"""One headless Chromium and one JupyterLab for all tests here; without a browser they are left out by name."""
+"""One headless Chromium and one JupyterLab for all tests here; without a browser they are left out by name.
+
+nbval runs the lessons from the first cell to the last. Here their widgets are shown, by the cells that these need.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import socket
@@ -9,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +30,7 @@ RUN_SECONDS = 600
 CLICKS = 3  # on "Run All Cells", at most
 UNHEARD_SECONDS = 30  # after a click: by then a first cell has begun, or the click is lost
 STILL_SECONDS = 120  # nothing changes and the kernel is not busy: an answer is lost
+WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -39,6 +44,85 @@ LOOK = """(faults) => ({
   dialogs: [...document.querySelectorAll('.jp-Dialog')].map((dialog) => dialog.textContent),
   shown: [...document.querySelectorAll('.jp-OutputArea')].map((area) => area.innerHTML.length).join(),
 })"""
+
+
+def needed(cells: list[Any]) -> list[Any]:
+    """Return the first of a lesson's code cells, those that show a widget, and those that these need.
+
+    Names are followed backwards from statement to statement: what binds a name that is needed is needed, and so is what
+    changes it, by an entry or attribute set, by a call of its methods, or by ``fit``, which trains what it is given.
+    """
+    code = [_statements(cell.source) for cell in cells]
+    modules = {name for body in code for one in body if _imports(one) for name in _bound(one)}
+    kept: list[Any] = []
+    live: set[str] = set()
+    for number, (cell, body) in reversed(list(enumerate(zip(cells, code, strict=True)))):
+        touched = set().union(*(_bound(one) | (_changed(one) - modules) for one in body))
+        if number == 0 or shows_widget(cell) or live & touched:
+            kept.insert(0, cell)
+            for one in reversed(body):
+                live = (live - (_bound(one) - _changed(one))) | (_used(one) - _local(one))
+    return kept
+
+
+def shows_widget(cell: Any) -> bool:
+    """Return whether a cell showed a widget when its notebook was last executed."""
+    return any(WIDGET in output.get("data", {}) for output in cell.outputs)
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    return compile(source, "a cell", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT).body
+
+
+def _imports(statement: ast.AST) -> bool:
+    return isinstance(statement, ast.Import | ast.ImportFrom)
+
+
+def _names(tree: ast.AST, context: type[ast.expr_context]) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+
+
+def _used(statement: ast.AST) -> set[str]:
+    return _names(statement, ast.Load)
+
+
+def _local(statement: ast.AST) -> set[str]:
+    """Return the names of loops, comprehensions and arguments."""
+    found = {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
+    targets = [node.target for node in ast.walk(statement) if isinstance(node, ast.For | ast.comprehension)]
+    return found.union(*(_names(target, ast.Store) for target in targets))
+
+
+def _bound(statement: ast.AST) -> set[str]:
+    """Return the names that a statement gives a meaning: assigned, defined or imported."""
+    found = _names(statement, ast.Store) - _local(statement)
+    for node in ast.walk(statement):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    return found
+
+
+def _changed(statement: ast.AST) -> set[str]:
+    """Return the names whose content a statement changes."""
+    found: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found |= _used(node.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "fit":
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            found |= {one.id for one in given if isinstance(one, ast.Name)}
+        call = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            found |= _used(call.func.value)
+    return found
+
+
+@pytest.fixture
+def needed_cells() -> Callable[[list[Any]], list[Any]]:
+    """Return the function that tells what widgets need."""
+    return needed
 
 
 @pytest.fixture(scope="session")
@@ -182,15 +266,16 @@ def finished(look: dict[str, Any]) -> bool:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Serve the learner's notebooks without outputs, at the smoke preset, with no settings of this machine."""
+    """Serve the learner's notebooks, those cells that their widgets need, at the smoke preset, with no own settings."""
     folder = tmp_path_factory.mktemp("lab")
     served = folder / "served" / "notebooks"
     served.mkdir(parents=True)
     for path in this_house().notebooks.glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
+        notebook.cells = needed([cell for cell in notebook.cells if cell.cell_type == "code"])
         for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
+            cell.metadata["widget"] = shows_widget(cell)
+            cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, served / path.name)
     settings = folder / "settings" / "@jupyterlab"
     for name, values in SETTINGS.items():

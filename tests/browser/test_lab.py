@@ -1,45 +1,74 @@
-"""The lessons in a real JupyterLab: all cells run, and a widget answers."""
+"""The lessons' widgets in a real JupyterLab: each is moved, and answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import nbformat
 import pytest
 
 from course_lib.publishing.settings import this_house
 
 
-def play(page: Any, steps: int) -> bool:
-    """Move the first slider that stands with a picture; return whether the picture's place changed, False if none."""
-    widget = page.locator(".jp-OutputArea-output:has(.noUi-handle):has(img)").first
-    if not widget.count():
-        return False
+def play(page: Any, widget: Any, steps: int) -> None:
+    """Move a widget's first slider, or else choose from its first menu, and wait until its picture has changed."""
     place = widget.locator("img").first.evaluate_handle("image => image.parentElement")
     before = place.evaluate("place => place.innerHTML")
-    handle = widget.locator(".noUi-handle").first
-    handle.scroll_into_view_if_needed()
-    handle.focus()
-    for _ in range(steps):
-        handle.press("ArrowRight")
+    if widget.locator(".noUi-handle").count():
+        handle = widget.locator(".noUi-handle").first
+        handle.scroll_into_view_if_needed()
+        handle.focus()
+        for _ in range(steps):
+            handle.press("ArrowRight")
+    else:
+        widget.locator("select").first.select_option(index=1)
     page.wait_for_function("([place, before]) => place.innerHTML !== before", arg=[place, before])
-    return True
 
 
-def draw(page: Any, lab: Any) -> bool:
-    """Draw a line on the lesson's canvas and wait for the picture to change; return False if there is none."""
-    if not page.locator("canvas.course-drawing").count():
-        return False
-    lab.stroke(page, (0.2, 0.3), (0.8, 0.7))
-    return True
+def widgets(page: Any) -> list[Any]:
+    """Return the outputs of the open notebook that show a widget with a picture."""
+    return page.locator(".jp-OutputArea-output:has(.jupyter-widgets):has(img)").all()
 
 
 @pytest.mark.parametrize("lesson", this_house().lessons())
-def test_lesson_runs_and_its_widgets_answer(page: Any, lab: Any, lesson: str) -> None:
-    lab.run(page, f"notebooks/{lesson}.ipynb")
+def test_every_widget_of_a_lesson_answers(page: Any, lab: Any, lesson: str) -> None:
+    path = f"notebooks/{lesson}.ipynb"
+    cells = nbformat.read(lab.folder / path, as_version=4).cells
+    lab.run(page, path)
     assert lab.errors(page) == []
-    played = play(page, steps=3) or draw(page, lab) or lesson.startswith("00")
-    assert played, "the lesson has no picture to play with, by a slider or on a canvas"
-    assert lab.errors(page) == []
+    shown = widgets(page)
+    assert len(shown) == sum(cell.metadata["widget"] for cell in cells)
+    assert shown or lesson.startswith("00"), "the lesson has no picture to play with"
+    for widget in shown:
+        if widget.locator("canvas.course-drawing").count():
+            lab.stroke(page, (0.2, 0.3), (0.8, 0.7))
+        else:
+            play(page, widget, steps=3)
+        assert lab.errors(page) == []
+
+
+CELLS = {
+    "a = 1": True,  # the first cell makes the notebook ready
+    "import torch\nfrom course_lib.training import fit": True,
+    "b = [torch.zeros(3), 0]\nc = 5": True,
+    "c = [x for x in range(c)]": False,
+    "system = object()\nfit(system, b)": True,
+    "torch.manual_seed(0)\nprint(system, b)": False,
+    "b[0] = 7\nx = 3": True,
+    "d = 4": False,  # overwritten in the next
+    "c, d = 3, 4": True,
+    "def f(system):\n    return c * d": True,
+    "for c in range(2):\n    b.append(c)": True,
+    "WIDGET(f(b), system)": True,
+    "b.clear()": False,
+}
+
+
+def test_what_a_widget_needs(needed_cells: Any) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    widget = nbformat.v4.new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}})
+    cells[-2].outputs = [widget]
+    assert [cell.source for cell in needed_cells(cells)] == [source for source, kept in CELLS.items() if kept]
 
 
 PROBE = """
@@ -63,9 +92,10 @@ def test_what_goes_wrong_is_seen(page: Any, lab: Any, code: str, steps: int, fau
     lab.run(page, lab.write("probe.ipynb", code))
     if steps:
         assert lab.errors(page) == []
-        assert play(page, 1)
+        (widget,) = widgets(page)
+        play(page, widget, 1)
         assert lab.errors(page) == []
-        play(page, steps)
+        play(page, widget, steps)
         page.wait_for_selector("[role='alert']")
     assert any(fault in one for one in lab.errors(page))
 
