@@ -11,10 +11,9 @@ from course_lib.systems.gan import GAN, GANConfig
 from course_lib.training import fit, seed_everything
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_loss_of_d_falls_and_then_rises_to_log_4(seed):
+def test_the_loss_of_d_falls_and_then_rises_to_log_4():
     data = GaussianMixture("one", torch.zeros(1, 1), 1.0)
-    seed_everything(seed)
+    seed_everything(0)
     system = GAN(
         GANConfig(
             shape=(1,), latents=1, g_hidden=(), d_hidden=(32, 32), d_activation="silu", lr=2e-2, d_lr=1e-2, decay=0.7
@@ -25,7 +24,7 @@ def test_the_loss_of_d_falls_and_then_rises_to_log_4(seed):
         system.netG[0].bias.fill_(-4.0)  # far from the data: easy to tell apart
     record = record_line(system, data, torch.linspace(-7, 5, 241), every=20)
     fit(
-        system, data.points(20_000), steps=1200, batch_size=256, seed=seed, flip=False, device="cpu", on_step=record,
+        system, data.points(20_000), steps=1200, batch_size=256, seed=0, flip=False, device="cpu", on_step=record,
         progress=False,
     )  # fmt: skip
     losses = [frame.d_loss for frame in record.frames]
