@@ -56,23 +56,9 @@ def recorded(root: Path, folder: Path, *arguments: str) -> tuple[int, dict[str, 
     target = folder / "record.jsonl"
     environment = {**os.environ, "PYTHONPATH": str(root / "tests"), "COURSE_TEST_RECORD": str(target)}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # most of the time is theirs
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "xdist",
-        "-p",
-        "left_out",
-        "-p",
-        "no:cacheprovider",
-        "-c",
-        os.devnull,
-    ]
-    run = subprocess.run(
-        [*command, str(folder), *arguments], env=environment, cwd=folder, capture_output=True, check=False
-    )
+    plugins = ["-p", "xdist", "-p", "left_out", "-p", "no:cacheprovider", "-c", os.devnull]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, str(folder), *arguments]
+    run = subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=False)
     (line,) = target.read_text().splitlines()
     return run.returncode, json.loads(line)
 
