@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("COURSE_PRESET", "smoke")
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # also of what a test starts; small networks only wait for threads
+os.environ["OMP_NUM_THREADS"] = "1"  # also of what a test starts: the last bit of a sum depends on the threads
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["COURSE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield
     del os.environ["COURSE_CACHE"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Compute with one thread, in the fixtures of modules too: small networks only wait for threads."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -181,7 +181,7 @@ def test_figures_depend_on_the_seed_and_not_on_the_batch(images: Tensor, likelih
 def test_bytes_and_floats_are_the_same_pictures(images: Tensor) -> None:
     system = VAE(VAEConfig(width=8, latents=4))
     stored = ((images + 1) * 127.5).round().to(torch.uint8)
-    assert elbo_figures(system, stored) == pytest.approx(elbo_figures(system, stored.float() / 127.5 - 1), rel=1e-6)
+    assert elbo_figures(system, stored) == pytest.approx(elbo_figures(system, stored.float() / 127.5 - 1), rel=1e-5)
 
 
 def test_measuring_changes_neither_the_system_nor_the_random_state(images: Tensor) -> None:
@@ -242,7 +242,7 @@ def test_the_aggregate_kl_against_quadrature() -> None:
     log_q = torch.stack([normal(0.8, 0.5).log_prob(z), normal(-0.8, 0.5).log_prob(z)]).logsumexp(0) - math.log(2)
     exact = torch.trapezoid(log_q.exp() * (log_q - normal(0.0, 1.0).log_prob(z)), z).item()
     torch.testing.assert_close(
-        log_mixture(z[:, None], mu.double(), torch.full((2, 1), math.log(0.25)).double()), log_q, rtol=0, atol=1e-6
+        log_mixture(z[:, None], mu.double(), torch.full((2, 1), math.log(0.25)).double()), log_q, rtol=0, atol=1e-5
     )
     found = aggregate_figures(system, pictures, draws=20_000)
     assert 0 < found["standard error"] < 0.01

@@ -129,7 +129,7 @@ def test_in_float32_losses_and_gradients_agree():
 def test_the_usual_vgg_is_the_whole_one_with_weights_that_ask_for_gradients():
     vgg, mean = usual_vgg()
     images = (pictures(1) + 1) / 2
-    torch.testing.assert_close(vgg(images - mean), VGG16Features(LAYERS)(images)["relu4_3"], rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(vgg(images - mean), VGG16Features(LAYERS)(images)["relu4_3"], rtol=1e-3, atol=5e-3)
     assert sum(value.numel() for value in vgg.parameters()) == 7_635_264
     assert all(value.is_contiguous() for value in vgg.parameters())
     for frozen in (False, True):
