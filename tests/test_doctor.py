@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import re
 from pathlib import Path
@@ -138,9 +139,11 @@ def test_an_old_python_is_a_problem(data: Path, monkeypatch: pytest.MonkeyPatch,
     assert "not one of 3.10 to 3.13" in problems(capsys.readouterr().out)[0]
 
 
-def test_the_matrix_product_is_timed_at_least_once_and_draws_nothing() -> None:
+def test_the_matrix_product_is_timed_at_least_once_and_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
+    readings = itertools.count()
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(readings) / 2)  # each look is half a second later
     state = torch.get_rng_state()
-    assert matmul_gflops(0) > 0.1
+    assert matmul_gflops(0) == pytest.approx(2 * 1024**3 / 0.5 / 1e9)
     assert torch.equal(torch.get_rng_state(), state)
