@@ -59,7 +59,7 @@ def test_the_working_folder_is_the_notebooks_own(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     seconds = execute(notebook, tmp_path / "here")
     assert printed(notebook) == "here\n"
-    assert 0 < seconds < 120
+    assert seconds > 0
     assert "execution" not in notebook.cells[0].metadata  # no time stamps
 
 

@@ -249,7 +249,7 @@ def test_stylise_takes_any_size_and_each_picture_alone(size):
     assert made.shape == x.shape
     assert made.abs().max() <= 1
     assert not made.requires_grad
-    assert torch.allclose(made, torch.cat([system.stylise(row, 2) for row in x.split(1)]), atol=1e-5)
+    assert torch.allclose(made, torch.cat([system.stylise(row, 2) for row in x.split(1)]), atol=1e-4)
 
 
 def test_stylise_goes_by_the_style_and_uses_the_average():
