@@ -93,7 +93,7 @@ def notebooks() -> list[Command]:
 
 def browser() -> list[Command]:
     """A real JupyterLab and the slides in a real browser."""
-    return [pytest("browser", "tests/browser")]
+    return [pytest("browser", "tests/browser", *shared_out(by_file=True))]
 
 
 STAGES: dict[str, Callable[[], list[Command]]] = {

@@ -6,6 +6,8 @@ nbval runs the lessons from the first cell to the last. Here their widgets are s
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import json
 import os
 import socket
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ipywidgets
 import nbformat
 import pytest
 
@@ -30,7 +33,6 @@ RUN_SECONDS = 600
 CLICKS = 3  # on "Run All Cells", at most
 UNHEARD_SECONDS = 30  # after a click: by then a first cell has begun, or the click is lost
 STILL_SECONDS = 120  # nothing changes and the kernel is not busy: an answer is lost
-WIDGET = "application/vnd.jupyter.widget-view+json"
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -53,21 +55,57 @@ def needed(cells: list[Any]) -> list[Any]:
     changes it, by an entry or attribute set, by a call of its methods, or by ``fit``, which trains what it is given.
     """
     code = [_statements(cell.source) for cell in cells]
+    showing = shows_widget(code)
     modules = {name for body in code for one in body if _imports(one) for name in _bound(one)}
     kept: list[Any] = []
     live: set[str] = set()
     for number, (cell, body) in reversed(list(enumerate(zip(cells, code, strict=True)))):
         touched = set().union(*(_bound(one) | (_changed(one) - modules) for one in body))
-        if number == 0 or shows_widget(cell) or live & touched:
+        if number == 0 or showing[number] or live & touched:
             kept.insert(0, cell)
             for one in reversed(body):
                 live = (live - (_bound(one) - _changed(one))) | (_used(one) - _local(one))
     return kept
 
 
-def shows_widget(cell: Any) -> bool:
-    """Return whether a cell showed a widget when its notebook was last executed."""
-    return any(WIDGET in output.get("data", {}) for output in cell.outputs)
+def shows_widget(code: list[list[ast.stmt]]) -> list[bool]:
+    """Return for each cell whether it ends in a widget: a call of what makes one, or a name that such a call gave.
+
+    What is kept of a notebook's outputs does not tell: of a large widget it is a picture alone.
+    """
+    statements = [one for body in code for one in body]
+    makers = {name for one in statements if isinstance(one, ast.ImportFrom) for name in _makers(one)}
+
+    def makes(value: ast.expr | None) -> bool:
+        return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in makers
+
+    given = {
+        target.id
+        for one in statements
+        if isinstance(one, ast.Assign) and makes(one.value)
+        for target in one.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def shows(body: list[ast.stmt]) -> bool:
+        last = body[-1].value if body and isinstance(body[-1], ast.Expr) else None
+        return makes(last) or (isinstance(last, ast.Name) and last.id in given)
+
+    return [shows(body) for body in code]
+
+
+def _makers(statement: ast.ImportFrom) -> set[str]:
+    """Return the names that an import from the course gives to functions that return a widget."""
+    if not (statement.module or "").startswith("course_lib."):
+        return set()
+    module = importlib.import_module(statement.module or "")
+    found = set()
+    for alias in statement.names:
+        thing = getattr(module, alias.name, None)
+        returned = thing.__globals__.get(thing.__annotations__.get("return")) if inspect.isfunction(thing) else None
+        if isinstance(returned, type) and issubclass(returned, ipywidgets.Widget):
+            found.add(alias.asname or alias.name)
+    return found
 
 
 def _statements(source: str) -> list[ast.stmt]:
@@ -273,8 +311,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     for path in this_house().notebooks.glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         notebook.cells = needed([cell for cell in notebook.cells if cell.cell_type == "code"])
-        for cell in notebook.cells:
-            cell.metadata["widget"] = shows_widget(cell)
+        showing = shows_widget([_statements(cell.source) for cell in notebook.cells])
+        for cell, shown in zip(notebook.cells, showing, strict=True):
+            cell.metadata["widget"] = shown
             cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, served / path.name)
     settings = folder / "settings" / "@jupyterlab"
