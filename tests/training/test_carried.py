@@ -65,7 +65,7 @@ def stored(folder: Path) -> dict[str, Any]:
 
 
 @every_toy
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 def test_a_run_resumed_at_any_step_has_the_same_bits(name: str, precision: str, tmp_path: Path) -> None:
     """For the growing system: in each stage, and just before and after each growth (steps 7 and 9 end stages)."""
     train(name, tmp_path / "whole", precision=precision)
