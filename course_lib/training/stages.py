@@ -39,6 +39,8 @@ class Stage:
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
             raise TrainingError("A stage needs either epochs or steps: give exactly one of the two.")
+        if not (self.steps or self.epochs or 0) > 0:
+            raise TrainingError("A stage needs at least one step: give a positive number of epochs or steps.")
 
 
 @dataclass(frozen=True)

@@ -228,6 +228,9 @@ def test_stages_are_refused_where_nothing_grows_or_lengths_stand_twice() -> None
         fit(toys.Growing(), [toys.pictures(4)], **QUICK)
     with pytest.raises(TrainingError, match="either epochs or steps"):
         Stage(toys.pictures(4), 4)
+    for length in ({"steps": 0}, {"epochs": -1.0}, {"steps": -2}):
+        with pytest.raises(TrainingError, match="at least one step"):
+            Stage(toys.pictures(4), 4, **length)
 
 
 @pytest.mark.parametrize("how", ["network", "layer"])
