@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
-import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +21,6 @@ from course_lib.errors import DataError
 from course_lib.paths import data_dir
 
 IMAGES = "t10k-images-idx3-ubyte"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors: several threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
@@ -51,22 +40,6 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(data_dir() / "fashion_mnist" / f"{file.name}.gz", target)
     monkeypatch.setenv("COURSE_DATA", str(target.parent))
     return target
-
-
-def relist(data: Path, name: str) -> None:
-    """Write what is on disk now into the manifest, so that only the content is wrong."""
-    path = data / "manifest.json"
-    listed = json.loads(path.read_text(encoding="utf-8"))
-    content = (data / name).read_bytes()
-    listed["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    path.write_text(json.dumps(listed), encoding="utf-8")
-
-
-def one_sentence(error: BaseException) -> str:
-    text = str(error)
-    assert re.fullmatch(r"[^\n]+\.", text), text
-    assert ". " not in text, text
-    return text
 
 
 @pytest.mark.parametrize(
@@ -188,7 +161,9 @@ def test_a_damaged_cache_repairs_itself(cache: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "altered"])
-def test_a_damaged_archive_is_one_sentence(copied: Path, cache: Path, damage: str) -> None:
+def test_a_damaged_archive_is_one_sentence(
+    copied: Path, cache: Path, damage: str, one_sentence: Callable[[BaseException], str]
+) -> None:
     path = copied / f"{IMAGES}.gz"
     content = bytearray(path.read_bytes())
     if damage == "missing":
@@ -205,7 +180,13 @@ def test_a_damaged_archive_is_one_sentence(copied: Path, cache: Path, damage: st
 @pytest.mark.parametrize(
     "content", [b"<html>not found</html>", gzip.compress(b"too short", mtime=0)], ids=["a page", "too short"]
 )
-def test_a_listed_archive_with_wrong_content_is_one_sentence(copied: Path, cache: Path, content: bytes) -> None:
+def test_a_listed_archive_with_wrong_content_is_one_sentence(
+    copied: Path,
+    cache: Path,
+    content: bytes,
+    relist: Callable[[Path, str], None],
+    one_sentence: Callable[[BaseException], str],
+) -> None:
     (copied / f"{IMAGES}.gz").write_bytes(content)
     relist(copied.parent, f"fashion_mnist/{IMAGES}.gz")
     with pytest.raises(DataError, match="cannot be unpacked") as caught:
@@ -214,7 +195,9 @@ def test_a_listed_archive_with_wrong_content_is_one_sentence(copied: Path, cache
     assert not any(cache.iterdir())
 
 
-def test_a_listed_archive_of_another_set_is_one_sentence(copied: Path) -> None:
+def test_a_listed_archive_of_another_set_is_one_sentence(
+    copied: Path, relist: Callable[[Path, str], None], one_sentence: Callable[[BaseException], str]
+) -> None:
     path = copied / f"{IMAGES}.gz"
     path.write_bytes(gzip.compress(bytes(FILES["test"][0].size), compresslevel=1))
     relist(copied.parent, f"fashion_mnist/{IMAGES}.gz")
@@ -247,7 +230,9 @@ def test_the_half_file_of_a_killed_process_is_swept_away(cache: Path) -> None:
     assert young.exists()
 
 
-def test_a_full_or_closed_cache_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_or_closed_cache_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_sentence: Callable[[BaseException], str]
+) -> None:
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
     (tmp_path / "fashion_mnist").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="COURSE_CACHE") as caught:
@@ -255,7 +240,7 @@ def test_a_full_or_closed_cache_is_one_sentence(tmp_path: Path, monkeypatch: pyt
     one_sentence(caught.value)
 
 
-def test_an_unknown_split_names_the_known_ones() -> None:
+def test_an_unknown_split_names_the_known_ones(one_sentence: Callable[[BaseException], str]) -> None:
     with pytest.raises(DataError, match="train, validation, test, train") as caught:
         fashion_mnist("valid")
     one_sentence(caught.value)

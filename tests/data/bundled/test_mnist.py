@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,6 @@ from course_lib.paths import data_dir
 FILE = "mnist/mnist_5k.npz"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors: several threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the bundled file, which a test may spoil."""
@@ -37,13 +27,6 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(data_dir() / FILE, tmp_path / FILE)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     return tmp_path / FILE
-
-
-def one_sentence(error: BaseException) -> str:
-    text = str(error)
-    assert re.fullmatch(r"[^\n]+\.", text), text
-    assert ". " not in text, text
-    return text
 
 
 @pytest.mark.parametrize(
@@ -98,7 +81,9 @@ def test_images_belong_to_their_labels() -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "altered", "listed but not an npz"])
-def test_a_damaged_file_is_one_sentence(copied: Path, damage: str) -> None:
+def test_a_damaged_file_is_one_sentence(
+    copied: Path, damage: str, one_sentence: Callable[[BaseException], str]
+) -> None:
     content = bytearray(copied.read_bytes())
     if damage == "missing":
         copied.unlink()
@@ -114,7 +99,7 @@ def test_a_damaged_file_is_one_sentence(copied: Path, damage: str) -> None:
     assert f"git checkout -- data/{FILE}" in one_sentence(caught.value)
 
 
-def test_an_unknown_split_names_the_known_ones() -> None:
+def test_an_unknown_split_names_the_known_ones(one_sentence: Callable[[BaseException], str]) -> None:
     with pytest.raises(DataError, match="train, validation, test, train") as caught:
         mnist("valid")
     one_sentence(caught.value)

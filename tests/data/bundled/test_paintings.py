@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,6 @@ from course_lib.paths import data_dir
 SCANS = {"Public domain": 8, "GPL-3.0-or-later according to GCompris": 6}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors: several threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the folder, which a test may spoil."""
@@ -36,13 +26,6 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(data_dir() / "manifest.json", tmp_path)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     return tmp_path / "paintings"
-
-
-def one_sentence(error: BaseException) -> str:
-    text = str(error)
-    assert re.fullmatch(r"[^\n]+\.", text), text
-    assert ". " not in text, text
-    return text
 
 
 def test_content() -> None:
@@ -85,7 +68,9 @@ def test_borders_are_cut_off() -> None:
 
 @pytest.mark.parametrize("name", ["great_wave.webp", "paintings.csv"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "altered"])
-def test_a_damaged_file_is_one_sentence(copied: Path, name: str, damage: str) -> None:
+def test_a_damaged_file_is_one_sentence(
+    copied: Path, name: str, damage: str, one_sentence: Callable[[BaseException], str]
+) -> None:
     path = copied / name
     content = bytearray(path.read_bytes())
     if damage == "missing":

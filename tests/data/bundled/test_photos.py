@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
-import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,15 +18,6 @@ from course_lib.paths import data_dir
 
 COUNTS = {"train": 49, "validation": 8, "test": 12}
 LICENCES = {"CC0-1.0", "Public domain"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors: several threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +38,6 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(data_dir() / "manifest.json", tmp_path)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     return tmp_path / "photos"
-
-
-def relist(data: Path, name: str) -> None:
-    """Write what is on disk now into the manifest, so that only the content is wrong."""
-    path = data / "manifest.json"
-    listed = json.loads(path.read_text(encoding="utf-8"))
-    content = (data / name).read_bytes()
-    listed["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    path.write_text(json.dumps(listed), encoding="utf-8")
-
-
-def one_sentence(error: BaseException) -> str:
-    text = str(error)
-    assert re.fullmatch(r"[^\n]+\.", text), text
-    assert ". " not in text, text
-    return text
 
 
 @pytest.mark.parametrize("split", COUNTS)
@@ -134,7 +106,9 @@ def test_each_photograph_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("name", ["dog.webp", "photos.csv"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "altered"])
-def test_a_damaged_file_is_one_sentence(copied: Path, name: str, damage: str) -> None:
+def test_a_damaged_file_is_one_sentence(
+    copied: Path, name: str, damage: str, one_sentence: Callable[[BaseException], str]
+) -> None:
     path = copied / name
     content = bytearray(path.read_bytes())
     if damage == "missing":
@@ -147,7 +121,9 @@ def test_a_damaged_file_is_one_sentence(copied: Path, name: str, damage: str) ->
     assert f"git checkout -- data/photos/{name}" in one_sentence(caught.value)
 
 
-def test_a_listed_file_that_is_no_picture_is_one_sentence(copied: Path) -> None:
+def test_a_listed_file_that_is_no_picture_is_one_sentence(
+    copied: Path, relist: Callable[[Path, str], None], one_sentence: Callable[[BaseException], str]
+) -> None:
     (copied / "dog.webp").write_bytes(b"<html>not found</html>")
     relist(copied.parent, "photos/dog.webp")
     with pytest.raises(DataError, match=r"dog\.webp cannot be read") as caught:
@@ -155,7 +131,9 @@ def test_a_listed_file_that_is_no_picture_is_one_sentence(copied: Path) -> None:
     one_sentence(caught.value)
 
 
-def test_a_listed_file_that_is_cut_is_one_sentence(copied: Path) -> None:
+def test_a_listed_file_that_is_cut_is_one_sentence(
+    copied: Path, relist: Callable[[Path, str], None], one_sentence: Callable[[BaseException], str]
+) -> None:
     path = copied / "dog.webp"
     path.write_bytes(path.read_bytes()[:5000])
     relist(copied.parent, "photos/dog.webp")
@@ -164,7 +142,9 @@ def test_a_listed_file_that_is_cut_is_one_sentence(copied: Path) -> None:
     one_sentence(caught.value)
 
 
-def test_a_picture_of_another_size_is_one_sentence(copied: Path) -> None:
+def test_a_picture_of_another_size_is_one_sentence(
+    copied: Path, relist: Callable[[Path, str], None], one_sentence: Callable[[BaseException], str]
+) -> None:
     shutil.copy(copied / "hedgehog.webp", copied / "dog.webp")
     relist(copied.parent, "photos/dog.webp")
     with pytest.raises(DataError, match=r"dog\.webp has \d+ x 384 pixels instead of 512 x 384") as caught:
@@ -173,7 +153,9 @@ def test_a_picture_of_another_size_is_one_sentence(copied: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["author", "licence", "source"])
-def test_a_row_without_licence_or_author_is_refused(copied: Path, field: str) -> None:
+def test_a_row_without_licence_or_author_is_refused(
+    copied: Path, field: str, relist: Callable[[Path, str], None], one_sentence: Callable[[BaseException], str]
+) -> None:
     path = copied / "photos.csv"
     with path.open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
@@ -188,7 +170,7 @@ def test_a_row_without_licence_or_author_is_refused(copied: Path, field: str) ->
     one_sentence(caught.value)
 
 
-def test_an_unknown_split_names_the_known_ones() -> None:
+def test_an_unknown_split_names_the_known_ones(one_sentence: Callable[[BaseException], str]) -> None:
     with pytest.raises(DataError, match="train, validation, test") as caught:
         photos("all")
     one_sentence(caught.value)
