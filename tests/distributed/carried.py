@@ -1,4 +1,4 @@
-"""Train the small systems of ``tests/training/toys.py`` in one process or several; started by ``test_carried.py``.
+"""Train the small systems of ``tests/small_systems.py`` in one process or several; started by ``test_carried.py``.
 
 python carried.py FOLDER          writes what each process has at the end into FOLDER
 """
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import small_systems as toys
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -30,7 +31,6 @@ def module(name: str, path: Path) -> Any:
     return loaded
 
 
-toys = module("carried_toys", TESTS / "training" / "toys.py")
 columns = module("carried_columns", TESTS / "data" / "test_columns.py")
 
 

@@ -26,7 +26,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, int, 
     def start(script: Path, count: int, kinds: Sequence[str]) -> tuple[Found, str]:
         output = tmp_path_factory.mktemp(f"{script.stem}-{count}")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("LT_", "TORCHELASTIC"))}
-        environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(script.parents[2])}
+        environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{script.parents[2]}{os.pathsep}{script.parents[1]}"}
         command = [sys.executable]
         if count > 1:
             command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import small_systems as toys
 import torch
 
 from course_lib import data, runs
@@ -23,17 +22,6 @@ from course_lib.training import Settings
 Release = Callable[[], Path]
 
 
-def _toys() -> Any:
-    path = Path(__file__).parents[1] / "training" / "toys.py"
-    spec = importlib.util.spec_from_file_location("runs_toys", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["runs_toys"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-toys = _toys()
 made: list[str] = []
 
 

@@ -8,21 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from small_systems import leaves
 
 from course_lib.systems.base import System
 from course_lib.training import fit
 from course_lib.training.checkpoints import CheckpointFolder
-
-
-def leaves(tree: Any, path: str = "") -> dict[str, Any]:
-    """Return what a checkpoint holds as bytes or plain values by path; times are passed over."""
-    if isinstance(tree, dict):
-        return {key: leaf for name in tree for key, leaf in leaves(tree[name], f"{path}/{name}").items()}
-    if isinstance(tree, (list, tuple)):
-        return {key: leaf for i, part in enumerate(tree) for key, leaf in leaves(part, f"{path}/{i}").items()}
-    if path.endswith("/seconds"):
-        return {}
-    return {path: tree.numpy().tobytes() if isinstance(tree, torch.Tensor) else tree}
 
 
 @pytest.fixture

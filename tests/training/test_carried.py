@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import small_systems as toys
 import torch
 from torch import nn
 
@@ -17,31 +16,8 @@ from course_lib.systems.base import System
 from course_lib.training import Stage, fit, meta_step
 from course_lib.training.checkpoints import CheckpointFolder
 
-
-def _toys() -> Any:
-    spec = importlib.util.spec_from_file_location("training_toys", Path(__file__).with_name("toys.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules.setdefault("training_toys", importlib.util.module_from_spec(spec))
-    if not hasattr(module, "TOYS"):
-        spec.loader.exec_module(module)
-    return module
-
-
-toys = _toys()
 every_toy = pytest.mark.parametrize("name", list(toys.TOYS))
 QUICK: dict[str, Any] = {"progress": False, "device": "cpu"}
-
-
-def leaves(tree: Any, path: str = "") -> dict[str, Any]:
-    """Return what a checkpoint holds as bytes or plain values by path; times are passed over."""
-    if isinstance(tree, dict):
-        return {key: leaf for name in tree for key, leaf in leaves(tree[name], f"{path}/{name}").items()}
-    if isinstance(tree, (list, tuple)):
-        return {key: leaf for i, part in enumerate(tree) for key, leaf in leaves(part, f"{path}/{i}").items()}
-    if path.endswith("/seconds"):
-        return {}
-    return {path: tree.numpy().tobytes() if isinstance(tree, torch.Tensor) else tree}
 
 
 def train(name: str, folder: Path, stop_at: int | None = None, weights: int = 5, **options: Any) -> System:
@@ -61,7 +37,7 @@ def train(name: str, folder: Path, stop_at: int | None = None, weights: int = 5,
 def stored(folder: Path) -> dict[str, Any]:
     found = CheckpointFolder(folder).load()
     assert found is not None
-    return leaves(found)
+    return toys.leaves(found)
 
 
 @every_toy

@@ -244,3 +244,14 @@ TOYS: dict[str, tuple[Callable[[], System], Callable[[], Any], dict[str, Any]]] 
     "coder": (Coder, lambda: pictures(4), {"steps": 9, "batch_size": 4}),
 }
 """By name: what builds the system, what gives its data, and its settings."""
+
+
+def leaves(tree: Any, path: str = "") -> dict[str, Any]:
+    """Return what a checkpoint holds as bytes or plain values by path; times are passed over."""
+    if isinstance(tree, dict):
+        return {key: leaf for name in tree for key, leaf in leaves(tree[name], f"{path}/{name}").items()}
+    if isinstance(tree, (list, tuple)):
+        return {key: leaf for i, part in enumerate(tree) for key, leaf in leaves(part, f"{path}/{i}").items()}
+    if path.endswith("/seconds"):
+        return {}
+    return {path: tree.numpy().tobytes() if isinstance(tree, torch.Tensor) else tree}
