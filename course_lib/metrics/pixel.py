@@ -108,13 +108,17 @@ def ssim(outputs: Tensor, targets: Tensor, reduction: Reduction = "mean") -> flo
             f"SSIM looks through a window of {SSIM_WINDOW} x {SSIM_WINDOW} pixels, and these pictures have "
             f"{outputs.shape[2]} x {outputs.shape[3]}: compare larger ones."
         )
+    edge = SSIM_WINDOW // 2  # the library pads by reflection and averages the padded places in: they are cut off here
     parts = []
     for output, target in zip(outputs.split(SSIM_PART), targets.split(SSIM_PART), strict=True):
-        values = structural_similarity_index_measure(
-            (output.float() + 1) / 2, (target.float() + 1) / 2, data_range=1.0, reduction="none"
+        _, full = structural_similarity_index_measure(
+            (output.float() + 1) / 2,
+            (target.float() + 1) / 2,
+            data_range=1.0,
+            reduction="none",
+            return_full_image=True,
         )
-        assert isinstance(values, Tensor)
-        parts.append(values.reshape(-1))
+        parts.append(full[..., edge:-edge, edge:-edge].mean(dim=(1, 2, 3)))
     return _reduce(torch.cat(parts), reduction)
 
 

@@ -42,6 +42,17 @@ def outputs_of(system: Any, x: Tensor, draws: int = 1) -> Tensor:
         return draws_of(system, x, draws)
 
 
+def quiet_outputs_of(system: Any, x: Tensor) -> Tensor:
+    """Return one translation of every row of x, without noise where the system has some: ``(N, C, H, W)`` in [-1, 1].
+
+    So are outputs of all systems measured and set side by side: with dropout on in one row of a table and none to be
+    had in the next, the difference would be the noise's.
+    """
+    quiet = {"noise": False} if getattr(system, "noisy", False) else {}
+    device = system.device
+    return torch.cat([system.translate(part.to(device), **quiet).cpu() for part in x.split(64)])
+
+
 def in_parts(network: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
     """Return what a network makes of pictures, of which it is given 64 at a time."""
     return torch.cat([network(part) for part in pictures.split(64)])
@@ -74,17 +85,16 @@ def pair_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
         pairs: held-out.
 
     Returns:
-        ``L1`` (mean over [-1, 1] pixels), ``SSIM``, ``VGG-KID`` (set against set), ``sharpness`` (1 as the truth),
-        ``colourfulness`` (as a share of the truth's), ``a overlap`` and ``b overlap`` (of the colour histograms, where
-        the truth is not white: half of an emoji's picture is ground, which every output gets right), and
-        ``diversity`` (mean L1 between two draws for one input).
+        Of outputs without noise: ``L1`` (mean over [-1, 1] pixels), ``SSIM``, ``VGG-KID`` (set against set),
+        ``sharpness`` (1 as the truth), ``colourfulness`` (as a share of the truth's), ``a overlap`` and ``b overlap``
+        (of the colour histograms, where the truth is not white: half of an emoji's picture is ground, which every
+        output gets right). With noise: ``diversity`` (mean L1 between two draws for one input; 0 where there is none).
     """
     from course_lib.metrics import colourfulness, diversity, histogram_intersection, l1, sharpness, ssim, vgg_kid
     from course_lib.metrics.colour import not_white
 
-    target = normalise(pairs.y)
-    outputs = outputs_of(system, normalise(pairs.x), DRAWS)
-    output = outputs[:, 0]
+    x, target = normalise(pairs.x), normalise(pairs.y)
+    output = quiet_outputs_of(system, x)
     overlap = histogram_intersection(output, target, mask=not_white(target))
     return {
         "L1": float(l1(output, target)),
@@ -94,7 +104,7 @@ def pair_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
         "colourfulness": float(colourfulness(output)) / float(colourfulness(target)),
         "a overlap": float(overlap["a"]),
         "b overlap": float(overlap["b"]),
-        "diversity": float(diversity(outputs)),
+        "diversity": float(diversity(outputs_of(system, x, DRAWS))) if getattr(system, "noisy", False) else 0.0,
     }
 
 
@@ -108,6 +118,6 @@ def pictures_on(held_out: Callable[[], data.PairedSet]) -> Callable[[Any], Tenso
 
     def pictures(system: Any) -> Tensor:
         pairs = held_out()
-        return outputs_of(system, normalise(pairs.x[shown_rows(pairs)]))[:, 0]
+        return quiet_outputs_of(system, normalise(pairs.x[shown_rows(pairs)]))
 
     return pictures

@@ -29,6 +29,7 @@ class System(nn.Module):
     Attributes:
         ema_networks: names of the networks that ``fit`` keeps a moving average of.
         sampled_by: names of the networks that make samples of latents.
+        noisy: whether ``translate(x)`` draws noise, which ``translate(x, noise=False)`` leaves out.
         step: number of training steps done so far.
         total_steps: number of steps that the present ``fit`` will do in all.
         stage: number of the stage that the networks have grown to, from 0.
@@ -39,6 +40,7 @@ class System(nn.Module):
 
     ema_networks: ClassVar[tuple[str, ...]] = ()
     sampled_by: ClassVar[tuple[str, ...]] = ("netG",)
+    noisy: ClassVar[bool] = False
     card: dict[str, Any]
 
     def __init__(self, config: Any) -> None:

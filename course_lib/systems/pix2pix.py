@@ -86,6 +86,7 @@ class Pix2Pix(System):
     config: Pix2PixConfig
     adversarial = NonSaturating()
     ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
+    noisy = True
 
     def __init__(self, config: Pix2PixConfig | None = None) -> None:
         super().__init__(config or Pix2PixConfig())

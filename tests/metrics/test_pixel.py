@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -70,6 +71,38 @@ def test_ssim_prefers_a_shift_of_brightness_to_noise_of_the_same_mse():
     assert mse(shifted, target) == pytest.approx(mse(noisy, target), rel=1e-4)
     assert ssim(shifted, target) > ssim(noisy, target) + 0.2
     assert ssim(noisy, target, reduction="none").shape == (4,)
+
+
+def plain_ssim(first: np.ndarray, second: np.ndarray) -> float:
+    """Equation 13 of the paper, window by window, for one picture (C, H, W) in [0, 1]."""
+    offsets = np.arange(11) - 5
+    line = np.exp(-(offsets**2) / (2 * 1.5**2))
+    weights = np.outer(line, line) / line.sum() ** 2
+    c1, c2 = 0.01**2, 0.03**2
+    found = []
+    for a, b in zip(first, second, strict=True):
+        for top in range(a.shape[0] - 10):
+            for left in range(a.shape[1] - 10):
+                x, y = a[top : top + 11, left : left + 11], b[top : top + 11, left : left + 11]
+                mean_x, mean_y = (weights * x).sum(), (weights * y).sum()
+                var_x, var_y = (weights * (x - mean_x) ** 2).sum(), (weights * (y - mean_y) ** 2).sum()
+                both = (weights * (x - mean_x) * (y - mean_y)).sum()
+                likeness = (2 * mean_x * mean_y + c1) * (2 * both + c2)
+                found.append(likeness / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize("side", [(11, 11), (24, 17), (40, 40)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_metrics_of_the_library_are_those_of_plain_code_on_random_pictures(side, channels):
+    draws = np.random.default_rng(0)
+    target = draws.random((2, channels, *side))
+    output = (0.7 * target + 0.3 * draws.random(target.shape)).clip(0, 1)
+    first, second = (torch.from_numpy(one).float() * 2 - 1 for one in (output, target))
+    expected = [plain_ssim(a, b) for a, b in zip(output, target, strict=True)]
+    assert ssim(first, second, reduction="none").tolist() == pytest.approx(expected, abs=1e-5)
+    squares = [np.mean((a - b) ** 2) for a, b in zip(output, target, strict=True)]
+    assert psnr(first, second, reduction="none").tolist() == pytest.approx(-10 * np.log10(squares), rel=1e-5)
 
 
 @pytest.mark.parametrize("metric", [l1, mse, psnr, ssim])

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from course_lib.data.containers import PairedSet
+from course_lib.data.pixels import normalise
 from course_lib.errors import ShapeError
-from course_lib.runs.translation import draws_of, pair_figures, shown_rows
+from course_lib.runs.translation import draws_of, pair_figures, pictures_on, shown_rows
 
 COUNT = 24
 
@@ -59,6 +60,22 @@ def test_the_truth_gets_the_best_figures(pairs: PairedSet) -> None:
     for name in ("SSIM", "sharpness", "colourfulness"):
         assert found[name] == pytest.approx(1, abs=1e-5)
     assert found["diversity"] == pytest.approx(0, abs=1e-6)
+
+
+def test_figures_are_those_of_outputs_without_noise_and_diversity_stands_apart(pairs: PairedSet) -> None:
+    class Noisy:
+        device = torch.device("cpu")
+        noisy = True
+
+        def translate(self, x: Tensor, noise: bool = True) -> Tensor:
+            y = x[:, [2, 0, 1]]
+            return (y + 0.3 * torch.randn_like(y)).clamp(-1, 1) if noise else y
+
+    found = pair_figures(Noisy(), pairs)
+    assert found["L1"] == 0
+    assert found["sharpness"] == pytest.approx(1, abs=1e-5)
+    assert found["diversity"] > 0.1
+    assert torch.equal(pictures_on(lambda: pairs)(Noisy()), normalise(pairs.y[shown_rows(pairs)]))
 
 
 def test_each_shown_row_is_of_another_emoji(pairs: PairedSet) -> None:

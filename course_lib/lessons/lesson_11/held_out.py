@@ -12,11 +12,11 @@ from course_lib.data.pixels import normalise
 from course_lib.data.unpaired import luma, paintings_and_photos, patches_of
 from course_lib.lessons.lesson_11.steganography import blurred, noise_curve
 from course_lib.metrics import distinct_outputs, input_dependence, l1, sharpness, ssim, vgg_kid
-from course_lib.runs.translation import in_parts, outputs_of
+from course_lib.runs.translation import in_parts, quiet_outputs_of
 
 
 def cycle_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
-    """Return how good a translation without pairs is, judged against hidden true pairs.
+    """Return how good a translation without pairs is, judged against hidden true pairs; all outputs without noise.
 
     Args:
         system: has ``translate(x)``, and may have ``translate_back(y)``.
@@ -28,7 +28,7 @@ def cycle_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
         there is a way back, its ``L1 back``, and the ``cycle x`` and ``cycle y`` L1 of there and back.
     """
     x, y = normalise(pairs.x), normalise(pairs.y)
-    output = outputs_of(system, x)[:, 0]
+    output = quiet_outputs_of(system, x)
     found = {
         "L1": float(l1(output, y)),
         "SSIM": float(ssim(output, y)),
@@ -81,7 +81,7 @@ def painting_figures(system: Any, split: str = "test") -> dict[str, float]:
     """
     photos = normalise(patches_of(data.photos(split), 64, shrunk=2).images)
     painted = normalise(paintings_and_photos().x.images[::4])
-    made = outputs_of(system, painted)[:, 0]
+    made = quiet_outputs_of(system, painted)
     back = in_parts(system.translate_back, photos)
     return {
         "KID photographs": float(vgg_kid(made, photos)[0]),
