@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from course_lib.errors import DataError
+from course_lib.errors import DataError, ShapeError
 from course_lib.metrics.appearance import colourfulness, sharpness
 from course_lib.metrics.checks import check_images, check_pair
 from course_lib.metrics.pixel import l1, mse, psnr, ssim
@@ -28,6 +28,7 @@ def evaluate_images(
     names: Sequence[str] = ("l1", "psnr", "ssim", "sharpness", "colourfulness", "vgg_kid"),
     real: Tensor | None = None,
     features: nn.Module | None = None,
+    groups: Tensor | None = None,
 ) -> dict[str, float]:
     """Return the figures asked for, in the order asked for.
 
@@ -38,6 +39,8 @@ def evaluate_images(
         real: (M, 3, H, W), the truth for VGG-KID, VGG-FID and sharpness where it is more than the targets (several
             right answers to an input, say); None: the targets.
         features: as for :func:`course_lib.metrics.vgg_kid`; give one PooledVGG to load the network once.
+        groups: (N,) integers that say which pictures belong together, as patches of one photograph do; the standard
+            error of VGG-KID then counts photographs. None: each picture stands for itself.
 
     Returns:
         ``{name: figure}``; each the mean over the pictures of the figure of each picture, except VGG-KID and VGG-FID,
@@ -45,12 +48,14 @@ def evaluate_images(
 
     Raises:
         DataError: if a name is unknown.
-        ShapeError: if the pictures have another shape, type or range.
+        ShapeError: if the pictures have another shape, type or range, or groups are given together with ``real``.
     """
     unknown = [name for name in names if name not in METRICS]
     if unknown:
         raise DataError(f"There is no metric {unknown[0]!r}: choose from {', '.join(METRICS)}.")
     check_pair(outputs, targets, channels=(3,))
+    if groups is not None and real is not None:
+        raise ShapeError("groups are those of outputs and targets, and real has others: call vgg_kid with both groups.")
     if real is None:
         real = targets
     else:
@@ -66,7 +71,9 @@ def evaluate_images(
         elif name == "vgg_kid":
             from course_lib.metrics.vgg_distance import vgg_kid
 
-            found["vgg_kid"], found["vgg_kid_error"] = vgg_kid(outputs, real, features=features)
+            found["vgg_kid"], found["vgg_kid_error"] = vgg_kid(
+                outputs, real, features=features, fake_groups=groups, real_groups=groups
+            )
         else:
             from course_lib.metrics.vgg_distance import vgg_fid
 

@@ -197,6 +197,8 @@ def vgg_kid(
     subsets: int = 100,
     seed: int = 0,
     features: nn.Module | None = None,
+    fake_groups: Tensor | None = None,
+    real_groups: Tensor | None = None,
 ) -> tuple[float, float]:
     """Return the VGG-KID between two sets of pictures and its spread; near 0 (also below) if they look alike.
 
@@ -211,6 +213,9 @@ def vgg_kid(
         subsets: how many.
         seed: of the subsets.
         features: as for :class:`VGGKID`, to load the network once or to use a GPU; None: on the CPU.
+        fake_groups: (N,) integers that say which fakes belong together, as patches of one photograph do; the standard
+            error then counts photographs, see :func:`unbiased_mmd`. None: each picture stands for itself.
+        real_groups: (M,) the same for the reals.
 
     Raises:
         ShapeError: if the pictures have another shape, type or range, or are too few.
@@ -221,7 +226,13 @@ def vgg_kid(
     metric = VGGKID(subset_size, subsets, seed, features)
     metric.update(fake, real=False)
     metric.update(real, real=True)
-    value, spread = metric.compute()
+    if fake_groups is None and real_groups is None:
+        value, spread = metric.compute()
+    elif subset_size is not None:
+        raise ShapeError("Groups say what the standard error counts, and subsets have none: leave subset_size out.")
+    else:
+        made, truth = torch.cat(metric.fake_features), torch.cat(metric.real_features)
+        value, spread = unbiased_mmd(made, truth, fake_groups=fake_groups, real_groups=real_groups)
     return float(value), float(spread)
 
 
@@ -248,23 +259,34 @@ def vgg_fid(fake: Tensor, real: Tensor, features: nn.Module | None = None) -> fl
     return float(metric.compute())
 
 
-def unbiased_mmd(fake: Tensor, real: Tensor, degree: int = 3) -> tuple[Tensor, Tensor]:
+def unbiased_mmd(
+    fake: Tensor,
+    real: Tensor,
+    degree: int = 3,
+    fake_groups: Tensor | None = None,
+    real_groups: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     """Return the unbiased estimate of the squared maximum mean discrepancy of two samples, and its standard error.
 
     With the kernel ``k(x, y) = (x . y / d + 1)^degree`` it is the mean of k over pairs of different fakes, plus that
     over pairs of different reals, minus twice the mean over all pairs of a fake and a real. The error is the
-    jackknife's: what leaving out each picture in turn changes.
+    jackknife's: what leaving out each independent unit in turn changes. The unit is a row, or all rows of one group:
+    patches of one photograph are not independent, and an error that takes them so comes out too small.
 
     Args:
         fake: features (N, d), N at least 3.
         real: features (M, d), M at least 3.
         degree: of the polynomial.
+        fake_groups: (N,) integers, rows with the same number belong to one unit; None: each row is one.
+        real_groups: (M,) the same for the reals. A number that stands on both sides means one unit (the patches of a
+            photograph and what was made of them), which is left out on both at once.
 
     Raises:
-        ShapeError: if the features do not fit or are too few.
+        ShapeError: if the features or groups do not fit or are too few.
 
     Source:
-        Gretton et al., A kernel two-sample test, 2012, equation 3.
+        Gretton et al., A kernel two-sample test, 2012, equation 3; Efron and Stein, The jackknife estimate of variance,
+        1981.
     """
     if fake.dim() != 2 or real.dim() != 2 or fake.shape[1] != real.shape[1]:
         raise ShapeError(f"MMD takes features (N, d) and (M, d), not {tuple(fake.shape)} and {tuple(real.shape)}.")
@@ -272,23 +294,51 @@ def unbiased_mmd(fake: Tensor, real: Tensor, degree: int = 3) -> tuple[Tensor, T
     if min(n, m) < 3:
         raise ShapeError(f"MMD needs three rows on each side, not {n} and {m}: give more pictures.")
     fake, real = fake.double(), real.double()
+    fakes, reals, units, together = _units(n, m, fake_groups, real_groups)
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         return (a @ b.T / d + 1) ** degree
 
-    among_fakes, among_reals, between = kernel(fake, fake), kernel(real, real), kernel(fake, real)
-    fake_rows = among_fakes.sum(dim=1) - among_fakes.diagonal()
-    real_rows = among_reals.sum(dim=1) - among_reals.diagonal()
-    fake_sum, real_sum, between_sum = fake_rows.sum(), real_rows.sum(), between.sum()
-    fake_mean, real_mean = fake_sum / (n * (n - 1)), real_sum / (m * (m - 1))
-    value = fake_mean + real_mean - 2 * between_sum / (n * m)
+    def without_each(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Return the sum of a matrix without the rows and columns of each unit in turn."""
+        nothing = values.new_zeros(units)
+        by_row = nothing.index_add(0, rows, values.sum(dim=1))
+        by_column = nothing.index_add(0, columns, values.sum(dim=0))
+        inside = nothing.index_add(0, rows, (values * (rows[:, None] == columns)).sum(dim=1))
+        return values.sum() - by_row - by_column + inside
 
-    without_fake = (fake_sum - 2 * fake_rows) / ((n - 1) * (n - 2)) + real_mean
-    without_fake = without_fake - 2 * (between_sum - between.sum(dim=1)) / ((n - 1) * m)
-    without_real = (real_sum - 2 * real_rows) / ((m - 1) * (m - 2)) + fake_mean
-    without_real = without_real - 2 * (between_sum - between.sum(dim=0)) / (n * (m - 1))
-    variance = (n - 1) * without_fake.var(correction=0) + (m - 1) * without_real.var(correction=0)
+    among_fakes, among_reals, between = kernel(fake, fake), kernel(real, real), kernel(fake, real)
+    among_fakes.fill_diagonal_(0)
+    among_reals.fill_diagonal_(0)
+    value = among_fakes.sum() / (n * (n - 1)) + among_reals.sum() / (m * (m - 1)) - 2 * between.sum() / (n * m)
+
+    n_left, m_left = n - torch.bincount(fakes, minlength=units), m - torch.bincount(reals, minlength=units)
+    if min(int(n_left.min()), int(m_left.min())) < 2:
+        raise ShapeError("Without one of the groups fewer than two rows are left on a side: give more groups.")
+    without = without_each(among_fakes, fakes, fakes) / (n_left * (n_left - 1))
+    without = without + without_each(among_reals, reals, reals) / (m_left * (m_left - 1))
+    without = without - 2 * without_each(between, fakes, reals) / (n_left * m_left)
+    samples = [without] if together else [without[fakes.unique()], without[reals.unique()]]
+    variance = torch.stack([(len(one) - 1) * one.var(correction=0) for one in samples]).sum()
     return value, variance.sqrt()
+
+
+def _units(n: int, m: int, fake_groups: Tensor | None, real_groups: Tensor | None) -> tuple[Tensor, Tensor, int, bool]:
+    """Return the unit of each fake and of each real, counted from 0, how many there are, and whether sides share one."""
+    for groups, count in ((fake_groups, n), (real_groups, m)):
+        if groups is not None and (groups.shape != (count,) or groups.is_floating_point()):
+            raise ShapeError(
+                f"The groups of {count} rows are {tuple(groups.shape)} {groups.dtype}: give one integer for each row."
+            )
+    if fake_groups is None or real_groups is None:  # then no unit stands on both sides
+        first = torch.arange(n) if fake_groups is None else fake_groups.cpu().unique(return_inverse=True)[1]
+        second = torch.arange(m) if real_groups is None else real_groups.cpu().unique(return_inverse=True)[1]
+        second = second + int(first.max()) + 1
+    else:
+        both = torch.cat([fake_groups.cpu(), real_groups.cpu()]).unique(return_inverse=True)[1]
+        first, second = both[:n], both[n:]
+    together = bool(torch.isin(first, second).any())
+    return first, second, int(max(first.max(), second.max())) + 1, together
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -200,6 +201,17 @@ def test_evaluate_images():
     assert found["vgg_fid"] == pytest.approx(0, abs=1e-6)
     assert all(isinstance(value, float) for value in found.values())
     assert list(evaluate_images(target, target, ("ssim", "l1"))) == ["ssim", "l1"]
+
+
+def test_evaluate_images_by_group():
+    target, network = photographs(8), Corner(4)
+    output = target.roll(1, dims=3)
+    groups = torch.arange(8) // 2
+    found = evaluate_images(output, target, ["vgg_kid"], features=network, groups=groups)
+    value, error = vgg_kid(output, target, features=network, fake_groups=groups, real_groups=groups)
+    assert found == {"vgg_kid": value, "vgg_kid_error": error}
+    with pytest.raises(ShapeError, match="groups"):
+        evaluate_images(output, target, ["vgg_kid"], real=target, features=network, groups=groups)
     more = evaluate_images(target, target, ("vgg_kid",), real=photographs(10, seed=1), features=network)
     assert more["vgg_kid"] != found["vgg_kid"]
 
@@ -220,3 +232,55 @@ def test_evaluate_images():
 def test_refusals(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def plain_mmd(fake: torch.Tensor, real: torch.Tensor) -> float:
+    """The estimate with its three means written out pair by pair."""
+
+    def k(x, y):
+        return float(x @ y / len(x) + 1) ** 3
+
+    n, m = len(fake), len(real)
+    among_fakes = sum(k(fake[i], fake[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    among_reals = sum(k(real[i], real[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
+    return among_fakes + among_reals - 2 * sum(k(x, y) for x in fake for y in real) / (n * m)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_error_by_group_is_what_leaving_out_a_group_changes(shared):
+    torch.manual_seed(0)
+    fake, real = torch.randn(9, 4).double(), torch.randn(8, 4).double() + 0.5
+    a = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 3])
+    b = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3]) + (0 if shared else 4)
+    value, error = unbiased_mmd(fake, real, fake_groups=a, real_groups=b)
+    assert float(value) == pytest.approx(plain_mmd(fake, real))
+    left = {g: plain_mmd(fake[a != g], real[b != g]) for g in {*a.tolist(), *b.tolist()}}
+    samples = [list(left.values())] if shared else [[left[g] for g in range(4)], [left[g] for g in range(4, 8)]]
+    variance = sum((len(one) - 1) * np.var(one) for one in samples)
+    assert float(error) == pytest.approx(variance**0.5)
+
+
+def test_copies_of_a_picture_are_one_unit():
+    """Five copies of each row tell nothing new: by row the error shrinks, by group it is that of the single rows."""
+    torch.manual_seed(0)
+    fake, real = torch.randn(40, 4).double(), torch.randn(40, 4).double() + 0.3
+    groups = torch.arange(40).repeat_interleave(5)
+    _, single = unbiased_mmd(fake, real)
+    wide = fake.repeat_interleave(5, 0), real.repeat_interleave(5, 0)
+    _, by_row = unbiased_mmd(*wide)
+    _, by_group = unbiased_mmd(*wide, fake_groups=groups, real_groups=groups + 40)
+    assert float(by_row) < 0.6 * float(single)
+    assert float(by_group) == pytest.approx(float(single), rel=0.15)
+
+
+def test_groups_that_cannot_be():
+    rows = torch.randn(6, 4)
+    with pytest.raises(ShapeError, match="one integer for each row"):
+        unbiased_mmd(rows, rows, fake_groups=torch.zeros(5, dtype=torch.long))
+    with pytest.raises(ShapeError, match="one integer for each row"):
+        unbiased_mmd(rows, rows, real_groups=torch.zeros(6))
+    with pytest.raises(ShapeError, match="more groups"):
+        unbiased_mmd(rows, rows, fake_groups=torch.zeros(6, dtype=torch.long))
+    pictures = torch.zeros(4, 3, 16, 16)
+    with pytest.raises(ShapeError, match="leave subset_size out"):
+        vgg_kid(pictures, pictures, subset_size=3, features=Corner(4), fake_groups=torch.arange(4))

@@ -2,8 +2,10 @@
 
 python -m course_lib.lessons.lesson_03.usual      measures both, three seeds of ten epochs, and keeps the result
 
-It is right, and the same model. It differs in how pictures reach the network (one PIL image at a time), in the loss (a
-sum over the batch, from probabilities and not from logits), in Adam (not fused) and in the rate (constant).
+It is right, and the same model. It differs in how pictures reach the network (one PIL image at a time), in the batch
+(128 for 512), in how exactly matrices are multiplied (float32 for bfloat16), in the loss (a sum over the batch, from
+probabilities and not from logits), in Adam (not fused) and in the rate (constant). ``factors`` changes one after the
+other, so that each has its share of the difference in time.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,9 +28,11 @@ from course_lib.metrics import elbo_figures
 from course_lib.runs.side_by_side import Comparison
 from course_lib.systems.vae import VAE, VAEConfig
 from course_lib.training import fit, seed_everything
+from course_lib.training.devices import matrix_products
 
 OURS = VAEConfig(lr=6e-3)
 BATCH = 512  # of ours, with a rate to match; the usual example takes 128 and 1e-3
+USUAL_BATCH = 128
 
 
 class PILPictures(Dataset):
@@ -84,7 +89,7 @@ def usual_loss(output: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return bce + kld
 
 
-def usual_loader(images: Tensor, labels: Tensor, batch_size: int = 128) -> DataLoader:
+def usual_loader(images: Tensor, labels: Tensor, batch_size: int = USUAL_BATCH) -> DataLoader:
     """Return the batches of the usual example."""
     return DataLoader(PILPictures(images, labels), batch_size=batch_size, shuffle=True)
 
@@ -94,13 +99,34 @@ def usual_epoch(model: UsualVAE, loader: DataLoader, optimizer: torch.optim.Opti
     model.train()
     total, rows = 0.0, 0
     for x, _ in loader:
-        optimizer.zero_grad()
-        output, mu, logvar = model(x)
-        loss = usual_loss(output, x, mu, logvar)
-        loss.backward()
-        optimizer.step()
-        total, rows = total + loss.item(), rows + len(x)
+        total, rows = total + _usual_step(model, x, optimizer), rows + len(x)
     return total / rows
+
+
+def _usual_step(model: UsualVAE, x: Tensor, optimizer: torch.optim.Optimizer) -> float:
+    optimizer.zero_grad()
+    output, mu, logvar = model(x)
+    loss = usual_loss(output, x, mu, logvar)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def plain_epoch(model: UsualVAE, images: Tensor, batch_size: int, optimizer: torch.optim.Optimizer) -> float:
+    """Do what ``usual_epoch`` does without a loader: each batch is cut at once from one tensor of bytes.
+
+    Args:
+        model: trained in place.
+        images: ``(N, 1, 28, 28)`` uint8.
+        batch_size: rows of a step.
+        optimizer: of the model.
+
+    Returns:
+        The mean negative bound of a picture in nats.
+    """
+    model.train()
+    parts = torch.randperm(len(images)).split(batch_size)
+    return sum(_usual_step(model, images[rows].float() / 255, optimizer) for rows in parts) / len(images)
 
 
 def as_system(model: UsualVAE) -> VAE:
@@ -173,6 +199,76 @@ def compare(epochs_usual: int = 2, epochs_ours: int = 2, seed: int = 0, rows: in
     }
 
 
+def factors(rows: int = 20 * 1024, turns: int = 7) -> dict[str, Any]:
+    """Time the ways from the usual example to ours, each of which changes one thing, in turns.
+
+    Args:
+        rows: pictures that each way trains on in a turn; a multiple of both batch sizes.
+        turns: of each.
+
+    Returns:
+        ``pictures a second``, by way, the median over the turns; ``rows`` and ``turns``.
+    """
+    pictures = data.fashion_mnist("train+validation")[:rows]
+    assert pictures.labels is not None
+    seed_everything(0)
+    loader = usual_loader(pictures.images, pictures.labels)
+
+    def usual() -> Callable[[], float]:
+        model, optimizer = _usual_pair()
+        return lambda: _seconds(lambda: usual_epoch(model, loader, optimizer))
+
+    def plain(batch_size: int, matmul: str) -> Callable[[], float]:
+        model, optimizer = _usual_pair()
+
+        def turn() -> float:
+            with matrix_products(matmul):
+                return _seconds(lambda: plain_epoch(model, pictures.images, batch_size, optimizer))
+
+        return turn
+
+    def ours(batch_size: int, matmul: str) -> Callable[[], float]:
+        system = VAE(OURS).start_at_mean(pictures.images)
+
+        def turn() -> float:
+            history = fit(
+                system, pictures, epochs=1, batch_size=batch_size, flip=False, matmul=matmul, device="cpu",
+                progress=False,
+            )  # fmt: skip
+            first, last = history.seconds[0], history.seconds[-1]  # fit's own beginning is not a step's
+            return (last - first) * len(history) / (len(history) - 1)
+
+        return turn
+
+    ways = {
+        "usual example": usual(),
+        "no loader: batches cut from one tensor of bytes": plain(USUAL_BATCH, "highest"),
+        "and batches of 512": plain(BATCH, "highest"),
+        "and products in bfloat16": plain(BATCH, "medium"),
+        "ours: fit(), the same batch and products": ours(BATCH, "medium"),
+        "ours, but batches of 128 and float32": ours(USUAL_BATCH, "highest"),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(turns + 1):
+        for name, way in ways.items():
+            seconds = way()
+            if turn:  # the first warms up
+                taken[name].append(seconds)
+    found = {name: round(rows / statistics.median(seconds)) for name, seconds in taken.items()}
+    return {"pictures a second": found, "rows": rows, "turns": turns}
+
+
+def _usual_pair() -> tuple[UsualVAE, torch.optim.Optimizer]:
+    model = UsualVAE()
+    return model, torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+def _seconds(action: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
 def over_seeds(epochs: int = 10, seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str, Any]:
     """Compare both over some seeds on held-out pictures.
 
@@ -182,7 +278,7 @@ def over_seeds(epochs: int = 10, seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str
 
     Returns:
         For ``"usual"`` and ``"ours"`` one number a seed: median ``seconds`` of an epoch, ``negative ELBO`` and ``KL``
-        in nats on the test pictures; and ``epochs``.
+        in nats on the test pictures; ``epochs``; and ``factors``, see there.
     """
     held_out = data.fashion_mnist("test").images
     found: dict[str, Any] = {who: {"seconds": [], "negative ELBO": [], "KL": []} for who in ("usual", "ours")}
@@ -194,6 +290,7 @@ def over_seeds(epochs: int = 10, seeds: tuple[int, ...] = (0, 1, 2)) -> dict[str
             found[who]["negative ELBO"].append(round(figures["negative ELBO"], 3))
             found[who]["KL"].append(round(figures["KL"], 3))
     found["epochs"] = epochs
+    found["factors"] = factors()
     return found
 
 
