@@ -214,7 +214,7 @@ def begins(brand: bytes, *others: bytes) -> bytes:
 
 @pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
 def test_heic_says_how_to_save_it(brand: bytes) -> None:
-    with pytest.raises(DataError, match=r"^HEIC pictures cannot be read here: save it as JPEG first\.$"):
+    with pytest.raises(DataError, match=r"^This file is HEIC, which cannot be read here: save it as JPEG first\.$"):
         picture_from_bytes(begins(brand, b"mif1", b"heic"))
 
 
@@ -259,13 +259,13 @@ def test_sides_may_be_integers_of_numpy(kind: Any) -> None:
 
 def test_a_large_jpeg_is_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[tuple[int, int]] = []
-    convert: Callable[..., Image.Image] = Image.Image.convert
+    resize: Callable[..., Image.Image] = Image.Image.resize
 
     def note(self: Image.Image, *given: Any, **options: Any) -> Image.Image:
         sizes.append(self.size)
-        return convert(self, *given, **options)
+        return resize(self, *given, **options)
 
     data = saved(flag().resize((3000, 2000)), "JPEG")
-    monkeypatch.setattr(Image.Image, "convert", note)
+    monkeypatch.setattr(Image.Image, "resize", note)
     assert picture_from_bytes(data, side=150).shape == (3, 100, 150)
     assert sizes == [(750, 500)]  # a fourth: of the sides that a JPEG can be read at, the first above twice 150
