@@ -20,7 +20,7 @@ def data_dir() -> Path:
         DataError: if there is no such folder.
     """
     named = os.environ.get("COURSE_DATA")
-    folder = Path(named) if named else Path(__file__).resolve().parent.parent / "data"
+    folder = _named_folder("COURSE_DATA", named) if named else Path(__file__).resolve().parent.parent / "data"
     if not folder.is_dir():
         raise DataError(
             "The course's data folder is missing: clone the whole repository, "
@@ -29,11 +29,24 @@ def data_dir() -> Path:
     return folder
 
 
+def _named_folder(variable: str, named: str) -> Path:
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError as error:  # ~name of nobody
+        raise DataError(f"{variable} is {named!r}, a folder of a user who does not exist: set it to a full path.") from error
+
+
 def cache_dir() -> Path:
-    """Return a writable folder for unpacked and downloaded files, made if need be (``COURSE_CACHE`` overrides)."""
+    """Return the absolute path of the folder for unpacked and downloaded files, made if need be.
+
+    ``COURSE_CACHE`` overrides; a ``~`` in it is the user's own folder, and a relative path begins where Python runs.
+
+    Raises:
+        DataError: if there can be no such folder.
+    """
     named = os.environ.get("COURSE_CACHE")
     if named:
-        folder = Path(named)
+        folder = _named_folder("COURSE_CACHE", named)
     else:
         import platformdirs
 

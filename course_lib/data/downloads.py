@@ -13,19 +13,21 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
+from course_lib.data.disk import discard, tail, writing
 from course_lib.data.fetch import Expected, fetch
-from course_lib.data.prepared import addresses, home, prepared, spread, square
+from course_lib.data.inventory import Inventory
+from course_lib.data.prepared import addresses, home, mended, prepared, spread, square
+from course_lib.data.reading import PictureError
 from course_lib.data.remote import DOWNLOADS, RemoteSet
-from course_lib.data.unpack import unpack
+from course_lib.data.unpack import Building
 from course_lib.errors import DataError
 from course_lib.paths import sha256_of
 from course_lib.words import suggest
@@ -89,35 +91,29 @@ def download(
         from course_lib.data.from_torchvision import from_torchvision
 
         return from_torchvision(remote, split, size=size, limit=limit, base_url=base_url, progress=progress)
-    files = _files(remote, base_url, progress)
-    return _read_split(remote, files, split, size or 64, direction, limit, progress)
+
+    def read(files: Inventory) -> PairedSet | UnpairedSet:
+        return _read_split(remote, files, split, size or 64, direction, limit, progress)
+
+    return mended(remote, lambda new: _build(remote, new, base_url, progress), read)
 
 
-def _files(remote: RemoteSet, base_url: str | None, progress: bool) -> Path:
-    """Return the unpacked folder, downloading and unpacking what is missing."""
-    folder = home(remote) / "files"
-    if folder.is_dir():
-        return folder
+def _build(remote: RemoteSet, new: Building, base_url: str | None, progress: bool) -> None:
+    """Fill the set's folder, downloading what is not here yet."""
     archive = fetch(
         addresses(remote, remote.archive, base_url),
         home(remote) / remote.archive,
-        expected=Expected(remote.size, remote.checksum),
+        expected=Expected(remote.size, remote.checksum, at_most=4 * remote.about),
         instead=f"{remote.instead} ({remote.note})" if remote.note else remote.instead,
         progress=progress,
     )
     digest = sha256_of(archive)
     found = {"file": archive.name, "bytes": archive.stat().st_size, "sha256": digest}
     _compare(remote, archive, digest)
-    unpack(archive, folder, remote.instead)
-    try:
-        _check_counts(remote, folder)
-    except DataError:
-        shutil.rmtree(folder, ignore_errors=True)
-        archive.unlink(missing_ok=True)
-        raise
-    _record(remote).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    archive.unlink(missing_ok=True)
-    return folder
+    new.unpack(archive)
+    _check_counts(remote, new.inventory, archive)
+    with writing(_record(remote).name, home(remote), remote.instead):
+        _record(remote).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _record(remote: RemoteSet) -> Path:
@@ -132,63 +128,66 @@ def _compare(remote: RemoteSet, archive: Path, digest: str) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return
     if before != digest:
-        archive.unlink()
+        discard(archive)
         raise DataError(
             f"{archive.name} is not the file that was downloaded here before: if its authors have changed it, "
-            f"delete {_record(remote)} and run the same line again; or {remote.instead}."
+            f"delete {_record(remote)} and run the same line again{tail(remote.instead)}."
         )
 
 
-def _inside(remote: RemoteSet, files: Path, folder: str) -> Path:
-    nested = files / remote.name / folder
-    return nested if nested.is_dir() else files / folder
-
-
-def _pictures(folder: Path) -> list[Path]:
+def _pictures(remote: RemoteSet, files: Inventory, folder: str) -> list[str]:
     """Return the images of a folder in natural order (2.jpg before 10.jpg), without hidden files."""
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if path.suffix.lower() in _IMAGES and not path.name.startswith(".")]
-    return sorted(found, key=lambda path: [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in _pieces(path)])
+    for inside in (f"{remote.name}/{folder}", folder):
+        found = [
+            path
+            for path in map(PurePosixPath, files)
+            if str(path.parent) == inside and path.suffix.lower() in _IMAGES and not path.name.startswith(".")
+        ]
+        if found:
+            break
+    return [str(path) for path in sorted(found, key=_natural)]
 
 
-def _pieces(path: Path) -> list[str]:
-    return [piece for piece in re.split(r"(\d+)", path.name) if piece]
+def _natural(path: PurePosixPath) -> list[tuple[bool, int, str]]:
+    pieces = [piece for piece in re.split(r"([0-9]+)", path.name) if piece]
+    return [(not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]
 
 
-def _check_counts(remote: RemoteSet, files: Path) -> None:
+def _check_counts(remote: RemoteSet, files: Inventory, archive: Path) -> None:
     for entry in remote.folders.values():
         for folder in (entry,) if isinstance(entry, str) else entry:
-            found = len(_pictures(_inside(remote, files, folder)))
+            found = len(_pictures(remote, files, folder))
             wanted = remote.counts.get(folder)
             if found == 0 or (wanted is not None and found != wanted):
+                number = "at least one" if wanted is None else wanted
                 raise DataError(
-                    f"{remote.archive} was deleted, because its folder {folder!r} holds {found} images and not "
-                    f"{wanted if wanted is not None else 'at least one'}: run the same line again, or {remote.instead}."
+                    f"{archive.name} {discard(archive)}, because its folder {folder!r} holds {found} images and not "
+                    f"{number}: run the same line again{tail(remote.instead)}."
                 )
 
 
 def halves(image: Any, size: int) -> np.ndarray:
     """Cut an A|B image in two and resize each half by itself; return (6, size, size) uint8, A before B."""
     middle = image.width // 2
+    if middle < 1:
+        why = f"has {image.width} x {image.height} pixels and holds no pair side by side"
+        raise PictureError("The picture", why, "give one that is at least two pixels wide")
     a = image.crop((0, 0, middle, image.height))
     b = image.crop((image.width - middle, 0, image.width, image.height))
     return np.concatenate([square(a, size), square(b, size)])
 
 
 def _read_split(
-    remote: RemoteSet, files: Path, split: str, size: int, direction: str, limit: int | None, progress: bool
+    remote: RemoteSet, files: Inventory, split: str, size: int, direction: str, limit: int | None, progress: bool
 ) -> PairedSet | UnpairedSet:
     entry = remote.folders[split]
     shared: dict[str, Any] = {"split": split, "licence": remote.licence, "source": (remote.mirrors or ("",))[0]}
 
     def side(folder: str, channels: int, read: Callable[[Any], np.ndarray]) -> tuple[Tensor, list[str]]:
-        paths = _pictures(_inside(remote, files, folder))
-        if not paths:
-            raise DataError(f"{files} holds no images of {folder!r}: delete that folder and run the same line again.")
-        paths = [paths[place] for place in spread(len(paths), limit)]
-        store = home(remote) / "prepared" / f"{folder}-{size}-{len(paths)}.npy"
-        return prepared(store, paths, size, channels, read, progress), [path.stem for path in paths]
+        names = _pictures(remote, files, folder)
+        names = [names[place] for place in spread(len(names), limit)]
+        rows = prepared(remote, files, names, folder, size, channels, read, progress)
+        return rows, [PurePosixPath(name).stem for name in names]
 
     if isinstance(entry, str):
         both, names = side(entry, 6, lambda image: halves(image, size))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import os
-import shutil
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from course_lib.data.containers import ImageSet
-from course_lib.data.fetch import Expected, fetch
-from course_lib.data.prepared import addresses, home, prepared, spread, square
+from course_lib.data.disk import discard, make_folder, tail
+from course_lib.data.fetch import Expected, fetch, matches
+from course_lib.data.inventory import Inventory
+from course_lib.data.prepared import Altered, addresses, home, mended, prepared, spread, square
 from course_lib.data.remote import RemoteSet
-from course_lib.data.unpack import unpack
+from course_lib.data.unpack import Building
 from course_lib.errors import DataError
 
 
@@ -32,7 +33,28 @@ def from_torchvision(
 
 def _get(remote: RemoteSet, urls: list[str], target: Path, md5: str, progress: bool) -> Path:
     note = f"{remote.instead} ({remote.note})" if remote.note else remote.instead
-    return fetch(urls, target, expected=Expected(checksum=f"md5:{md5}"), instead=note, progress=progress)
+    expected = Expected(checksum=f"md5:{md5}", at_most=4 * remote.about)
+    return fetch(urls, target, expected=expected, instead=note, progress=progress)
+
+
+@contextlib.contextmanager
+def _as_torchvision_reads(remote: RemoteSet) -> Iterator[None]:
+    """Say in one sentence that files which are what was downloaded cannot be read all the same."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # of numpy, pickle, pandas, or torchvision itself
+        raise DataError(
+            f"torchvision cannot read the files of {remote.name} ({type(error).__name__}), which are those of its own "
+            f"list: bring torchvision up to date{tail(remote.instead)}."
+        ) from error
+
+
+def _whole(files: Inventory, remote: RemoteSet) -> None:
+    """Raise unless all files have the bytes that they were unpacked with; for sets of a few large files."""
+    if files.altered(thoroughly=True):
+        raise Altered(f"The files of {remote.name} are altered: delete {files.folder} and run the same line again.")
 
 
 def _resized(images: np.ndarray, size: int | None) -> Tensor:
@@ -52,21 +74,18 @@ def _mnist(
 ) -> ImageSet:
     from torchvision.datasets import MNIST
 
-    raw = home(remote) / "MNIST" / "raw"
-    for file, md5 in MNIST.resources:
-        urls = addresses(remote, file, base_url) or [f"{mirror}{file}" for mirror in MNIST.mirrors]
-        unpacked = raw / file.removesuffix(".gz")
-        if unpacked.is_file():
-            continue
-        archive = _get(remote, urls, raw / file, md5, progress)
-        staging = unpacked.with_name(f"{unpacked.name}.{os.getpid()}.tmp")
-        try:
-            with gzip.open(archive) as source, staging.open("wb") as target:
-                shutil.copyfileobj(source, target)
-            staging.replace(unpacked)
-        finally:
-            staging.unlink(missing_ok=True)
-    digits = MNIST(home(remote), train=split == "train", download=False)
+    def build(new: Building) -> None:
+        for file, md5 in MNIST.resources:
+            urls = addresses(remote, file, base_url) or [f"{mirror}{file}" for mirror in MNIST.mirrors]
+            archive = _get(remote, urls, home(remote) / file, md5, progress)
+            new.gunzip(archive, f"MNIST/raw/{file.removesuffix('.gz')}")
+
+    def read(files: Inventory) -> MNIST:
+        _whole(files, remote)
+        with _as_torchvision_reads(remote):
+            return MNIST(files.folder, train=split == "train", download=False)
+
+    digits = mended(remote, build, read)
     rows = spread(len(digits), limit)
     return ImageSet(
         name="mnist",
@@ -85,21 +104,16 @@ def _cifar10(
 ) -> ImageSet:
     from torchvision.datasets import CIFAR10
 
-    root = home(remote)
-    if not (root / CIFAR10.base_folder).is_dir():
+    def build(new: Building) -> None:
         urls = addresses(remote, CIFAR10.filename, base_url) or [CIFAR10.url]
-        archive = _get(remote, urls, root / CIFAR10.filename, CIFAR10.tgz_md5, progress)
-        staging = unpack(archive, root / "unpacked", remote.instead)
-        (staging / CIFAR10.base_folder).replace(root / CIFAR10.base_folder)
-        staging.rmdir()
-        archive.unlink()
-    try:
-        photos = CIFAR10(root, train=split == "train", download=False)
-    except RuntimeError as error:
-        raise DataError(
-            f"The CIFAR-10 files in {root} are corrupt: delete that folder and download them again, "
-            f"or {remote.instead}."
-        ) from error
+        new.unpack(_get(remote, urls, home(remote) / CIFAR10.filename, CIFAR10.tgz_md5, progress))
+
+    def read(files: Inventory) -> CIFAR10:
+        _whole(files, remote)
+        with _as_torchvision_reads(remote):
+            return CIFAR10(files.folder, train=split == "train", download=False)
+
+    photos = mended(remote, build, read)
     rows = spread(len(photos), limit)
     return ImageSet(
         name="cifar10",
@@ -117,51 +131,54 @@ def _celeba(
 ) -> ImageSet:
     from torchvision.datasets import CelebA
 
-    root = home(remote)
-    folder = root / CelebA.base_folder
-    for drive_id, md5, file in CelebA.file_list:
-        done = folder / (file if not file.endswith(".zip") else "img_align_celeba")
-        if done.exists():
-            continue
-        if base_url:
-            _get(remote, addresses(remote, file, base_url), folder / file, md5, progress)
-        elif not (folder / file).is_file():
-            _from_drive(remote, drive_id, folder, file, md5)
-        if file.endswith(".zip"):
-            staging = unpack(folder / file, folder / "unpacked", remote.instead)
-            (staging / "img_align_celeba").replace(done)
-            staging.rmdir()
-            (folder / file).unlink()
-    try:
-        faces = CelebA(root, split=str(remote.folders[split]), target_type="attr", download=False)
-    except RuntimeError as error:
-        raise DataError(
-            f"The CelebA files in {folder} are corrupt: delete that folder and download them again, "
-            f"or {remote.instead}."
-        ) from error
-    rows = spread(len(faces.filename), limit)
-    paths = [folder / "img_align_celeba" / faces.filename[row] for row in rows]
     side = size or 64
-    store = root / "prepared" / f"{split}-{side}-{len(paths)}.npy"
-    names = [name for name in faces.attr_names if name]
-    return ImageSet(
-        name="celeba",
-        split=split,
-        images=prepared(store, paths, side, 3, lambda image: square(image, side), progress),
-        names=[path.stem for path in paths],
-        factors={name: faces.attr[rows, column].to(torch.int64) for column, name in enumerate(names)},
-        factor_names={name: ["no", "yes"] for name in names},
-        licence=remote.licence,
-        source="torchvision",
-    )
+
+    def build(new: Building) -> None:
+        for drive_id, md5, file in CelebA.file_list:
+            archive = home(remote) / CelebA.base_folder / file
+            if base_url:
+                _get(remote, addresses(remote, file, base_url), archive, md5, progress)
+            elif not (archive.is_file() and matches(archive, Expected(checksum=f"md5:{md5}"))):
+                _from_drive(remote, drive_id, archive, md5)
+            if file.endswith(".zip"):
+                new.unpack(archive, CelebA.base_folder)
+            else:
+                new.copy(archive, f"{CelebA.base_folder}/{file}")
+
+    def read(files: Inventory) -> ImageSet:
+        with _as_torchvision_reads(remote):
+            faces = CelebA(files.folder, split=str(remote.folders[split]), target_type="attr", download=False)
+            rows = spread(len(faces.filename), limit)
+            names = [f"{CelebA.base_folder}/img_align_celeba/{faces.filename[row]}" for row in rows]
+            attributes = [name for name in faces.attr_names if name]
+            absent = next((name for name in names if name not in files), None)
+        if absent:
+            raise DataError(f"CelebA's archive holds no {absent}: tell whoever runs its server{tail(remote.instead)}.")
+        images = prepared(remote, files, names, split, side, 3, lambda image: square(image, side), progress)
+        return ImageSet(
+            name="celeba",
+            split=split,
+            images=images,
+            names=[PurePosixPath(name).stem for name in names],
+            factors={name: faces.attr[rows, column].to(torch.int64) for column, name in enumerate(attributes)},
+            factor_names={name: ["no", "yes"] for name in attributes},
+            licence=remote.licence,
+            source="torchvision",
+        )
+
+    return mended(remote, build, read)
 
 
-def _from_drive(remote: RemoteSet, drive_id: str, folder: Path, file: str, md5: str) -> None:
+def _from_drive(remote: RemoteSet, drive_id: str, target: Path, md5: str) -> None:
     """Bring one file of CelebA from Google Drive the way torchvision does."""
     from torchvision.datasets.utils import download_file_from_google_drive
 
+    make_folder(target.parent, target.name, remote.instead)
     try:
-        download_file_from_google_drive(drive_id, folder, file, md5)
+        target.unlink(missing_ok=True)
+        download_file_from_google_drive(drive_id, target.parent, target.name, md5)
+        if not matches(target, Expected(checksum=f"md5:{md5}")):
+            raise DataError("it is not the expected file")
     except Exception as error:  # gdown has its own errors, and may not be installed
-        (folder / file).unlink(missing_ok=True)
-        raise DataError(f"{file} could not be downloaded ({remote.note}): {remote.instead}.") from error
+        discard(target)
+        raise DataError(f"{target.name} could not be downloaded ({remote.note}): {remote.instead}.") from error

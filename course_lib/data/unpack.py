@@ -1,120 +1,164 @@
-"""Unpack a downloaded archive so that nothing lands outside its folder and no half-filled folder is left."""
+"""Unpack downloaded archives so that nothing lands outside a folder and no half-filled folder is left."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
+import os
 import shutil
-import stat
-import tarfile
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Generator
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
-from course_lib.data.fetch import check_space, no_space, tail
+from course_lib.data.disk import check_space, discard, make_folder, tail, writing
+from course_lib.data.inventory import Entry, Inventory
+from course_lib.data.members import TIMES_ITS_SIZE, Corrupt, Hostile, declared, largest, members, reading
 from course_lib.errors import DataError
 
-_BROKEN = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    gzip.BadGzipFile,
-    zlib.error,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-)
+BLOCK = 1 << 20
+LOOK_AT_DISK = 1 << 24  # bytes between two looks at the free space
 
 
-def unpack(archive: Path, folder: Path, instead: str = "") -> Path:
-    """Unpack a ``.zip``, ``.tar.gz`` or ``.tgz`` into ``folder``, which appears in one step when all is unpacked.
-
-    Only plain files and folders are taken, and only below ``folder``.
+class Building:
+    """A folder in the making, beside the place that it will have.
 
     Args:
-        archive: the file; it is deleted if it is corrupt or holds a link or a path that leads outside.
-        folder: where its content is wanted.
+        folder: where the files are put meanwhile.
+        instead: what else can be done, the last words of an error message.
+
+    ``inventory`` lists what is in it so far, and ``spent`` the archives that it came from.
+    """
+
+    def __init__(self, folder: Path, instead: str) -> None:
+        self.folder = folder
+        self.inventory = Inventory(folder)
+        self.spent: list[Path] = []
+        self._instead = instead
+        self._written = 0
+        self._looked = 0
+
+    def unpack(self, archive: Path, into: str = "") -> None:
+        """Put the files of a ``.zip``, ``.tar.gz`` or ``.tgz`` into the folder.
+
+        Only plain files and folders are taken, and only below the folder. The sizes that the archive declares, and
+        those that come out of it, are held against its own size and against the free space.
+
+        Args:
+            archive: the file; it is deleted if it is corrupt or hostile.
+            into: a folder inside this one.
+
+        Raises:
+            DataError: if the archive is corrupt or hostile, or the disk is full.
+        """
+        with self._trusting_nobody(archive), contextlib.closing(members(archive)) as found:
+            limit = self._written + largest(archive)
+            self._look(min(declared(archive), largest(archive)), archive, at_once=True)
+            for parts, size, source in found:
+                self._look(size, archive)
+                self._add("/".join((*filter(None, [into]), *parts)), source, archive, size, limit)
+
+    def gunzip(self, archive: Path, name: str) -> None:
+        """Put the content of a ``.gz`` into the folder as ``name``; see ``unpack``."""
+        with self._trusting_nobody(archive), reading(archive), gzip.open(archive) as source:
+            self._look(archive.stat().st_size, archive, at_once=True)
+            self._add(name, source, archive, None, self._written + largest(archive))
+
+    def copy(self, file: Path, name: str) -> None:
+        """Put a copy of a file into the folder as ``name``.
+
+        Raises:
+            DataError: if it cannot be read, or the disk is full.
+        """
+        with self._trusting_nobody(file), reading(file), file.open("rb") as source:
+            self._add(name, source, file, None, self._written + file.stat().st_size)
+
+    def _add(self, name: str, source: IO[bytes] | gzip.GzipFile, archive: Path, size: int | None, limit: int) -> None:
+        target = self.folder / name
+        digest, count = hashlib.sha256(), 0
+        with writing(name, self.folder.parent, self._instead):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = target.open("xb", buffering=0)
+        with file:
+            while True:
+                with reading(archive):
+                    block = source.read(BLOCK)
+                if not block:
+                    break
+                count += len(block)
+                self._written += len(block)
+                if self._written > limit:
+                    raise Hostile(f"it unpacks to more than {TIMES_ITS_SIZE} times its own size")
+                self._look(len(block) if size is None else max(0, size - count), archive)
+                digest.update(block)
+                with writing(name, self.folder.parent, self._instead):
+                    rest = memoryview(block)
+                    while rest:
+                        rest = rest[file.write(rest) :]
+        if size is not None and count != size:
+            raise Corrupt(f"a file of {size} bytes has {count}")
+        self.inventory[name] = Entry(count, target.stat().st_mtime_ns, digest.hexdigest())
+
+    def _look(self, needed: int, archive: Path, *, at_once: bool = False) -> None:
+        if at_once or needed > LOOK_AT_DISK or self._written - self._looked > LOOK_AT_DISK:
+            self._looked = self._written
+            check_space(self.folder, needed, f"Unpacking {archive.name}", self._instead)
+
+    @contextlib.contextmanager
+    def _trusting_nobody(self, archive: Path) -> Iterator[None]:
+        self.spent.append(archive)
+        try:
+            yield
+        except Corrupt as why:
+            raise DataError(
+                f"{archive.name} is corrupt ({why}) and {discard(archive)}: run the same line again to download it anew"
+                f"{tail(self._instead)}."
+            ) from why
+        except Hostile as why:
+            raise DataError(
+                f"{archive.name} was not unpacked and {discard(archive)}, because {why}: "
+                f"tell whoever runs the server that it came from{tail(self._instead)}."
+            ) from why
+
+
+@contextlib.contextmanager
+def building(folder: Path, instead: str = "") -> Iterator[Building]:
+    """Fill a folder that appears, with its inventory, in one step when all is done; an earlier one stays until then.
+
+    Args:
+        folder: where the files are wanted.
         instead: what else can be done, the last words of an error message.
 
     Raises:
-        DataError: if the archive is corrupt or leads outside, or the disk is full.
+        DataError: if the disk is full or refuses.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".tmp", dir=folder.parent))
+    make_folder(folder.parent, folder.name, instead)
+    with writing(folder.name, folder.parent, instead):
+        staging = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".tmp", dir=folder.parent))
     try:
-        read = _zip_files if archive.suffix == ".zip" else _tar_files
-        # Closing the reader closes the archive, without which Windows would not let it be deleted.
-        with contextlib.closing(read(archive, staging, instead)) as members:
-            for name, source in members:
-                target = staging.joinpath(*_safe_parts(name))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with source, target.open("wb") as file:
-                    shutil.copyfileobj(source, file, 1 << 20)
-        if folder.exists():
-            shutil.rmtree(folder)
-        staging.replace(folder)
-        return folder
-    except _BROKEN as error:
-        archive.unlink(missing_ok=True)
-        raise DataError(
-            f"{archive.name} is corrupt ({error}) and was deleted: run the same line again to download it anew"
-            f"{tail(instead)}."
-        ) from error
-    except _Hostile as why:
-        archive.unlink(missing_ok=True)
-        raise DataError(
-            f"{archive.name} was not unpacked and was deleted, because {why}: "
-            f"tell whoever runs the server that it came from{tail(instead)}."
-        ) from why
-    except OSError as error:
-        if no_space(error):
-            raise DataError(
-                f"The disk of {folder.parent} is full: make room, or set COURSE_CACHE to a folder on a larger disk"
-                f"{tail(instead)}."
-            ) from error
-        raise DataError(f"{archive.name} cannot be unpacked in {folder.parent} ({error}).") from error
+        new = Building(staging, instead)
+        yield new
+        with writing(folder.name, folder.parent, instead):
+            new.inventory.write()
+            _exchange(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-class _Hostile(Exception):
-    """The archive would write outside its folder."""
+def _exchange(new: Path, folder: Path) -> None:
+    """Put a folder in the place of another; a kill between the steps leaves one of the two, or none, and no mixture."""
+    old = folder.with_name(f"{folder.name}.{os.getpid()}.old.tmp")
+    if folder.is_dir() and not folder.is_symlink():
+        folder.replace(old)
+    elif folder.exists() or folder.is_symlink():
+        folder.unlink()
+    new.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def _safe_parts(name: str) -> tuple[str, ...]:
-    path = PurePosixPath(name.replace("\\", "/"))
-    parts = tuple(part for part in path.parts if part != ".")
-    if path.is_absolute() or not parts or ".." in parts or ":" in parts[0] or "\0" in name:
-        raise _Hostile(f"the path {name!r} leads outside its folder")
-    return parts
-
-
-def _zip_files(archive: Path, folder: Path, instead: str) -> Generator[tuple[str, IO[bytes]], None, None]:
-    with zipfile.ZipFile(archive) as packed:
-        members = [member for member in packed.infolist() if not member.is_dir()]
-        for member in members:
-            _safe_parts(member.filename)
-            kind = stat.S_IFMT(member.external_attr >> 16)
-            if kind not in (0, stat.S_IFREG):
-                raise _Hostile(f"{member.filename!r} is a link or a device")
-        check_space(folder, sum(member.file_size for member in members), f"Unpacking {archive.name}", instead)
-        for member in members:
-            yield member.filename, packed.open(member)
-
-
-def _tar_files(archive: Path, folder: Path, instead: str) -> Generator[tuple[str, IO[bytes]], None, None]:
-    check_space(folder, archive.stat().st_size, f"Unpacking {archive.name}", instead)
-    with tarfile.open(archive, "r:gz") as packed:
-        for member in packed:
-            if member.isdir():
-                continue
-            if not member.isreg():
-                raise _Hostile(f"{member.name!r} is a link or a device")
-            source = packed.extractfile(member)
-            if source is not None:
-                yield member.name, source
-        # A cut tar can end between two members without an error; gzip's own checksum lies at the very end.
-        while packed.fileobj is not None and packed.fileobj.read(1 << 20):
-            pass
+def unpack(archive: Path, folder: Path, instead: str = "") -> Path:
+    """Unpack one archive into ``folder``, which appears in one step when all is unpacked; see ``Building.unpack``."""
+    with building(folder, instead) as new:
+        new.unpack(archive)
+    return folder

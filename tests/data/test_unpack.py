@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.data import fetch
+from course_lib.data import inventory
 from course_lib.data.unpack import unpack
 from course_lib.errors import DataError
 
@@ -47,7 +47,8 @@ def make(kind: str, folder: Path, content: dict[str, bytes]) -> Path:
 
 
 def everything(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in found if Path(name).name != inventory.NAME)
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
@@ -98,7 +99,7 @@ def test_a_broken_archive_is_deleted_and_leaves_nothing(kind: str, fault: str, t
 
 def test_a_full_disk_leaves_the_archive_and_no_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make("zip", tmp_path, CONTENT)
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 1000))
     with pytest.raises(DataError, match="COURSE_CACHE"):
         unpack(archive, tmp_path / "files")
     assert everything(tmp_path) == ["set.zip"]

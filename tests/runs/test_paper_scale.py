@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
+import download_server as local
 import pytest
 import torch
 
@@ -16,18 +13,6 @@ from course_lib.data.jitter import Jittered
 from course_lib.errors import DataError
 from course_lib.runs import paper_scale
 
-
-def _load(path: Path) -> ModuleType:
-    """Return the tests of downloads as a module: their server and their archives are used here too."""
-    spec = importlib.util.spec_from_file_location("download_tests", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-local = _load(Path(__file__).parents[1] / "data" / "test_downloads.py")
 server = local.server  # the fixture
 
 RUNS = {name: runs.run(name) for name in runs.names() if runs.run(name).download}
