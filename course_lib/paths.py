@@ -33,7 +33,9 @@ def _named_folder(variable: str, named: str) -> Path:
     try:
         return Path(named).expanduser().absolute()
     except RuntimeError as error:  # ~name of nobody
-        raise DataError(f"{variable} is {named!r}, a folder of a user who does not exist: set it to a full path.") from error
+        raise DataError(
+            f"{variable} is {named!r}, a folder of a user who does not exist: set it to a full path."
+        ) from error
 
 
 def cache_dir() -> Path:
