@@ -27,6 +27,7 @@ SMALL_PACKAGES = {
     "pooch": "pooch",
     "psutil": "psutil",
     "requests": "requests",
+    "filelock": "filelock",
     "ipywidgets": "ipywidgets",
     "ipycanvas": "ipycanvas",
     "tqdm": "tqdm",

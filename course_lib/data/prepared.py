@@ -230,7 +230,7 @@ def _key(shape: tuple[int, ...], hashes: list[str]) -> str:
 
 
 def _digest(images: np.ndarray) -> str:
-    return hashlib.sha256(memoryview(images).cast("B")).hexdigest() if images.size else ""
+    return hashlib.sha256(images.data).hexdigest()
 
 
 def _note(store: Path) -> Path:

@@ -49,7 +49,7 @@ def test_limit_spreads_over_the_split_and_the_decoded_images_are_kept(served: Se
     assert get(served, limit=3).names == ["3", "7", "11"]
     monkeypatch.setattr(Image, "open", None)  # nothing can be decoded any more
     assert get(served, limit=3).names == ["3", "7", "11"]
-    with pytest.raises(TypeError):
+    with pytest.raises(DataError, match=r"\.png' in the archive of facades is cut off or damaged: tell whoever"):
         get(served, limit=4)
 
 
