@@ -4,7 +4,8 @@ Pixel by pixel: ``l1``, ``mse``, ``psnr``, ``ssim``. Set against set: ``vgg_kid`
 ``histogram_intersection``, ``spectrum_ratio``. Of the pictures alone: ``sharpness``, ``colourfulness``, ``diversity``,
 ``colour_histograms``, ``radial_spectrum``. Several at once: ``evaluate_images``. Of a translation:
 ``distinct_outputs``, ``input_dependence``. Against known answers: ``nearest_answer``. Of points against the modes of a
-mixture: ``mode_figures``, ``reverse_kl_of_modes``. Each is imported on first use.
+mixture: ``mode_figures``, ``reverse_kl_of_modes``. How sure a mean is: ``standard_error``. Each is imported on first
+use.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __getattr__, __dir__, __all__ = face(
         "bounds": "active_units aggregate_draws aggregate_figures elbo_figures importance_bound kl_of_latents",
         "collapse": "distinct_outputs input_dependence",
         "colour": "colour_bins colour_histograms histogram_intersection not_white srgb_to_lab",
+        "errors": "standard_error",
         "evaluate": "evaluate_images",
         "modes": "mode_figures reverse_kl_of_modes",
         "pixel": "l1 mse psnr ssim",

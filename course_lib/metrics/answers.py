@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 
@@ -80,47 +78,44 @@ class AnswerJudge:
         self.vgg = PooledVGG() if kid else None
         self.real = self.vgg(answers.flatten(0, 1)) if self.vgg else torch.empty(0)
 
-    def figures(self, outputs: Tensor) -> dict[str, float]:
+    def figures(self, outputs: Tensor, draws: Tensor | None = None) -> dict[str, float]:
         """Return how outputs relate to the answers; RMS and L1 are on the scale [-1, 1].
 
         Args:
-            outputs: ``(G, R, 3, H, W)`` in [-1, 1], R draws for each of the G inputs.
+            outputs: ``(G, 3, H, W)`` in [-1, 1], one output for each of the G inputs, without noise.
+            draws: ``(G, R, 3, H, W)``, R draws for each input of a system that has noise; None: the outputs alone.
 
         Returns:
-            ``to the mean`` and ``to the nearest answer`` (mean RMS), ``to the medians`` (mean gap to the interval of
-            medians), ``L1`` (mean absolute difference to all answers), ``sharpness`` (relative to the answers),
-            ``answers found`` (how many different answers are the nearest one among the R draws for an input, mean),
-            ``VGG-KID`` (the first draws against all answers: several draws for one input are no independent pictures).
+            Of the outputs ``to the mean`` and ``to the nearest answer`` (mean RMS), ``to the medians`` (mean gap to
+            the interval of medians), ``L1`` (mean absolute difference to all answers), ``sharpness`` (relative to the
+            answers) and ``VGG-KID`` (against all answers); of the draws ``answers found`` (how many different answers
+            are the nearest one among the R draws for an input, mean).
 
         Raises:
             ShapeError: if the shapes do not fit.
         """
-        if outputs.dim() != 5 or outputs.shape[0] != len(self.answers) or outputs.shape[2:] != self.answers.shape[2:]:
+        drawn = outputs[:, None] if draws is None else draws
+        shape = self.answers.shape
+        if outputs.dim() != 4 or outputs.shape[0] != shape[0] or outputs.shape[1:] != shape[2:]:
             raise ShapeError(
-                f"Outputs {tuple(outputs.shape)} do not fit answers {tuple(self.answers.shape)}: "
-                "give (G, R, 3, H, W), with outputs[:, None] for one draw an input."
+                f"Outputs {tuple(outputs.shape)} do not fit answers {tuple(shape)}: give (G, 3, H, W), one an input."
             )
-        draws = outputs.unbind(dim=1)
-        nearest = [nearest_answer(draw, self.answers) for draw in draws]
-        chosen = torch.stack([which for _, which in nearest], dim=1)
+        if drawn.dim() != 5 or drawn.shape[0] != shape[0] or drawn.shape[2:] != shape[2:]:
+            raise ShapeError(f"Draws {tuple(drawn.shape)} do not fit answers {tuple(shape)}: give (G, R, 3, H, W).")
+        chosen = torch.stack([nearest_answer(draw, self.answers)[1] for draw in drawn.unbind(dim=1)], dim=1)
         found = {
-            "to the mean": _mean(rms(draw - self.mean) for draw in draws),
-            "to the medians": _mean(distance_to_interval(draw, self.low, self.high) for draw in draws),
-            "to the nearest answer": _mean(distance for distance, _ in nearest),
-            "L1": _mean((draw[:, None] - self.answers).abs() for draw in draws),
-            "sharpness": sharpness(outputs.flatten(0, 1), self.answers.flatten(0, 1)),
+            "to the mean": rms(outputs - self.mean).mean().item(),
+            "to the medians": distance_to_interval(outputs, self.low, self.high).mean().item(),
+            "to the nearest answer": nearest_answer(outputs, self.answers)[0].mean().item(),
+            "L1": (outputs[:, None] - self.answers).abs().mean().item(),
+            "sharpness": sharpness(outputs, self.answers.flatten(0, 1)),
             "answers found": sum(len(set(row)) for row in chosen.tolist()) / len(chosen),
         }
         if self.vgg is not None:
-            found["VGG-KID"] = float(unbiased_mmd(self.vgg(draws[0]), self.real)[0])
+            found["VGG-KID"] = float(unbiased_mmd(self.vgg(outputs), self.real)[0])
         return found
 
 
-def answer_figures(outputs: Tensor, answers: Tensor) -> dict[str, float]:
-    """Return ``AnswerJudge(answers).figures(outputs)``, for a single set of outputs."""
-    return AnswerJudge(answers).figures(outputs)
-
-
-def _mean(parts: Iterable[Tensor]) -> float:
-    means = [part.mean().item() for part in parts]
-    return sum(means) / len(means)
+def answer_figures(outputs: Tensor, answers: Tensor, draws: Tensor | None = None) -> dict[str, float]:
+    """Return ``AnswerJudge(answers).figures(outputs, draws)``, for a single set of outputs."""
+    return AnswerJudge(answers).figures(outputs, draws)

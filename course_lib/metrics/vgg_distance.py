@@ -324,7 +324,7 @@ def unbiased_mmd(
 
 
 def _units(n: int, m: int, fake_groups: Tensor | None, real_groups: Tensor | None) -> tuple[Tensor, Tensor, int, bool]:
-    """Return the unit of each fake and of each real, counted from 0, how many there are, and whether sides share one."""
+    """Return the unit of each fake and of each real, counted from 0, their number, and whether sides share one."""
     for groups, count in ((fake_groups, n), (real_groups, m)):
         if groups is not None and (groups.shape != (count,) or groups.is_floating_point()):
             raise ShapeError(

@@ -13,7 +13,7 @@ from typing import Any
 from course_lib import discovery
 from course_lib.paths import data_dir, manifest
 from course_lib.runs.base import Run
-from course_lib.runs.records import record_name, records_of
+from course_lib.runs.records import IN_8_BITS, record_name, records_of
 from course_lib.runs.registry import checkpoint_name, names, run, seeds
 from course_lib.runs.trained import figures, load
 
@@ -22,8 +22,8 @@ INTRODUCTION = """\
 
 What this lesson's long runs left: the weights that inference needs, in 8 bits with one scale an output channel.
 `course_lib.runs.load(name, seed)` gives each, ready to use. Figures below were measured from these files on held-out
-data by `course evaluate NAME --seed S`; with several seeds they are mean ± standard deviation. A figure named
-`training outlines` is of pictures that the network trained on.
+data by `course evaluate NAME --seed S`; with several seeds they are mean ± standard deviation. A figure that begins
+with `training` is of pictures that the network trained on.
 This card is written by `python -m course_lib.runs.cards`.
 
 - Licence: MIT, as the course's code. The pictures that the networks learned from have their own licences, on the cards
@@ -43,9 +43,12 @@ def card(one: Run) -> str:
     if not bundled:
         return ""
     headers = [load(one.name, seed).card for seed in bundled]
-    measured = [figures(one.name, seed) for seed in bundled]
+    measured = {"held-out figure": [figures(one.name, seed) for seed in bundled]}
     further = _further_seeds(one)
-    measured += [entry["figures"] for entry in further.values()]
+    for entry in further.values():  # only what was measured at the same width of the weights goes into one mean
+        alike = entry.get("weights") == IN_8_BITS
+        column = "held-out figure" if alike else f"of seeds {list(further)}, weights not rounded"
+        measured.setdefault(column, []).append(entry["figures"])
     size = manifest()[checkpoint_name(one.name, bundled[0])]["bytes"] / 1e6
     minutes = ", ".join(f"{entry['minutes']:g}" for entry in [*headers, *further.values()])
     also = f", and seeds {bundled[1:]}" if len(bundled) > 1 else ""
@@ -64,9 +67,11 @@ def card(one: Run) -> str:
         lines.append(f"- Trained in mixed precision (`{one.settings.precision}`)")
     if headers[0].get("start"):
         lines.append(f"- Started from the bundled weights of `{headers[0]['start']}` with the same seed")
-    lines += ["", "| held-out figure | value |", "| --- | ---: |"]
-    for key in measured[0]:
-        lines.append(f"| {key} | {_written([one_seed[key] for one_seed in measured])} |")
+    first, *other = measured
+    lines += ["", f"| {' | '.join([first, 'value', *other])} |", f"| --- |{' ---: |' * len(measured)}"]
+    for key in measured[first][0]:
+        cells = [_written([one_seed[key] for one_seed in column]) for column in measured.values()]
+        lines.append(f"| {key} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ from course_lib.data.super_resolution import super_resolution_pairs
 from course_lib.metrics import l1, psnr, sharpness, ssim, vgg_kid
 from course_lib.models.srresnet import SRResNet
 from course_lib.runs.base import RunSizes
-from course_lib.runs.translation import draws_of
+from course_lib.runs.translation import KID_ERROR, draws_of
 from course_lib.systems.regression import Regression, RegressionConfig
 
 ENLARGING = RunSizes(smoke_epochs=1, cpu_epochs=12, gpu_epochs=100, batch_size=16)
@@ -47,6 +47,8 @@ def enlarged(system: Any, small: Tensor) -> Tensor:
 def enlarging_figures(system: Any, split: str = "test", kid: bool = True) -> dict[str, float]:
     """Return PSNR, SSIM, L1, sharpness and VGG-KID of the enlarged patches of a split's photographs.
 
+    After the VGG-KID stands its standard error, which counts photographs and not their patches.
+
     PSNR and SSIM are those of all three channels and of whole patches; the papers often take the luminance without a
     border, which gives higher figures.
 
@@ -65,5 +67,6 @@ def enlarging_figures(system: Any, split: str = "test", kid: bool = True) -> dic
         "sharpness": float(sharpness(output, target)),
     }
     if kid:
-        found["VGG-KID"] = float(vgg_kid(output, target)[0])
+        photo = None if pairs.factors is None else pairs.factors["photo"]
+        found["VGG-KID"], found[KID_ERROR] = vgg_kid(output, target, fake_groups=photo, real_groups=photo)
     return found

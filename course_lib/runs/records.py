@@ -26,6 +26,8 @@ from course_lib.runs.registry import run
 from course_lib.systems.base import System
 
 QUALITY = 95
+IN_8_BITS = "8 bits"
+"""What an entry's ``weights`` says where the figures are of weights rounded as bundled ones are."""
 
 
 def record_name(lesson: str) -> str:
@@ -47,7 +49,7 @@ def records_of(lesson: str) -> dict[str, dict[int, dict[str, Any]]]:
 
     Returns:
         ``found[run name][seed]``: a dictionary with ``figures`` by name, ``minutes``, ``epochs``, ``steps``,
-        ``batch_size``, ``date``, ``command`` and ``config``.
+        ``batch_size``, ``date``, ``command``, ``weights`` and ``config``.
 
     Raises:
         DataError: if there is no such lesson, or the file is missing or corrupt.
@@ -83,7 +85,9 @@ def recorded_pictures(name: str) -> Tensor:
     return normalise(tiles)
 
 
-def publish_record(name: str, seed: int, system: System, history: History, minutes: float) -> Path:
+def publish_record(
+    name: str, seed: int, system: System, history: History, minutes: float, weights: str = "as trained"
+) -> Path:
     """Measure a recorded run on held-out data and write its figures, and for seed 0 its pictures, into ``data/``.
 
     Rerun ``data/build/manifest.py`` afterwards.
@@ -94,6 +98,7 @@ def publish_record(name: str, seed: int, system: System, history: History, minut
         system: what ``train`` returned, on the CPU.
         history: of the whole run.
         minutes: that the training took.
+        weights: whether the figures are of weights as they were trained or rounded, for the entry.
 
     Returns:
         The file with the figures.
@@ -107,6 +112,7 @@ def publish_record(name: str, seed: int, system: System, history: History, minut
     entry = {
         "figures": {key: round(value, 5) for key, value in one.evaluate(system, "test").items()},
         "command": f"course train {name} --seed {seed} --publish",
+        "weights": weights,
         "preset": preset(),
         "batch_size": one.training.batch_size,
         "epochs": history.epoch[-1] + 1,

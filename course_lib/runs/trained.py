@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from course_lib.errors import DataError, TrainingError
 from course_lib.history import History
 from course_lib.paths import bundled_file, data_dir
 from course_lib.presets import preset
+from course_lib.runs.base import Run
 from course_lib.runs.registry import checkpoint_name, run, seeds
 from course_lib.systems.base import System
 
@@ -71,9 +73,9 @@ def _ready(name: str, seed: int, folder: Path | None, progress: bool, changes: d
 def publish(name: str, seed: int, system: System, history: History, minutes: float) -> Path:
     """Write the weights that inference needs into ``data/checkpoints``, with how they came about in the header.
 
-    Of a seed whose weights are not bundled (``Run.bundled``), its held-out figures are written instead. Weights are
-    stored in 8 bits (one scale an output channel), so that all lessons together stay small. Rerun
-    ``data/build/manifest.py`` afterwards.
+    Of a seed whose weights are not bundled (``Run.bundled``), its held-out figures are written instead; where other
+    seeds of the run are bundled, those of the weights rounded in the same way. Weights are stored in 8 bits (one scale
+    an output channel), so that all lessons together stay small. Rerun ``data/build/manifest.py`` afterwards.
 
     Args:
         name: see ``names()``.
@@ -88,11 +90,16 @@ def publish(name: str, seed: int, system: System, history: History, minutes: flo
     from course_lib.training import save_weights
 
     one = run(name)
-    if one.bundled is not None and seed >= one.bundled:
-        from course_lib.runs.records import publish_record
-
-        return publish_record(name, seed, system, history, minutes)
     state = {f"{net}.{key}": value for net in one.inference for key, value in system.averaged(net).state_dict().items()}
+    if one.bundled is not None and seed >= one.bundled:
+        from course_lib.runs.records import IN_8_BITS, publish_record
+
+        if not one.bundled:
+            return publish_record(name, seed, system, history, minutes)
+        with TemporaryDirectory() as place:  # beside the bundled seeds only what is rounded as they are can be averaged
+            rounded = save_weights(state, Path(place) / "weights", dtype="int8", metadata={"stage": system.stage})
+            system = _from_file(one, rounded)
+        return publish_record(name, seed, system, history, minutes, weights=IN_8_BITS)
     metadata = {
         "run": name,
         "seed": seed,
@@ -121,13 +128,16 @@ def load(name: str, seed: int = 0) -> System:
     Raises:
         DataError: if the run or the seed is not bundled, or the file is corrupt.
     """
-    from course_lib.training import load_weights, rng_untouched, weights_metadata
-
     one = run(name)
     if seed not in (known := seeds(name)):
         offer = f"choose seed {' or '.join(map(str, known))}" if known else f"call runs.train({name!r}) to make some"
         raise DataError(f"There are no bundled weights of {name!r} with seed {seed}: {offer}.")
-    path = bundled_file(checkpoint_name(name, seed))
+    return _from_file(one, bundled_file(checkpoint_name(name, seed)))
+
+
+def _from_file(one: Run, path: Path) -> System:
+    from course_lib.training import load_weights, rng_untouched, weights_metadata
+
     state = load_weights(path)
     with rng_untouched():  # the weights it is built with are drawn, and then replaced
         system = one.system().at_stage(weights_metadata(path).get("stage", 0))
@@ -137,7 +147,7 @@ def load(name: str, seed: int = 0) -> System:
             getattr(system, net).load_state_dict(part)
         except RuntimeError as error:
             raise DataError(
-                f"data/{checkpoint_name(name, seed)} does not fit the run {name!r}: update the course with `git pull`."
+                f"{path.name} does not fit the run {one.name!r}: update the course with `git pull`."
             ) from error
     system.card = weights_metadata(path)
     return system.eval()

@@ -15,6 +15,7 @@ from course_lib.training import rng_untouched
 
 SHOWN = 16
 DRAWS = 4
+KID_ERROR = "VGG-KID, error by photograph"
 
 
 def draws_of(system: Any, x: Tensor, repeats: int = 1) -> Tensor:
@@ -89,6 +90,7 @@ def pair_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
         ``sharpness`` (1 as the truth), ``colourfulness`` (as a share of the truth's), ``a overlap`` and ``b overlap``
         (of the colour histograms, where the truth is not white: half of an emoji's picture is ground, which every
         output gets right). With noise: ``diversity`` (mean L1 between two draws for one input; 0 where there is none).
+        Of patches of photographs also the standard error of the VGG-KID, which counts photographs.
     """
     from course_lib.metrics import colourfulness, diversity, histogram_intersection, l1, sharpness, ssim, vgg_kid
     from course_lib.metrics.colour import not_white
@@ -96,10 +98,13 @@ def pair_figures(system: Any, pairs: data.PairedSet) -> dict[str, float]:
     x, target = normalise(pairs.x), normalise(pairs.y)
     output = quiet_outputs_of(system, x)
     overlap = histogram_intersection(output, target, mask=not_white(target))
+    photo = (pairs.factors or {}).get("photo")
+    kid, error = vgg_kid(output, target, fake_groups=photo, real_groups=photo)
     return {
         "L1": float(l1(output, target)),
         "SSIM": float(ssim(output, target)),
-        "VGG-KID": float(vgg_kid(output, target)[0]),
+        "VGG-KID": kid,
+        **({} if photo is None else {KID_ERROR: error}),
         "sharpness": float(sharpness(output, target)),
         "colourfulness": float(colourfulness(output)) / float(colourfulness(target)),
         "a overlap": float(overlap["a"]),

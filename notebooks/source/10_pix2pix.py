@@ -57,7 +57,7 @@ from course_lib.runs.settings import SMALL, outline_pairs
 from course_lib.lessons.lesson_10.runs import colour_patches, flat_pairs
 from course_lib.runs.records import records_of, recorded_pictures
 from course_lib.data.pixels import normalise
-from course_lib.runs.translation import outputs_of, shown_rows
+from course_lib.runs.translation import outputs_of, quiet_outputs_of, shown_rows
 from course_lib.systems.base import adam
 from course_lib.systems.modes import inference
 from course_lib.systems.pix2pix import Pix2Pix
@@ -78,7 +78,7 @@ for name, pairs in held_out.items():
     four = shown_rows(pairs, 8)[4:]
     x = normalise(pairs.x[four])
     gap = [None] if titles else []
-    for row, pictures in zip(rows, (x, outputs_of(models[name], x)[:, 0], normalise(pairs.y[four])), strict=True):
+    for row, pictures in zip(rows, (x, quiet_outputs_of(models[name], x), normalise(pairs.y[four])), strict=True):
         row += [*gap, *pictures]
     titles += ["" for _ in gap] + [f"from {name}", "", "", ""]
 fig = plotting.image_grid(rows, row_titles=["input", "output", "truth"], column_titles=titles, tile=54)
@@ -456,7 +456,8 @@ print("cuts by how much they change the output:", ", ".join(sorted(moved, key=mo
 # A $G$ without noise gives one answer to an input, and can at best be one sample of $p(y \mid x)$. In earlier experiments
 # $z$ was a Gaussian vector beside $x$, and $G$ learned to ignore it. pix2pix draws $z$ as **dropout**: values in some
 # decoder blocks are set to zero at random, while training *and* while translating. So `eval()` alone would be wrong
-# here: it switches dropout off. `translate` keeps it on, unless told `noise=False`.
+# here: it switches dropout off. `translate` keeps it on, unless told `noise=False`. Tables and pictures of this lesson
+# are of outputs without noise, so that all systems are measured alike; what the noise does is measured apart, here.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 outline = held_out["outline"]
@@ -881,7 +882,7 @@ rows = {}
 for name, pairs in held_out.items():
     part = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1))[: choose(smoke=32, cpu=144, gpu=144)]
     x, y = normalise(pairs.x[part]), normalise(pairs.y[part])
-    outputs = outputs_of(models[name], x)[:, 0]
+    outputs = quiet_outputs_of(models[name], x)
     for label, made in ((f"{name}: input", x.expand_as(y)), (f"{name}: pix2pix", outputs)):
         rows[label] = {
             "L1": l1(made, y),
@@ -892,7 +893,7 @@ for name, pairs in held_out.items():
 plotting.metric_table(
     rows,
     digits={"L1": 3, "SSIM": 3, "sharpness": 2, "colourfulness": 2},
-    caption=f"{len(part)} random held-out pairs of each set. Compare the two rows of one set only.",
+    caption=f"{len(part)} random held-out pairs of each set, outputs without noise. Compare the two rows of one set only.",
 )
 
 # %% [markdown]
@@ -927,7 +928,7 @@ plotting.metric_table(
     digits=DIGITS,
     caption=f"{len(outline)} held-out outlines. {len(entries) // len(NAMES)} seeds, {entries[0]['epochs']} epochs, "
     f"{min(entry['minutes'] for entry in entries):.0f} to {max(entry['minutes'] for entry in entries):.0f} minutes each. "
-    "Mean ± standard deviation.",
+    "Outputs without noise. Mean ± standard deviation.",
 )
 
 # %%
@@ -1010,7 +1011,10 @@ skip_rows = {
     label: of_seeds(f"flat_{key}", FIGURES[:5]) | {"paper": PAPER_SKIPS[key]} for key, label in SKIP_NAMES.items()
 }
 plotting.metric_table(
-    skip_rows, best=BEST, digits=DIGITS, caption=f"{len(flat)} held-out flat emoji, {entries[0]['epochs']} epochs each."
+    skip_rows,
+    best=BEST,
+    digits=DIGITS,
+    caption=f"{len(flat)} held-out flat emoji, {entries[0]['epochs']} epochs each. Outputs without noise.",
 )
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
@@ -1058,7 +1062,7 @@ plotting.metric_table(
     columns=columns,
     best=BEST,
     digits=DIGITS,
-    caption=f"{len(outline)} held-out outlines, L1 + cGAN, same steps.",
+    caption=f"{len(outline)} held-out outlines, L1 + cGAN, same steps. Outputs without noise.",
 )
 
 # %%
@@ -1095,7 +1099,7 @@ plotting.show(
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 any64 = order[:64]
-fig = plotting.image_grid(outputs_of(models["flat"], normalise(flat.x[any64]))[:, 0], columns=16, tile=49)
+fig = plotting.image_grid(quiet_outputs_of(models["flat"], normalise(flat.x[any64])), columns=16, tile=49)
 plotting.show(
     fig,
     palette=True,
@@ -1124,7 +1128,7 @@ for place, name in enumerate(("flat", "outline")):
     core = (pairs.factors["tone"] == pairs.factor_names["tone"].index("unspecified")).nonzero().flatten()
     core = core[: choose(smoke=32, cpu=len(core), gpu=len(core))]
     x, y = normalise(pairs.x[core]), normalise(pairs.y[core])
-    made = outputs_of(models[name], x)[:, 0]
+    made = quiet_outputs_of(models[name], x)
     worst = (made - y).abs().flatten(1).mean(1).argsort(descending=True)[:8]
     for row, strip in zip(rows[3 * place :], (x, made, y), strict=False):
         row += list(strip[worst])

@@ -38,6 +38,22 @@ def test_every_recorded_run_has_its_row():
             assert rows[0].startswith(f"| {short} | {', '.join(map(str, entries))} | {entries[0]['epochs']} | ")
 
 
+@pytest.mark.parametrize("weights", [cards.IN_8_BITS, "as trained", None])
+def test_figures_of_rounded_and_of_other_weights_are_not_averaged(weights, monkeypatch):
+    first = cards.figures("lesson_01/mae", 0)
+    entry = {"figures": {key: value + 2.0 for key, value in first.items()}, "minutes": 1.0}
+    monkeypatch.setattr(cards, "figures", lambda name, seed: first)
+    monkeypatch.setattr(cards, "_further_seeds", lambda one: {1: entry | ({"weights": weights} if weights else {})})
+    text = cards.card(runs.run("lesson_01/mae"))
+    row = next(line for line in text.splitlines() if line.startswith("| L1 | "))
+    l1 = first["L1"]
+    if weights == cards.IN_8_BITS:
+        assert row == f"| L1 | {l1 + 1:.3f} ± {2**0.5:.3f} |"
+    else:
+        assert row == f"| L1 | {l1:.3f} | {l1 + 2:.3f} |"
+        assert "| held-out figure | value | of seeds [1], weights not rounded |" in text
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [

@@ -62,6 +62,27 @@ def test_what_is_recorded_comes_back(one_run: Run, release: Release) -> None:
     assert entry["command"] == "course train tiny/first --seed 2 --publish"
 
 
+def test_seeds_beside_bundled_ones_are_measured_with_rounded_weights(
+    one_run: Run, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def widest_gap(one: Regression, split: str) -> dict[str, float]:
+        """Return how far the largest weights are from a multiple of 1/127 of their channel's largest."""
+        weight = max((p for p in one.parameters() if p.dim() > 1), key=lambda p: p.numel()).detach().flatten(1)
+        steps = 127 * weight / weight.abs().amax(1, keepdim=True)
+        return {"gap": float((steps - steps.round()).abs().max())}
+
+    trained = system()
+    for bundled, rounded in ((1, True), (0, False)):
+        one = dataclasses.replace(one_run, measure=widest_gap, bundled=bundled, pictures=None)
+        monkeypatch.setattr(registry, "_registry", lambda one=one: {one.name: one})
+        runs.publish("tiny/first", 3, trained, history_of(2), minutes=1)
+        release()
+        entry = records.records_of("tiny")["tiny/first"][3]
+        assert (entry["weights"] == records.IN_8_BITS) is rounded
+        assert (entry["figures"]["gap"] < 1e-3) is rounded
+    assert widest_gap(trained, "test")["gap"] > 0.4  # what was trained is left as it was
+
+
 def test_the_pictures_come_back(one_run: Run, release: Release) -> None:
     runs.publish("tiny/first", 0, system(), history_of(2), minutes=1)
     release()

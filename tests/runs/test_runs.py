@@ -242,8 +242,7 @@ def test_a_checkpoint_that_does_not_fit(two_runs: dict[str, Run], release: Relea
     with pytest.raises(DataError) as caught:
         runs.load("tiny/first")
     assert str(caught.value) == (
-        "data/checkpoints/tiny/first_seed0.safetensors does not fit the run 'tiny/first': "
-        "update the course with `git pull`."
+        "first_seed0.safetensors does not fit the run 'tiny/first': update the course with `git pull`."
     )
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-
 from course_lib.data import emoji_pairs
 from course_lib.data.answers import emoji_answers
 from course_lib.data.pixels import normalise
 from course_lib.metrics import l1, psnr, ssim
 from course_lib.metrics.answers import answer_figures
-from course_lib.runs.translation import draws_of
+from course_lib.runs.translation import outputs_of, quiet_outputs_of
 from course_lib.systems.base import System
-from course_lib.training import rng_untouched
 
 
 def outline_figures(system: System, split: str = "test", repeats: int = 6, every: int = 1) -> dict[str, float]:
@@ -20,14 +17,14 @@ def outline_figures(system: System, split: str = "test", repeats: int = 6, every
     Args:
         system: from outlines to 3D emoji.
         split: of the emoji.
-        repeats: draws for an outline; their noise is always that of seed 0.
+        repeats: draws for an outline, of which the number of answers found is told; their noise is always that of
+            seed 0. All else is told of outputs without noise.
         every: take every second, third ... outline only, for time.
     """
     known = emoji_answers(split)[::every]
-    with rng_untouched():
-        torch.manual_seed(0)
-        outputs = draws_of(system, known.condition(), repeats)
-    return answer_figures(outputs, known.targets())
+    x = known.condition()
+    draws = outputs_of(system, x, repeats) if system.noisy else None
+    return answer_figures(quiet_outputs_of(system, x), known.targets(), draws)
 
 
 TRAINING = "training outlines: "
@@ -46,6 +43,6 @@ def outline_figures_twice(system: System, split: str = "test") -> dict[str, floa
 def outline_figures_all(system: System, split: str = "test") -> dict[str, float]:
     """Return L1, PSNR and SSIM over all pairs of outline and 3D emoji of a split."""
     pairs = emoji_pairs(split, x="outline", y="3d")
-    output = draws_of(system, normalise(pairs.x))[:, 0]
+    output = quiet_outputs_of(system, normalise(pairs.x))
     target = normalise(pairs.y)
     return {"L1": float(l1(output, target)), "PSNR": float(psnr(output, target)), "SSIM": float(ssim(output, target))}

@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d, pad
 
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
+from course_lib.metrics.errors import standard_error
 from course_lib.metrics.pixel import l1
 
 Translation = Callable[[Tensor], Tensor]
@@ -39,6 +40,7 @@ def noise_curve(
     generator: torch.Generator,
     truth: Tensor | None = None,
     batch_size: int = 64,
+    groups: Tensor | None = None,
 ) -> list[dict[str, float]]:
     """Return how far x is missed on the way there and back, when noise is added to the picture between.
 
@@ -57,9 +59,10 @@ def noise_curve(
         generator: of the noise.
         truth: the true y of each x; None: no second curve.
         batch_size: pictures at once.
+        groups: (N,) integers, equal for pictures that belong together; None: each picture stands for itself.
 
     Returns:
-        For each sigma ``sigma``, ``l1`` and ``l1_error`` (its standard error over the pictures), and with ``truth``
+        For each sigma ``sigma``, ``l1`` and ``l1_error`` (its standard error over the groups), and with ``truth``
         ``truth_l1`` and ``truth_l1_error``.
 
     Raises:
@@ -93,6 +96,6 @@ def noise_curve(
             parts = zip(noisy.split(batch_size), x.split(batch_size), strict=True)
             missed = torch.cat([l1(back(part), target, "none") for part, target in parts]).double()
             row[name] = float(missed.mean())
-            row[f"{name}_error"] = float(missed.std(correction=1)) / len(missed) ** 0.5
+            row[f"{name}_error"] = standard_error(missed, groups)
         rows.append(row)
     return rows
