@@ -26,5 +26,18 @@ class TrainingError(CourseError):
     """Training cannot go on: a loss is not finite, memory ran out, or a checkpoint does not fit."""
 
 
+class Stopped(TrainingError):
+    """A training that another one waits for was stopped before its end.
+
+    Args:
+        message: one sentence.
+        reason: what ``History.stopped`` says.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class ExerciseError(CourseError):
     """An answer to an exercise is wrong; the message names the likely mistake."""
