@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
-import shutil
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,13 @@ from torch import Tensor
 
 from course_lib.errors import TrainingError
 from course_lib.paths import sha256_of
+from course_lib.words import either
 
 FORMAT = 1
+LIST = "checkpoint.json"
+NAME = re.compile(r"step-\d{8,}")
+UNFINISHED = re.compile(rf"\.unfinished-{NAME.pattern}")
+PARTS = re.compile(r"(state|process-\d+)\.(json|safetensors)|checkpoint\.json")
 
 
 def pack(tree: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
@@ -64,6 +72,8 @@ class CheckpointFolder:
     (random numbers, image pools), and a list of sha256 sums. It is written under another name, flushed to disk and
     then renamed, so that a run that is killed while writing leaves the earlier checkpoints as they were.
 
+    Whatever else lies in the folder, or inside a checkpoint, is the user's and stays.
+
     Args:
         folder: where the checkpoints of one run are; made when the first one is saved.
         rank: the number of this process.
@@ -75,32 +85,76 @@ class CheckpointFolder:
         self.rank = rank
         self.barrier = barrier
         self.newest: Path | None = None
+        self.start: int | None = None  # how often this training was begun anew before
+        self.kept: set[Path] = set()  # what could not be deleted, which is said once
 
     def save(self, step: int, shared: dict[str, Any], personal: dict[str, Any]) -> Path:
-        """Write a checkpoint, then drop all but this one and the last one saved or loaded before it."""
+        """Write a checkpoint, then drop all but this one and the last one saved or loaded before it.
+
+        One that cannot be dropped is named in a line, once: the new one counts all the same.
+        """
         target = self.folder / f"step-{step:08d}"
         unfinished = self.folder / f".unfinished-{target.name}"
         if self.rank == 0:
+            if self.start is None:
+                known = [_start(path) for path in self.found()]
+                self.start = 1 + max((start for start in known if start is not None), default=-1)
             for leftover in self.folder.glob(".unfinished-*"):
-                shutil.rmtree(leftover)
-            unfinished.mkdir(parents=True)
+                if UNFINISHED.fullmatch(leftover.name):
+                    _delete(leftover)
+            unfinished.mkdir(parents=True, exist_ok=True)
         self.barrier()
-        _write(unfinished, f"process-{self.rank}", personal)
-        self.barrier()
+        try:
+            _write(unfinished, f"process-{self.rank}", personal)
+            self.barrier()
+            if self.rank == 0:
+                _write(unfinished, "state", shared)
+                sums = {file.name: sha256_of(file) for file in sorted(unfinished.iterdir()) if _written(file)}
+                contents = {"format": FORMAT, "start": self.start, "sha256": sums}
+                _write_text(unfinished / LIST, json.dumps(contents, indent=1))
+                _put(unfinished, target)
+                _flush(self.folder)
+        except OSError:
+            if self.rank == 0:
+                with suppress(OSError):
+                    _delete(unfinished)  # half a checkpoint would fill the disk for nothing
+            raise
         if self.rank == 0:
-            _write(unfinished, "state", shared)
-            sums = {file.name: sha256_of(file) for file in sorted(unfinished.iterdir())}
-            _write_text(unfinished / "checkpoint.json", json.dumps({"format": FORMAT, "sha256": sums}, indent=1))
-            if target.exists():
-                shutil.rmtree(target)
-            os.replace(unfinished, target)
-            _flush(self.folder)
-            for other in self.folder.glob("step-*"):
+            for other in self.found():
                 if other not in (target, self.newest):
-                    shutil.rmtree(other)
+                    self._drop(other)
         self.newest = target
         self.barrier()
         return target
+
+    def found(self) -> list[Path]:
+        """Return the checkpoints in the folder, whole or not, the newest first.
+
+        A training that was begun anew comes before the one that it replaces; a damaged list of sums comes first, so
+        that it is named.
+        """
+
+        def order(path: Path) -> tuple[float, int]:
+            start = _start(path)
+            return math.inf if start is None else start, int(path.name.removeprefix("step-"))
+
+        ours = [path for path in self.folder.glob("step-*") if NAME.fullmatch(path.name) and _is_checkpoint(path)]
+        return sorted(ours, key=order, reverse=True)
+
+    def in_the_way(self) -> Path | None:
+        """Return a file, or a link, that has the name of a checkpoint, if there is one."""
+        names = (path for path in self.folder.iterdir() if NAME.fullmatch(path.name) or UNFINISHED.fullmatch(path.name))
+        return next((path for path in names if path.is_symlink() or not path.is_dir()), None)
+
+    def _drop(self, checkpoint: Path) -> None:
+        try:
+            others = _delete(checkpoint)
+            fault = f"it also holds {others[0]}" if others else None
+        except OSError as error:
+            fault = error.strerror or str(error)
+        if fault is not None and checkpoint not in self.kept:
+            self.kept.add(checkpoint)
+            print(f"The old checkpoint {checkpoint} was not deleted ({fault}): delete it yourself if it is in the way.")
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the shared and personal state of the newest whole checkpoint, or None if there is none.
@@ -110,17 +164,18 @@ class CheckpointFolder:
         Raises:
             TrainingError: if there are checkpoints but none is whole.
         """
-        found = sorted(self.folder.glob("step-*"), reverse=True)
+        found = self.found()
         for checkpoint in found:
             fault = _fault(checkpoint)
             if fault is None:
-                self.newest = checkpoint
+                self.newest, self.start = checkpoint, _start(checkpoint)
                 return _read(checkpoint, "state"), _read(checkpoint, f"process-{self.rank}")
             if self.rank == 0:
                 print(f"The checkpoint {checkpoint} is damaged ({fault}) and was passed over.")
         if found:
             raise TrainingError(
-                f"No checkpoint in {self.folder} is whole: delete the folder, or pass resume=False to start again."
+                f"No checkpoint in {self.folder} is whole: delete the folder, or "
+                f"{either('pass resume=False', 'add --restart')} to start again."
             )
         return None
 
@@ -135,6 +190,55 @@ def read_checkpoint(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if state is None:
         raise TrainingError(f"There is no checkpoint in {folder}: train with fit(..., checkpoint={str(folder)!r}).")
     return state[0]
+
+
+def _written(path: Path) -> bool:
+    """Return whether a file has a name that a checkpoint gives to its files."""
+    return bool(PARTS.fullmatch(path.name)) and not path.is_dir()
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Return whether a folder is a checkpoint, or what is left of one: a list of sums, or nothing but its files."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    files = list(path.iterdir())
+    return any(file.name == LIST for file in files) or (bool(files) and all(map(_written, files)))
+
+
+def _start(checkpoint: Path) -> int | None:
+    """Return how often the training of a checkpoint had been begun anew; None if its list cannot be read."""
+    try:
+        return int(json.loads((checkpoint / LIST).read_text(encoding="utf-8")).get("start", 0))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _delete(folder: Path) -> list[str]:
+    """Delete a checkpoint, but for one that holds what no checkpoint holds: return the names of that."""
+    if folder.is_symlink() or not folder.is_dir():
+        return [folder.name]
+    files = sorted(folder.iterdir(), key=lambda file: file.name != LIST)  # without its list it counts no more
+    if others := [file.name for file in files if not _written(file)]:
+        return others
+    for file in files:
+        file.unlink()
+    folder.rmdir()
+    return []
+
+
+def _put(unfinished: Path, target: Path) -> None:
+    """Give a finished checkpoint its name, in the place of one that has it already."""
+    ours = _is_checkpoint(target)
+    if target.exists() and (not ours or _delete(target)):
+        # A folder of the user, or with a file of the user's: ours come beside it, the list of sums as the last.
+        if taken := [] if ours else [file.name for file in unfinished.iterdir() if (target / file.name).exists()]:
+            raise FileExistsError(errno.EEXIST, "it is there already and is not a checkpoint's", str(target / taken[0]))
+        (target / LIST).unlink(missing_ok=True)
+        for file in sorted(unfinished.iterdir(), key=lambda file: file.name == LIST):
+            os.replace(file, target / file.name)
+        unfinished.rmdir()
+    else:
+        os.replace(unfinished, target)
 
 
 def _write(folder: Path, name: str, state: dict[str, Any]) -> None:
@@ -155,7 +259,7 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
 def _fault(checkpoint: Path) -> str | None:
     """Return what is wrong with a checkpoint, or None if every file has its sum."""
     try:
-        contents = json.loads((checkpoint / "checkpoint.json").read_text(encoding="utf-8"))
+        contents = json.loads((checkpoint / LIST).read_text(encoding="utf-8"))
         if contents["format"] != FORMAT:
             return f"it has format {contents['format']}, this version reads {FORMAT}"
         for name, expected in contents["sha256"].items():

@@ -129,3 +129,111 @@ def test_an_interrupted_write_leaves_the_old_one(tmp_path: Path, moment: str, mo
     saved(tmp_path, 3)
     assert read_checkpoint(tmp_path)["number"] == 3
     assert not list(tmp_path.glob(".unfinished*"))
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+FOREIGN = {
+    "a folder with a like name": "step-by-step/plan.txt",
+    "a file with a like name": "step-notes.txt",
+    "a folder with a number": "step-00000005/picture.png",
+    "a file named as a checkpoint is": "step-00000004",
+    "a draft of somebody else": ".unfinished-letter/page.txt",
+    "a file named as a draft is": ".unfinished-step-00000005",
+    "a file in a draft of ours": ".unfinished-step-00000003/mine.txt",
+    "another file": "notes/today.md",
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_not_ours_is_never_touched(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / FOREIGN[kind]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+    saved(tmp_path, 1, 2, 3, 6)
+    loaded = CheckpointFolder(tmp_path).load()
+    assert loaded is not None
+    assert loaded[0]["number"] == 6
+    if "draft of ours" in kind:  # the draft became the checkpoint, with the file in it
+        path = tmp_path / "step-00000003" / "mine.txt"
+    assert path.read_text() == "mine"
+    assert "damaged" not in capsys.readouterr().out
+
+
+def test_a_checkpoint_with_a_file_of_the_user_stays_and_is_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = saved(tmp_path, 1, 2)
+    (tmp_path / "step-00000001" / "best.txt").write_text("this one was good")
+    before = everything(tmp_path / "step-00000001")
+    for step in (3, 4, 5):
+        folder.save(step, *state(float(step)))
+    assert everything(tmp_path / "step-00000001") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000001", "step-00000004", "step-00000005"]
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "step-00000001 was not deleted (it also holds best.txt)" in said
+
+
+def test_a_step_saved_again_beside_a_file_of_the_user(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2)
+    (tmp_path / "step-00000002" / "best.txt").write_text("mine")
+    saved(tmp_path, 2)
+    assert (tmp_path / "step-00000002" / "best.txt").read_text() == "mine"
+    assert read_checkpoint(tmp_path)["number"] == 2
+
+
+def test_no_file_of_the_user_is_written_over(tmp_path: Path) -> None:
+    folder = saved(tmp_path, 1)
+    (tmp_path / "step-00000002").mkdir()
+    (tmp_path / "step-00000002" / "state.json").write_text("mine")
+    (tmp_path / "step-00000002" / "other.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"state\.json"):
+        folder.save(2, *state(2.0))
+    assert set(everything(tmp_path / "step-00000002").values()) == {b"mine"}
+    assert not list(tmp_path.glob(".unfinished*"))
+
+
+def test_an_old_one_that_cannot_be_deleted_costs_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = saved(tmp_path, 1, 2)
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "step-00000001":
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    for step in (3, 4):
+        folder.save(step, *state(float(step)))
+    assert read_checkpoint(tmp_path)["number"] == 4
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "step-00000001 was not deleted (Permission denied)" in said
+
+
+def test_a_training_begun_anew_comes_before_a_longer_one_that_could_not_be_deleted(tmp_path: Path) -> None:
+    saved(tmp_path, 50)
+    (tmp_path / "step-00000050" / "best.txt").write_text("mine")
+    saved(tmp_path, 7)  # without loading first, as resume=False does
+    assert read_checkpoint(tmp_path)["number"] == 7
+    folder = CheckpointFolder(tmp_path)
+    folder.load()
+    folder.save(9, *state(9.0))
+    assert read_checkpoint(tmp_path)["number"] == 9
+
+
+def test_a_full_disk_leaves_no_half_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = saved(tmp_path, 1)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "_write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        folder.save(2, *state(2.0))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
