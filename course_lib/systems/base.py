@@ -36,12 +36,15 @@ class System(nn.Module):
         stage_step: steps done in this stage; ``stage_steps``: its length.
         averages: the averaged networks by name; filled by ``fit``.
         card: what the header of bundled weights says; only systems that ``runs.load`` returned have it.
+        origin: a digest of the weights that training starts from, where another training made them: a checkpoint
+            remembers it.
     """
 
     ema_networks: ClassVar[tuple[str, ...]] = ()
     sampled_by: ClassVar[tuple[str, ...]] = ("netG",)
     noisy: ClassVar[bool] = False
     card: dict[str, Any]
+    origin: str | None = None
 
     def __init__(self, config: Any) -> None:
         super().__init__()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,16 +17,21 @@ from torch import Tensor
 from course_lib.errors import TrainingError
 from course_lib.history import HELD_OUT, History
 from course_lib.systems.base import System, not_finite
-from course_lib.training.checkpoints import CheckpointFolder
 from course_lib.training.devices import any_process, connected, make_fabric, matrix_products, memory_explained, own_rows
+from course_lib.training.folders import require_room, reserved
 from course_lib.training.live import LiveFigure, ProgressLine
 from course_lib.training.logs import Logs
 from course_lib.training.seeding import rng_untouched, seed_everything
 from course_lib.training.settings import Settings
 from course_lib.training.stages import Dataset, Plan, Stage, plans
 from course_lib.training.state import Position, TrainingState, describe, must_agree, weights_are_finite
+from course_lib.training.stopping import REASONS, SPOKEN, pass_on, signals_heeded
+from course_lib.words import either
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from course_lib.training.checkpoints import CheckpointFolder
     from course_lib.training.live import Draw
 
 READ_EVERY = {"cpu": 1}  # steps between two looks at the losses; elsewhere each look waits for the device: 10
@@ -65,7 +69,8 @@ def fit(
     A run that is stopped and resumed from its checkpoint ends with the same bits as one that was never stopped (on a
     GPU: as far as its kernels are deterministic). Ctrl-C, or the notebook's stop button, ends the run after the step
     at hand, keeps what was trained and saves it if there is a checkpoint folder; pressed twice it stops at once and
-    saves nothing.
+    saves nothing. SIGTERM and SIGHUP (a cluster takes its machine back, a terminal is closed) do the same, and are then
+    passed on to whoever would have had them: a script ends by them.
 
     A loss that is NaN or infinite stops the run. On the CPU it is seen before it can change a weight. On a GPU losses
     are read every 10 steps, so the weights in memory may have taken up to 10 spoilt steps. In either case no
@@ -81,6 +86,7 @@ def fit(
             a process's rows only, and the running means of process 0 are kept.
         compile: compile the networks (costs a minute or two once; pays in long runs).
         checkpoint: folder of this run's checkpoints; the newest two are kept, beside the history as ``history.csv``.
+            One training has it at a time. What else lies there is not touched.
         save_every: steps between two checkpoints; None: about every ten minutes. One is always written at the end.
         resume: go on from the newest checkpoint in the folder, if there is one. False starts again and replaces it.
         evaluate: called with the system, in eval mode; returns figures on held-out data by name, which stand in the
@@ -100,21 +106,53 @@ def fit(
         The history of the whole run, earlier parts of a resumed run included.
 
     Raises:
-        TrainingError: a loss is not finite, memory ran out, a setting cannot be, a network was exchanged, or the
-            checkpoint belongs to other settings.
+        TrainingError: a loss is not finite, memory ran out, a setting cannot be, a network was exchanged, the
+            checkpoint belongs to other settings or other data, or its folder cannot be written, has no room or is in
+            use.
     """
     settings = (settings or Settings()).changed(**changes)
     fabric = make_fabric(device, settings.precision, devices)
+    stages = plans(dataset, settings, fabric.world_size)
+    with reserved(fabric, checkpoint, tensorboard) as folder:
+        history = _train(
+            system, stages, settings, fabric, folder, compile=compile, save_every=save_every, resume=resume,
+            evaluate=evaluate, evaluate_every=evaluate_every, tensorboard=tensorboard, progress=progress,
+            figure=figure, figure_every=figure_every, time_limit=time_limit, on_step=on_step,
+        )  # fmt: skip
+    pass_on(history.stopped)
+    return history
+
+
+def _train(
+    system: System,
+    stages: list[Plan],
+    settings: Settings,
+    fabric: Fabric,
+    folder: CheckpointFolder | None,
+    *,
+    compile: bool,
+    save_every: int | None,
+    resume: bool,
+    evaluate: Callable[[Any], Mapping[str, float]] | None,
+    evaluate_every: int | None,
+    tensorboard: Folder | None,
+    progress: bool,
+    figure: Draw | None,
+    figure_every: int | None,
+    time_limit: float | None,
+    on_step: Callable[[System, int], Any] | None,
+) -> History:
+    """Do what ``fit`` says, in a folder that is this training's alone."""
     rank, processes = fabric.global_rank, fabric.world_size
-    stages = plans(dataset, settings, processes)
+    checkpoint = None if folder is None else folder.folder
     total = sum(plan.steps for plan in stages)
-    described = describe(system, settings, stages, processes)
+    described = describe(system, settings, stages, processes, contents=folder is not None)
 
     seed_everything(settings.seed + 1000 * rank)
     with memory_explained(system, stages[0].batch_size):
         system.to(fabric.device).train()
         state = TrainingState(system, [plan.steps for plan in stages], settings, fabric.strategy.precision)
-    folder = CheckpointFolder(checkpoint, rank, fabric.barrier) if checkpoint is not None else None
+    require_room(fabric, folder, state)
     if folder and resume and (stored := folder.load()):
         must_agree(checkpoint, stored[0]["settings"], described)
         state.restore(*stored)
@@ -126,7 +164,8 @@ def fit(
     logs = Logs(checkpoint if rank == 0 else None, tensorboard if rank == 0 else None, len(history))
     line = ProgressLine(total, position.step, progress and rank == 0)
     live = LiveFigure(figure if rank == 0 else None, figure_every)
-    pressed: list[bool] = []
+    asked: list[str] = []  # to stop, by signals
+    table_told = False
     saved_step, half_done = position.step, False
     earlier = history.seconds[-1] if history else 0.0
     started = saved_at = time.perf_counter()
@@ -136,7 +175,7 @@ def fit(
         logs.update(history)
 
     def save() -> None:
-        nonlocal saved_at, saved_step
+        nonlocal saved_at, saved_step, table_told
         if folder is None or saved_step == position.step:
             return
         read()
@@ -147,13 +186,20 @@ def fit(
             )
         try:
             folder.save(position.step, state.shared() | {"settings": described}, state.personal())
-            logs.save(history)
         except (OSError, SafetensorError) as error:
             raise TrainingError(
                 f"The checkpoint of step {position.step} could not be written to {checkpoint} ({error}): "
-                "make room or name another folder; earlier checkpoints and the weights in memory are kept."
+                f"make room or name another {either('folder', '--folder')}; "
+                f"earlier checkpoints{either(' and the weights in memory', '')} are kept."
             ) from error
         saved_at, saved_step = time.perf_counter(), position.step
+        try:
+            logs.save(history)
+        except OSError as error:  # open in another program, say: the checkpoint holds the same numbers
+            if not table_told:
+                what = error.filename or checkpoint
+                print(f"{what} could not be written ({error.strerror or error}); training goes on.")
+            table_told = True
 
     def train_stage(plan: Plan) -> None:
         """Do the steps that are left of the present stage."""
@@ -185,22 +231,27 @@ def fit(
 
                 late = time_limit is not None and now - started > time_limit
                 due = position.step % save_every == 0 if save_every else now - saved_at > SAVE_SECONDS
-                interrupt, late, due = any_process(fabric, bool(pressed), late, due)
+                *signals, late, due = any_process(fabric, *(reason in asked for reason in REASONS), late, due)
                 if due:
                     save()
-                if (interrupt or late) and not last:
-                    history.stopped = "interrupt" if interrupt else "time limit"
+                if any(signals):
+                    history.stopped = REASONS[signals.index(True)]
+                elif late and not last:
+                    history.stopped = "time limit"
 
     try:
-        with _ctrl_c(pressed), _quiet(), matrix_products(settings.matmul):
+        with signals_heeded(asked, processes), _quiet(), matrix_products(settings.matmul):
             train_stage(stages[position.stage])
             while position.stage + 1 < len(stages) and not history.stopped:
                 state.grow()
                 train_stage(stages[position.stage])
             save()
-    except KeyboardInterrupt:  # pressed twice, or raised by on_step
-        history.stopped = "interrupt"
-        if not (half_done or pressed):
+            signals = any_process(fabric, *(reason in asked for reason in REASONS))
+            if any(signals):  # while the last checkpoint was written
+                history.stopped = REASONS[signals.index(True)]
+    except KeyboardInterrupt:  # asked twice, or raised by on_step
+        history.stopped = asked[0] if asked else "interrupt"
+        if not (half_done or asked):
             save()
     except BaseException:
         logs.close()
@@ -212,7 +263,7 @@ def fit(
     logs.close()
     live.update(system, history, last=True)
     if history.stopped and rank == 0:
-        print(_farewell(history, position.step, total, checkpoint, saved_step))
+        print(_farewell(history, position.step, total, checkpoint, saved_step, resume))
     return history
 
 
@@ -225,14 +276,19 @@ def _held_out(system: System, evaluate: Callable[[Any], Mapping[str, float]]) ->
     return found
 
 
-def _farewell(history: History, step: int, total: int, checkpoint: Any, saved_step: int) -> str:
-    reason = "Ctrl-C" if history.interrupted else "the time limit"
+def _farewell(history: History, step: int, total: int, checkpoint: Any, saved_step: int, resume: bool) -> str:
+    reason = SPOKEN.get(history.stopped or "", "the time limit")
+    again = either("the same fit()", "the same command")
+    if saved_step and not resume:
+        again = either("fit() without resume=False", "the same command without --restart")
     if checkpoint is None:
         kept = "the weights are kept, and without a checkpoint folder the next fit() starts a new run"
-    elif saved_step == step:
-        kept = f"saved in {checkpoint}, and the same fit() goes on from there"
+    elif saved_step != step:
+        kept = f"not saved, and {again} goes on from step {saved_step}"
+    elif step == total:
+        kept = f"saved in {checkpoint}, and nothing is left to train"
     else:
-        kept = f"not saved, and the same fit() goes on from step {saved_step}"
+        kept = f"saved in {checkpoint}, and {again} goes on from there"
     return f"Stopped by {reason} after step {step} of {total}; {kept}."
 
 
@@ -272,26 +328,6 @@ def _read(unread: list[tuple[dict[str, Any], int, float]], history: History) -> 
                 raise not_finite(name, value, len(history) + 1)
         history.append(plain, epoch=epoch, seconds=seconds)
     unread.clear()
-
-
-@contextmanager
-def _ctrl_c(pressed: list[bool]) -> Iterator[None]:
-    """Turn the first Ctrl-C into an entry of a list, so that the step at hand is finished before the run ends."""
-
-    def handler(signum: int, frame: Any) -> None:
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(True)
-
-    try:
-        before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # only the main thread may do this, and only it receives Ctrl-C
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
 
 @contextmanager

@@ -15,9 +15,14 @@ from course_lib.errors import TrainingError
 from course_lib.history import RATE, History
 from course_lib.systems.base import System
 from course_lib.training.ema import EMA
+from course_lib.training.fingerprint import fingerprint
 from course_lib.training.seeding import rng_state, rng_untouched, seed_everything, set_rng_state
 from course_lib.training.settings import Settings
 from course_lib.training.stages import Plan
+from course_lib.words import either
+
+CONTENT = "content of the data"
+ORIGIN = "weights it started from"
 
 
 class Position:
@@ -184,7 +189,8 @@ class TrainingState:
             fault = " ".join(str(error).split())
             raise TrainingError(
                 f"The checkpoint does not fit these networks ({fault[:200]}): "
-                "build the system as it was, name another folder, or pass resume=False to start again."
+                f"{either('build the system as it was, name another folder, or pass resume=False', 'add --restart')} "
+                "to start again."
             ) from error
         self.precision.load_state_dict(shared["precision"])
         history = shared["history"]
@@ -206,29 +212,55 @@ def _keep_layout(optimizer: Optimizer) -> None:
                 state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def describe(system: System, settings: Settings, stages: list[Plan], processes: int) -> dict[str, Any]:
-    """Return what must agree where a run goes on, as plain json values by name, the system's config among them."""
+def describe(
+    system: System, settings: Settings, stages: list[Plan], processes: int, *, contents: bool = False
+) -> dict[str, Any]:
+    """Return what must agree where a run goes on, as plain json values by name, the system's config among them.
+
+    Args:
+        system: about to be trained.
+        settings: of the training.
+        stages: their data, batches and names.
+        processes: how many train together.
+        contents: look at the data themselves too.
+    """
     config = system.config
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         config = dataclasses.asdict(config)
     plain: dict[str, Any] = {"system": type(system).__name__, **settings.remembered(), "processes": processes}
+    if system.origin is not None:
+        plain[ORIGIN] = system.origin
     for number, stage in enumerate(stages):
         before = f"stage {number}: " if len(stages) > 1 else ""
         about = {"batch_size": stage.batch_size, "flip": stage.flip, "rows": len(stage.dataset)}
         plain |= {f"{before}{name}": value for name, value in about.items()}
         plain[f"{before}data"] = getattr(stage.dataset, "name", None)
+        if contents and (content := fingerprint(stage.dataset)) is not None:
+            plain[f"{before}{CONTENT}"] = content
     plain |= {f"config.{k}": v for k, v in config.items()} if isinstance(config, dict) else {"config": config}
     return json.loads(json.dumps(plain, default=str))
 
 
 def must_agree(folder: Any, stored: dict[str, Any], present: dict[str, Any]) -> None:
-    """Raise a TrainingError that names the first setting in which a checkpoint and this run differ."""
+    """Raise a TrainingError that names the first setting in which a checkpoint and this run differ.
+
+    Checkpoints from before data had a fingerprint have nothing to compare, and go on.
+    """
+    again = either("pass resume=False", "add --restart")
     for name in {**present, **stored}:
         old, new = stored.get(name), present.get(name)
+        if name.endswith((CONTENT, ORIGIN)):
+            if old is None or new is None or old == new:
+                continue
+            what = "other data of the same name and number" if name.endswith(CONTENT) else "another first training"
+            raise TrainingError(
+                f"The checkpoint in {folder} was made with {what} ({name} = {old} and this run has {new}): "
+                f"use the same, name another {either('folder', '--folder')}, or {again} to start again."
+            )
         if old != new:
             raise TrainingError(
                 f"The checkpoint in {folder} was made with {name} = {old!r} and this run has {new!r}: "
-                "use the same, name another folder, or pass resume=False to start again."
+                f"use the same, name another {either('folder', '--folder')}, or {again} to start again."
             )
 
 
