@@ -1273,7 +1273,9 @@ print(f"the other piece has {fall:.1f} decibel less; two independent pieces of o
 # ## Against the adversarial loss
 #
 # Both ask for more than pixels. One task of lesson 10 with the same U-Net, the same ten epochs and three seeds:
-# outlines to 3D emoji by L1, by the conditional adversary, by both, and by $\ell_\text{feat}$ in their place.
+# outlines to 3D emoji by L1, by the conditional adversary, by both, and by $\ell_\text{feat}$ in their place. The last
+# one is trained as the regressions of lesson 01 are, so it differs in two settings besides: its rate falls along a
+# cosine, and Adam's $\beta_1$ is 0.9. The others keep the rate for half of the steps, and $\beta_1$ is 0.5.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 records = records_of("lesson_10") | records_of("lesson_12")
