@@ -10,7 +10,7 @@ import re
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,8 @@ class Server(http.server.ThreadingHTTPServer):
         self.page: set[str] = set()  # send an error page with status 200
         self.page_type = "text/html"
         self.no_ranges = False
+        self.odd: dict[str, Callable[[Handler, bytes, int], None]] = {}  # answers in the place of do_GET
+        self.headers: list[dict[str, str]] = []  # of each request
         self.requests: list[tuple[str, int]] = []  # (file, first byte asked for)
 
     @property
@@ -59,21 +61,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         span = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(span[1]) if span and not self.server.no_ranges else 0
         self.server.requests.append((name, int(span[1]) if span else 0))
+        self.server.headers.append(dict(self.headers))
+        if name in self.server.odd:
+            self.close_connection = True
+            return self.server.odd[name](self, body or b"", start)
         status = self.server.status[name].pop(0) if self.server.status.get(name) else 200
         if name in self.server.page:
-            return self._send(200, b"<!DOCTYPE html><title>Moved</title>", {"Content-Type": self.server.page_type})
+            return self.send(200, b"<!DOCTYPE html><title>Moved</title>", {"Content-Type": self.server.page_type})
         if body is None or status != 200:
-            return self._send(status if status != 200 else 404, b"no", {})
+            return self.send(status if status != 200 else 404, b"no", {})
         if start >= len(body) > 0 and start > 0:
-            return self._send(416, b"", {"Content-Range": f"bytes */{len(body)}"})
+            return self.send(416, b"", {"Content-Range": f"bytes */{len(body)}"})
         headers = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if start else {}
         cuts = self.server.cut_after.get(name, [])
-        self._send(206 if start else 200, body[start:], headers, cuts.pop(0) if cuts else None)
+        self.send(206 if start else 200, body[start:], headers, cuts.pop(0) if cuts else None)
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:
+    def send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:
         self.send_response(status)
         for key, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(key, value)
+            if value:
+                self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body if cut is None else body[:cut])
         self.close_connection = True

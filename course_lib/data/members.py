@@ -160,7 +160,7 @@ def _tar_members(archive: Path) -> Generator[Member, None, None]:
         for member in packed:
             if member.isdir():
                 continue
-            if not member.isreg():
+            if not member.isreg() or member.issparse():
                 raise Hostile(f"{shown(member.name)} is a link or a device")
             if not 0 <= member.size <= bounded.limit:
                 raise Hostile(f"it declares more than {TIMES_ITS_SIZE} times its own size")

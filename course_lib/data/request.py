@@ -20,6 +20,7 @@ TIMEOUT = (10, 60)  # seconds to connect, and without a byte
 SLOWEST = (60.0, 60_000)  # in so many seconds at least so many bytes must come
 LOOK_AT_DISK = 1 << 26  # bytes between two looks at the free space
 
+_ENOUGH = 16  # bytes, to see what kind of file it is
 _MAGIC = {".zip": (b"PK\x03\x04", b"PK\x05\x06"), ".gz": (b"\x1f\x8b",), ".tgz": (b"\x1f\x8b",)}
 
 
@@ -151,6 +152,8 @@ def _copy(raw: Any, part: Path, start: int, total: int | None, needs: Needs, ver
     limit = needs.at_most if total is None else total
     chunks = _chunks(raw)
     chunk = next(chunks, b"")
+    while not start and 0 < len(chunk) < _ENOUGH and (more := next(chunks, b"")):
+        chunk += more
     with _disk():
         if not start:
             _check_start(needs.title, chunk)  # before an earlier part is touched

@@ -8,8 +8,10 @@ carry 30 MB that never change.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.errors import DataError, ShapeError
-from course_lib.paths import bundled_file
+from course_lib.paths import bundled_file, sha256_of
 
 BUNDLED_WEIGHTS = "weights/vgg16_features.safetensors"
 
@@ -45,6 +47,7 @@ _IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)  # of torchvision's weights, 0 to 1
 _IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
 _TORCHVISION_INDEX = dict(zip(_CONVOLUTIONS, (0, 2, 5, 7, 10, 12, 14, 17, 19, 21), strict=True))
 _RANGE_MARGIN = 0.25
+_PATIENCE = 60.0  # seconds without a byte
 
 
 class VGG16Features(nn.Module):
@@ -214,18 +217,32 @@ def _torchvision_state() -> dict[str, Tensor]:
     """Download torchvision's weights and give them the names of the bundled file."""
     from torchvision.models import VGG16_Weights
 
+    weights = VGG16_Weights.IMAGENET1K_V1
+    patience = socket.getdefaulttimeout()
     try:
-        full = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
-    except (OSError, RuntimeError) as error:
+        _drop_if_altered(weights.url)
+        socket.setdefaulttimeout(_PATIENCE)  # torch.hub waits for a silent server without end
+        full = weights.get_state_dict(progress=True, check_hash=True)
+        return {
+            f"conv{name}.{part}": full[f"features.{index}.{part}"]
+            for name, index in _TORCHVISION_INDEX.items()
+            for part in ("weight", "bias")
+        }
+    except Exception as error:  # of the network, the proxy, the disk, or pickle
         raise DataError(
             "The VGG-16 weights of torchvision cannot be downloaded "
             f'({type(error).__name__}): use weights="bundled", which needs no network.'
-        ) from error
-    return {
-        f"conv{name}.{part}": full[f"features.{index}.{part}"]
-        for name, index in _TORCHVISION_INDEX.items()
-        for part in ("weight", "bias")
-    }
+        ) from None  # the libraries' own errors may hold a proxy's password
+    finally:
+        socket.setdefaulttimeout(patience)
+
+
+def _drop_if_altered(url: str) -> None:
+    """Delete torch.hub's copy where it is not what its name says: torch.hub hashes only what it has just downloaded."""
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    begins = kept.stem.rpartition("-")[2]
+    if kept.is_file() and not sha256_of(kept).startswith(begins):
+        kept.unlink()
 
 
 def _check_state(state: Mapping[str, Tensor], convolutions: Sequence[str]) -> None:

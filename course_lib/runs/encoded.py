@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -24,8 +27,7 @@ def weights_digest(system: System) -> str:
     states = [("", system.state_dict()), *((name, net.state_dict()) for name, net in sorted(system.averages.items()))]
     for owner, state in states:
         for name, tensor in sorted(state.items()):
-            digest.update(f"{owner}/{name} {tuple(tensor.shape)} {tensor.dtype};".encode())
-            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+            _add(digest, f"{owner}/{name}", tensor)
     return digest.hexdigest()
 
 
@@ -42,17 +44,40 @@ def encoded(system: System, what: str, make: Callable[[], dict[str, Tensor]]) ->
     """
     key = hashlib.sha256(f"{weights_digest(system)} {what}".encode()).hexdigest()[:24]
     path = cache_dir() / "encoded" / f"{key}.safetensors"
-    if path.is_file():
-        try:
-            return {name: tensor.clone() for name, tensor in load_file(path).items()}
-        except (SafetensorError, OSError):
-            path.unlink(missing_ok=True)  # cut short by a full disk or a kill: it is made anew
+    kept = _kept(path)
+    if kept is not None:
+        return kept
     made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{key}-{os.getpid()}")
-    try:
-        save_file(made, unfinished)
-        os.replace(unfinished, path)
-    except OSError:  # without room in the cache it is simply made again next time
-        unfinished.unlink(missing_ok=True)
+    # Without room, or into a cache that cannot be written, it is simply made again next time.
+    with contextlib.suppress(OSError, SafetensorError):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(made, unfinished, metadata={"sha256": _digest(made)})
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     return made
+
+
+def _kept(path: Path) -> dict[str, Tensor] | None:
+    """Return what an earlier call has kept, unless it was cut short or altered since."""
+    try:
+        with safe_open(path, "pt") as file:
+            noted = (file.metadata() or {}).get("sha256")
+        found = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    except (SafetensorError, OSError, ValueError):
+        return None
+    return found if noted == _digest(found) else None
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        _add(digest, name, tensor)
+    return digest.hexdigest()
+
+
+def _add(digest: Any, name: str, tensor: Tensor) -> None:
+    digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype};".encode())
+    digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())

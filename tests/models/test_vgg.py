@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import pickle
+import socket
+import traceback
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -235,6 +240,38 @@ def test_torchvision_without_network_names_the_bundled_weights(monkeypatch):
     monkeypatch.setattr(VGG16_Weights, "get_state_dict", fail)
     with pytest.raises(DataError, match='weights="bundled"'):
         VGG16Features(weights="torchvision")
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, pickle.UnpicklingError, http.client.IncompleteRead, EOFError])
+def test_whatever_goes_wrong_with_torchvisions_weights_is_one_sentence(error, monkeypatch):
+    from torchvision.models import VGG16_Weights
+
+    def fail(*args, **kwargs):
+        assert socket.getdefaulttimeout() == 60  # a silent server is not waited for without end
+        raise error(b"http://ada:sesame@proxy")
+
+    monkeypatch.setattr(VGG16_Weights, "get_state_dict", fail)
+    with pytest.raises(DataError, match=r'cannot be downloaded .*weights="bundled"') as caught:
+        VGG16Features(weights="torchvision")
+    assert "sesame" not in "".join(traceback.format_exception(caught.value))
+    assert socket.getdefaulttimeout() is None
+
+
+def test_an_altered_copy_of_torchvisions_weights_is_not_loaded(monkeypatch, tmp_path):
+    from torchvision.models import VGG16_Weights
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    kept = tmp_path / "checkpoints" / VGG16_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
+    kept.parent.mkdir()
+    kept.write_bytes(b"altered")
+
+    def bring(*args, **kwargs):
+        raise OSError("the copy is brought anew" if not kept.exists() else "the altered copy is loaded")
+
+    monkeypatch.setattr(VGG16_Weights, "get_state_dict", bring)
+    with pytest.raises(DataError, match="cannot be downloaded"):
+        VGG16Features(weights="torchvision")
+    assert not kept.exists()
 
 
 def test_torchvision_convention(monkeypatch):

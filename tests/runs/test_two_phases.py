@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,28 @@ def test_a_damaged_cache_is_made_anew(phases: dict[str, Run], tmp_path: Path) ->
         coder.book.weight[0, 0] += 1
     codes_of(coder)
     assert len(set(made)) == 2  # other weights, another entry
+
+
+@pytest.mark.parametrize("damage", ["a flipped byte", "a folder in the way", "no room"])
+def test_a_cache_that_is_wrong_or_cannot_be_written(
+    damage: str, phases: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coder = toys.Coder().eval()
+    first = codes_of(coder)
+    (file,) = (tmp_path / "cache" / "encoded").iterdir()
+    if damage == "a flipped byte":
+        body = bytearray(file.read_bytes())
+        body[-3] ^= 1
+        file.write_bytes(body)
+    else:
+        shutil.rmtree(file.parent)
+        if damage == "a folder in the way":
+            file.mkdir(parents=True)
+        else:
+            file.parent.write_bytes(b"")
+    again = codes_of(coder)
+    assert len(made) == 2
+    assert torch.equal(first.columns["codes"].values, again.columns["codes"].values)
 
 
 def test_a_system_that_grew_is_bundled_and_loaded(phases: dict[str, Run], release: Release) -> None:

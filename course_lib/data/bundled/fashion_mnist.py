@@ -146,7 +146,7 @@ def fashion_mnist_root() -> Path:
     """
     for files in FILES.values():
         for file in files:
-            _unpacked(file)
+            _read(file)
     return _root()
 
 
