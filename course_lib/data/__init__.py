@@ -1,4 +1,4 @@
-"""What is learned from: bundled sets, their splits, batches made on the device, and opt-in downloads.
+"""What is learned from: bundled sets, their splits, pictures of one's own, batches made on the device, and downloads.
 
     from course_lib import data
 
@@ -120,6 +120,7 @@ __getattr__, __dir__, _names = face(
         "columns": "ClassIds Column Floats Labels Making Pictures Texts",
         "containers": "ImageSet PairedSet UnpairedSet",
         "downloads": "download downloadable",
+        "folders": "folder",
         "photographs": "PhotoSet",
         "rowsets": "RowSet",
     },

@@ -145,8 +145,7 @@ def open_picture(
         raise DataError(f"channels is {channels!r}: give 3 for colours or 1 for grey.")
     if enough is not None:
         enough = _whole("enough", enough)
-    if white is not None and (isinstance(white, bool) or not isinstance(white, (int, float)) or not 0 < white < 2**32):
-        raise DataError(f"white is {white!r}: give the value that counts as white, for example 4095, or None.")
+    check_white(white)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
         return _decoded(io.BytesIO(data), len(data), name, channels, enough, white)
@@ -155,8 +154,8 @@ def open_picture(
         raise DataError(
             f"The picture is of type {kind}: give the path of a file, or its bytes, such as Path(...).read_bytes()."
         )
-    path = Path(source)
-    called = name or path.name or str(path)
+    path = Path(os.path.expanduser(source))
+    called = name or printable(path.name or str(path))
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
@@ -173,6 +172,21 @@ def open_picture(
         if isinstance(error, (FileNotFoundError, NotADirectoryError, ValueError)):
             raise PictureError(called, "does not exist", "check the path") from error
         raise PictureError(called, f"cannot be read ({error.strerror})", "choose another") from error
+
+
+def check_white(white: Any) -> None:
+    """Raise unless a value can count as the white of 16-bit or floating grey, or is ``None``.
+
+    Raises:
+        DataError: if it cannot.
+    """
+    if white is not None and (isinstance(white, bool) or not isinstance(white, (int, float)) or not 0 < white < 2**32):
+        raise DataError(f"white is {white!r}: give the value that counts as white, for example 4095, or None.")
+
+
+def printable(name: str) -> str:
+    """Return a file's name as it can stand in a sentence: what cannot be printed becomes a mark."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
 def shrunk(opened: Opened, longest: int) -> Picture:
