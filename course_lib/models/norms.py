@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import group_norm
@@ -69,6 +71,30 @@ class ConditionalInstanceNorm(nn.Module):
     def extra_repr(self) -> str:
         """Return what ``print`` shows between the brackets."""
         return f"{self.weight.shape[1]}, styles={self.weight.shape[0]}, eps={self.eps}"
+
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "instance": lambda channels: InstanceNorm(),
+    "affine instance": ConditionalInstanceNorm,  # with one style
+    "none": lambda channels: nn.Identity(),
+}
+"""The norms that a generator or discriminator can be built with, by name: each takes the number of channels."""
+
+
+def check_norm(norm: str, what: str) -> str:
+    """Return ``norm`` if there is one of that name.
+
+    Args:
+        norm: what the user gave.
+        what: whose norm it is, for the message.
+
+    Raises:
+        ShapeError: if there is none.
+    """
+    if norm not in NORMS:
+        raise ShapeError(f"The norm of {what} is one of {', '.join(map(repr, NORMS))}, not {norm!r}.")
+    return norm
 
 
 def rows_of(table: Tensor, style: int | Tensor) -> Tensor:

@@ -6,27 +6,31 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.errors import ShapeError
-from course_lib.models.norms import InstanceNorm
+from course_lib.models.norms import NORMS, check_norm
 from course_lib.models.unet import UPSAMPLERS, init_pix2pix
 
 
 class ReflectedResidualBlock(nn.Module):
-    """Add to the input what two 3x3 convolutions with instance norm make of it; the border is reflected.
+    """Add to the input what two 3x3 convolutions with a norm make of it; the border is reflected.
 
     Args:
         channels: of input and output.
+        dropout: chance of dropout between the two; 0 puts no layer there.
+        norm: one of ``norms.NORMS``.
+        bias: whether the convolutions have one.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, dropout: float = 0.0, norm: str = "instance", bias: bool = True) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
-            InstanceNorm(),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            NORMS[norm](channels),
             nn.ReLU(),
+            *([nn.Dropout(dropout)] if dropout else []),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
-            InstanceNorm(),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            NORMS[norm](channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,9 +53,14 @@ class ResNetGenerator(nn.Module):
         downs: how often the size is halved before the residual blocks: 2 in the paper. Fewer keep more places.
         upsample: how the size is doubled again: ``"transposed"`` convolutions (3x3, stride 2) as in the paper, or
             ``"resize"``, without checkerboard.
+        norm: ``"instance"`` as in the paper, ``"batch"``, ``"affine instance"`` or ``"none"``. CycleGAN's own step
+            takes instance norm; others serve pix2pix, which the authors' code also trains with this network.
+        dropout: chance of dropout inside the residual blocks; the paper has none.
+        bias: whether every convolution has a bias, or the last alone; ``None`` as in the authors' code: every one with
+            instance norm, else the last alone.
 
     Raises:
-        ShapeError: if there is no block, ``downs`` is negative or ``upsample`` is unknown.
+        ShapeError: if there is no block, ``downs`` is negative, or ``upsample`` or ``norm`` is unknown.
 
     Source: Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks",
         appendix 7.2, after Johnson et al. 2016.
@@ -66,30 +75,38 @@ class ResNetGenerator(nn.Module):
         blocks: int = 9,
         downs: int = 2,
         upsample: str = "transposed",
+        norm: str = "instance",
+        dropout: float = 0.0,
+        bias: bool | None = None,
     ) -> None:
         super().__init__()
         if blocks < 1 or downs < 0:
             raise ShapeError(f"{blocks} blocks and {downs} halvings: give at least 1 block and 0 halvings.")
         if upsample not in UPSAMPLERS:
             raise ShapeError(f"A generator doubles by {' or '.join(map(repr, UPSAMPLERS))}, not by {upsample!r}.")
-        self.in_channels = in_channels
+        check_norm(norm, "a generator")
+        bias = "instance" in norm if bias is None else bias
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.blocks, self.downs, self.upsample, self.norm, self.dropout = blocks, downs, upsample, norm, dropout
         self.multiple = 2**downs
         self.smallest = max(4, 2 * self.multiple)  # a border of 3 is reflected outside, and one of 1 inside
         width = base_channels
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7), InstanceNorm(), nn.ReLU()]
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7, bias=bias)]
+        layers += [NORMS[norm](width), nn.ReLU()]
         for _ in range(downs):
-            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), InstanceNorm(), nn.ReLU()]
+            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias), NORMS[norm](2 * width)]
+            layers += [nn.ReLU()]
             width *= 2
-        layers += [ReflectedResidualBlock(width) for _ in range(blocks)]
+        layers += [ReflectedResidualBlock(width, dropout=dropout, norm=norm, bias=bias) for _ in range(blocks)]
         for _ in range(downs):
             if upsample == "transposed":
                 double: nn.Module = nn.ConvTranspose2d(
-                    width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=True
+                    width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias
                 )
             else:
-                double = UPSAMPLERS[upsample](width, width // 2, bias=True)
-            layers += [double, InstanceNorm(), nn.ReLU()]
+                double = UPSAMPLERS[upsample](width, width // 2, bias=bias)
             width //= 2
+            layers += [double, NORMS[norm](width), nn.ReLU()]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, out_channels, 7)]
         self.body = nn.Sequential(*layers)
         self.apply(init_pix2pix)

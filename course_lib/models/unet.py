@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.errors import ShapeError
+from course_lib.models.norms import NORMS, check_norm
 
 
 def transposed(in_channels: int, out_channels: int, *, bias: bool) -> nn.Module:
@@ -29,19 +30,24 @@ UPSAMPLERS: dict[str, Callable[..., nn.Module]] = {"transposed": transposed, "re
 """The ways to double height and width, by name."""
 
 
+WIRINGS = ("paper", "authors")
+"""What the decoder takes from the encoder: see ``UNet``."""
+
+
 class DownBlock(nn.Module):
-    """Halve height and width: convolution 4x4 stride 2, batch norm, leaky ReLU 0.2.
+    """Halve height and width: convolution 4x4 stride 2, norm, leaky ReLU 0.2.
 
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output.
-        norm: whether to normalise; the paper leaves it out in the first block, and here also in the last.
+        norm: one of ``norms.NORMS``; the paper leaves it out in the first block, and here also in the last.
+        bias: whether the convolution has one.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, norm: bool = True) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, norm: str = "batch", bias: bool = False) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+        self.conv = nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
+        self.norm = NORMS[norm](out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C_in, H, W)`` to ``(N, C_out, H/2, W/2)``."""
@@ -49,21 +55,30 @@ class DownBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Double height and width: transposed convolution 4x4 stride 2, batch norm, dropout, ReLU.
+    """Double height and width: transposed convolution 4x4 stride 2, norm, dropout, ReLU.
 
     Args:
         in_channels: channels of the input, those of the skip connection included.
         out_channels: channels of the output.
         dropout: chance that a value is set to zero; dropout is the noise z of pix2pix.
         upsample: one of ``UPSAMPLERS``.
+        norm: one of ``norms.NORMS``.
+        bias: whether the convolution has one.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, dropout: float = 0.0, upsample: str = "transposed"
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        dropout: float = 0.0,
+        upsample: str = "transposed",
+        norm: str = "batch",
+        bias: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = UPSAMPLERS[upsample](in_channels, out_channels, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.conv = UPSAMPLERS[upsample](in_channels, out_channels, bias=bias)
+        self.norm = NORMS[norm](out_channels)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,7 +92,16 @@ class UNet(nn.Module):
     With the default arguments this is the paper's network for 256 x 256 pictures: 54,413,955 parameters.
     Departure, declared: the innermost encoder block has no batch norm. At 256 pixels it holds a single
     position, where normalising a batch of one gives zero whatever the input; the authors' own code does the same.
-    Dropout is in the first three decoder blocks, as in the paper (the authors' code leaves out the first).
+
+    The paper and the authors' code differ in two places, and both can be had:
+
+    - ``wiring="paper"``: the decoder takes the encoder's outputs as the leaky ReLU left them, as the text has it.
+      ``wiring="authors"``: it takes them through one more ReLU, the innermost output too, so that nothing negative
+      passes a skip connection. In their code the decoder's ReLU stands after the joining and acts on both halves
+      (and the encoder's leaky ReLU works in place, so that the skip carries its output). Without skip connections
+      the innermost ReLU is the only difference. No weight depends on it.
+    - Dropout is in the first three decoder blocks, as in the paper and in the authors' Lua code; their PyTorch code
+      leaves out the first: ``dropout_start=1``, and ``dropout_blocks`` 3 for 256 pixels, 2 for 128.
 
     Args:
         in_channels: channels of the condition x.
@@ -85,14 +109,20 @@ class UNet(nn.Module):
         base_channels: channels after the first convolution; they double at each level.
         levels: how often the size is halved; height and width must be divisible by ``2**levels``.
         max_channels: where the doubling stops; ``None`` means ``8 * base_channels``, as in the paper.
-        dropout: chance of dropout in the first decoder blocks.
+        dropout: chance of dropout in some of the decoder blocks.
         dropout_blocks: in how many of them; three in the paper.
+        dropout_start: the number of the first of them, counted from 0, the innermost.
         skips: whether the decoder also takes the encoder's outputs. Without them this is the encoder-decoder that the
             paper compares with: all that G knows of x passes through the innermost positions.
         upsample: how the decoder doubles: ``"transposed"`` convolutions as in the paper, or ``"resize"``.
+        wiring: ``"paper"`` or ``"authors"``, see above.
+        norm: ``"batch"`` as in the paper, ``"instance"``, ``"affine instance"`` or ``"none"``.
+        bias: whether every convolution has a bias, or the last alone; ``None`` as in the authors' code: every one with
+            instance norm, else the last alone.
 
     Raises:
-        ShapeError: if there are fewer than two levels, or ``upsample`` is unknown.
+        ShapeError: if there are fewer than two levels, dropout starts before the first block, or ``upsample``,
+            ``wiring`` or ``norm`` is unknown.
 
     Source: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", section 6.1.1.
     """
@@ -107,29 +137,39 @@ class UNet(nn.Module):
         max_channels: int | None = None,
         dropout: float = 0.5,
         dropout_blocks: int = 3,
+        dropout_start: int = 0,
         skips: bool = True,
         upsample: str = "transposed",
+        wiring: str = "paper",
+        norm: str = "batch",
+        bias: bool | None = None,
     ) -> None:
         super().__init__()
         if levels < 2:
             raise ShapeError(f"A U-Net needs at least 2 levels, not {levels}.")
+        if dropout_start < 0:
+            raise ShapeError(f"dropout_start is {dropout_start}: decoder blocks are counted from 0.")
         if upsample not in UPSAMPLERS:
             raise ShapeError(f"A U-Net doubles by {' or '.join(map(repr, UPSAMPLERS))}, not by {upsample!r}.")
+        if wiring not in WIRINGS:
+            raise ShapeError(f"The wiring of a U-Net is {' or '.join(map(repr, WIRINGS))}, not {wiring!r}.")
+        check_norm(norm, "a U-Net")
+        bias = "instance" in norm if bias is None else bias
         top = max_channels or 8 * base_channels
         widths = [min(base_channels * 2**level, top) for level in range(levels)]
-        self.in_channels = in_channels
+        self.in_channels, self.out_channels, self.widths = in_channels, out_channels, widths
         self.levels = levels
-        self.skips = skips
+        self.skips, self.upsample, self.wiring, self.norm = skips, upsample, wiring, norm
         self.down = nn.ModuleList(
-            DownBlock(before, after, norm=0 < level < levels - 1)
+            DownBlock(before, after, norm=norm if 0 < level < levels - 1 else "none", bias=bias)
             for level, (before, after) in enumerate(zip([in_channels, *widths[:-1]], widths, strict=True))
         )
         self.up = nn.ModuleList()
         for step, level in enumerate(range(levels - 1, 0, -1)):
             # every block but the innermost also takes the encoder's output of its own size
             before = widths[level] * (2 if skips and step else 1)
-            chance = dropout if step < dropout_blocks else 0.0
-            self.up.append(UpBlock(before, widths[level - 1], dropout=chance, upsample=upsample))
+            chance = dropout if 0 <= step - dropout_start < dropout_blocks else 0.0
+            self.up.append(UpBlock(before, widths[level - 1], dropout=chance, upsample=upsample, norm=norm, bias=bias))
         self.last = UPSAMPLERS[upsample](widths[0] * (2 if skips else 1), out_channels, bias=True)
         self.apply(init_pix2pix)
 
@@ -155,7 +195,9 @@ class UNet(nn.Module):
         for block in self.down:
             x = block(x)
             encoded.append(x)
-        encoded.pop()  # the innermost output goes straight on
+        if self.wiring == "authors":  # relu(join(a, b)) is join(relu(a), relu(b)), and UpBlock has done its own
+            encoded = [nn.functional.relu(one) for one in encoded]
+        x = encoded.pop()  # the innermost output goes straight on
         for block in self.up:
             x = block(x)
             if self.skips:

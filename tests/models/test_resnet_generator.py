@@ -135,13 +135,29 @@ def test_doubling_by_resizing_has_no_transposed_convolution():
 
 
 @pytest.mark.parametrize(
-    "options", [{"blocks": 0}, {"downs": -1}, {"upsample": "bilinear"}], ids=["blocks", "downs", "upsample"]
+    "options",
+    [{"blocks": 0}, {"downs": -1}, {"upsample": "bilinear"}, {"norm": "layer"}],
+    ids=["blocks", "downs", "upsample", "norm"],
 )
 def test_what_cannot_be_built_is_refused(options):
     with pytest.raises(
-        ShapeError, match=r"at least 1 block and 0 halvings|'transposed' or 'resize', not by 'bilinear'"
+        ShapeError,
+        match=r"at least 1 block and 0 halvings|'transposed' or 'resize', not by 'bilinear'|'none', not 'layer'",
     ):
         ResNetGenerator(base_channels=2, **options)
+
+
+def test_norm_bias_and_dropout_can_be_others():
+    """As pix2pix takes this network in the authors' code: batch norm and no biases but the last, dropout in blocks."""
+    network = ResNetGenerator(base_channels=4, blocks=2, norm="batch", dropout=0.5)
+    convs = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
+    assert [conv.bias is not None for conv in convs] == [False] * (len(convs) - 1) + [True]
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in network.modules()) == len(convs) - 1
+    x = torch.randn(2, 3, 16, 16)
+    assert not torch.equal(network(x), network(x))
+    network.eval()
+    assert torch.equal(network(x), network(x))
+    assert not any(isinstance(layer, nn.Dropout) for layer in ResNetGenerator(base_channels=4).modules())
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 16, 16), (1, 3, 18, 16), (1, 3, 16, 14), (3, 16, 16), (1, 3, 4, 16)])

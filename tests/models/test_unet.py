@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.errors import ShapeError
+from course_lib.models.norms import InstanceNorm
 from course_lib.models.unet import UNet, resize, transposed, unet_256
 
 
@@ -154,7 +155,81 @@ def test_the_transposed_pattern_repeats_every_two_pixels():
     assert not torch.allclose(inside[:, :, :-1], inside[:, :, 1:], atol=1e-3)
 
 
-@pytest.mark.parametrize("options", [{"levels": 1}, {"upsample": "bilinear"}])
-def test_what_cannot_be_built_is_refused(options):
-    with pytest.raises(ShapeError, match=r"at least 2 levels, not 1|'transposed' or 'resize', not by 'bilinear'"):
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"levels": 1}, "at least 2 levels, not 1"),
+        ({"upsample": "bilinear"}, "'transposed' or 'resize', not by 'bilinear'"),
+        ({"wiring": "theirs"}, "'paper' or 'authors', not 'theirs'"),
+        ({"norm": "layer"}, "'batch', 'instance', 'affine instance', 'none', not 'layer'"),
+        ({"dropout_start": -1}, "dropout_start is -1: decoder blocks are counted from 0"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(options, words):
+    with pytest.raises(ShapeError, match=words):
         UNet(base_channels=2, **options)
+
+
+# The wiring of the authors' code, and what else may differ.
+
+
+def seen_by_the_decoder(network, x):
+    """Return what each block of the decoder is given, the last convolution too."""
+    seen = []
+    hooks = [
+        block.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach().clone()))
+        for block in [*network.up, network.last]
+    ]
+    network(x)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_nothing_negative_passes_in_the_authors_wiring(skips):
+    network = UNet(base_channels=4, levels=4, dropout=0.0, skips=skips, wiring="authors").eval()
+    x = torch.randn(2, 3, 16, 16)
+    theirs = seen_by_the_decoder(network, x)
+    network.wiring = "paper"
+    papers = seen_by_the_decoder(network, x)
+    assert all(float(one.min()) >= 0 for one in theirs)
+    # the innermost output, and then the halves that come by the skip connections
+    assert torch.equal(theirs[0], papers[0].relu())
+    assert papers[0].min() < 0
+    assert all((one.min() < 0) == skips for one in papers[1:])
+
+
+def test_both_wirings_have_the_same_weights_from_the_same_seed():
+    states = []
+    for wiring in ("paper", "authors"):
+        torch.manual_seed(3)
+        states.append(UNet(base_channels=4, levels=4, wiring=wiring).state_dict())
+    assert list(states[0]) == list(states[1])
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "rates"),
+    [
+        ({"dropout_start": 1}, [0, 0.5, 0.5, 0.5, 0, 0, 0]),
+        ({"dropout_start": 1, "dropout_blocks": 0}, [0] * 7),
+        ({"dropout_start": 5, "dropout": 0.2}, [0, 0, 0, 0, 0, 0.2, 0.2]),
+    ],
+)
+def test_where_dropout_starts(options, rates):
+    assert [block.dropout.p for block in UNet(base_channels=2, levels=8, **options).up] == rates
+
+
+@pytest.mark.parametrize(
+    ("norm", "bias", "biased"),
+    [("batch", None, False), ("instance", None, True), ("none", None, False), ("batch", True, True)],
+)
+def test_norms_and_biases(norm, bias, biased):
+    network = UNet(base_channels=4, levels=3, norm=norm, bias=bias)
+    convs = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d)]
+    assert [conv.bias is not None for conv in convs] == [biased] * (len(convs) - 1) + [True]
+    kind = {"batch": torch.nn.BatchNorm2d, "instance": InstanceNorm, "none": torch.nn.Identity}[norm]
+    assert [type(block.norm) for block in network.up] == [kind] * 2
+    assert [type(block.norm) for block in network.down] == [torch.nn.Identity, kind, torch.nn.Identity]
+    assert network(torch.randn(2, 3, 16, 16)).shape == (2, 3, 16, 16)
