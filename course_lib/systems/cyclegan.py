@@ -19,7 +19,7 @@ from course_lib.models.patchgan import PatchGAN
 from course_lib.models.resnet_generator import ResNetGenerator
 from course_lib.systems.base import System, adam
 from course_lib.systems.image_pool import ImagePool
-from course_lib.systems.modes import frozen, inference
+from course_lib.systems.modes import check_generator, frozen, has_batch_norm, inference
 from course_lib.systems.schedules import linear_decay, schedule
 
 
@@ -62,11 +62,16 @@ class CycleGAN(System):
     one for both discriminators) is as in the authors' code.
 
     Args:
-        config: sizes, the weights of the terms, and the optimisers' settings.
+        config: sizes, the weights of the terms, and the optimisers' settings; with networks but no config, the default
+            of the networks' channels.
+        netG, netF: networks to go on from, with their ``in_channels`` and ``out_channels``, for example those that
+            ``load_authors_generator`` returned of ``latest_net_G_A.pth`` (G) and ``latest_net_G_B.pth`` (F); else new
+            ones. What the config says of their inside is not read then.
 
     Raises:
         ShapeError: if the loss is unknown, all weights are 0, or the identity loss is asked for without a cycle loss
-            or of unlike channels.
+            or of unlike channels; or if a given network has other channels than the config, or batch norm, which would
+            let the pictures of x and y that pass together change each other.
 
     Source: Zhu et al. 2017, equations 1 to 4, section 4 and, for the identity loss, section 5.2.
     """
@@ -74,8 +79,10 @@ class CycleGAN(System):
     config: CycleGANConfig
     ema_networks = ("netG", "netF")  # kept only where fit() is asked to: ema_decay
 
-    def __init__(self, config: CycleGANConfig | None = None) -> None:
-        super().__init__(config or CycleGANConfig())
+    def __init__(
+        self, config: CycleGANConfig | None = None, netG: nn.Module | None = None, netF: nn.Module | None = None
+    ) -> None:
+        super().__init__(_config_for(config, netG, netF))
         c = self.config
         if c.loss not in LOSSES:
             raise ShapeError(f"The loss is {c.loss!r}: choose one of {', '.join(LOSSES)}.")
@@ -97,7 +104,8 @@ class CycleGAN(System):
         def discriminator(channels: int) -> nn.Module:
             return PatchGAN(0, channels, base_channels=c.d_channels, layers=c.patch_layers, norm="instance")
 
-        self.netG, self.netF = generator(c.x_channels, c.y_channels), generator(c.y_channels, c.x_channels)
+        self.netG = generator(c.x_channels, c.y_channels) if netG is None else netG
+        self.netF = generator(c.y_channels, c.x_channels) if netF is None else netF
         self.netD_y, self.netD_x = discriminator(c.y_channels), discriminator(c.x_channels)
         self.pools = {"fake_y": ImagePool(c.pool), "fake_x": ImagePool(c.pool)}
         self.to(memory_format=torch.channels_last)
@@ -123,7 +131,8 @@ class CycleGAN(System):
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a random batch of the right channels: 32 x 32, or larger where G or D needs it."""
         c = self.config
-        side = max(32, 2 * 2**c.downs, 4 * 2**c.patch_layers)
+        levels = max(getattr(net, "levels", 0) for net in (self.netG, self.netF))
+        side = max(32, 2 * 2**c.downs, 4 * 2**c.patch_layers, 2**levels)
         x = torch.randn(batch_size, c.x_channels, side, side, device=device)
         y = torch.randn(batch_size, c.y_channels, side, side, device=device)
         return Batch(index=torch.arange(batch_size), x=x, y=y)
@@ -163,18 +172,45 @@ class CycleGAN(System):
         return self.adversarial.d_loss(real_logits, fake_logits)
 
     @torch.no_grad()
-    def translate(self, x: Tensor) -> Tensor:
-        """Return G(x) in [-1, 1] for x ``(N, C, H, W)`` in [-1, 1]."""
+    def translate(self, x: Tensor, *, noise: bool = False) -> Tensor:
+        """Return G(x) in [-1, 1] for x ``(N, C, H, W)`` in [-1, 1].
+
+        Args:
+            x: pictures of the one domain.
+            noise: leave dropout on, which only a network that was given as ``netG`` may have; the authors' test script
+                does so unless it is called with ``--eval``.
+        """
         network = self.averaged("netG")
-        with inference(network):
+        with inference(network, dropout=noise):
             return network(x)
 
     @torch.no_grad()
-    def translate_back(self, y: Tensor) -> Tensor:
-        """Return F(y) in [-1, 1] for y ``(N, C, H, W)`` in [-1, 1]."""
+    def translate_back(self, y: Tensor, *, noise: bool = False) -> Tensor:
+        """Return F(y) in [-1, 1] for y ``(N, C, H, W)`` in [-1, 1]; ``noise`` as in ``translate``."""
         network = self.averaged("netF")
-        with inference(network):
+        with inference(network, dropout=noise):
             return network(y)
+
+
+def _config_for(config: CycleGANConfig | None, netG: nn.Module | None, netF: nn.Module | None) -> CycleGANConfig:
+    """Return the config, or the default of the channels of given networks, and check that these fit it."""
+    channels = (config.x_channels, config.y_channels) if config else None
+    for name, network, back in (("netG", netG, False), ("netF", netF, True)):
+        if network is None:
+            continue
+        check_generator(name, network, (channels[1], channels[0]) if channels and back else channels)
+        if has_batch_norm(network):
+            raise ShapeError(
+                f"{name} has batch norm, with which CycleGAN's pictures of x and y would change each other: "
+                "give a network with instance norm, or translate with Pix2Pix(netG=network)."
+            )
+        found: Any = network
+        channels = channels or (
+            (found.out_channels, found.in_channels) if back else (found.in_channels, found.out_channels)
+        )
+    if config is None and channels:
+        return CycleGANConfig(x_channels=channels[0], y_channels=channels[1])
+    return config or CycleGANConfig()
 
 
 def _split(both: Tensor, count: int) -> tuple[Tensor, Tensor | None]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from course_lib.errors import ShapeError
+
 _DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -72,3 +74,32 @@ def drawn_from(generator: torch.Generator | None) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
+
+
+def has_batch_norm(network: nn.Module) -> bool:
+    """Return whether a network has batch norm, so that in training the pictures of a batch depend on each other."""
+    return any(isinstance(module, _BATCH_NORM) for module in network.modules())
+
+
+def check_generator(name: str, network: nn.Module, channels: tuple[int, int] | None) -> None:
+    """Check that a network from picture to picture says its channels, and that they are those that are asked for.
+
+    Args:
+        name: of the argument, for the message.
+        network: the generator that a system is to be built around.
+        channels: into it and out of it; None for any.
+
+    Raises:
+        ShapeError: if it does not say, or they are others.
+    """
+    found = getattr(network, "in_channels", None), getattr(network, "out_channels", None)
+    if not all(isinstance(count, int) for count in found):
+        raise ShapeError(
+            f"{name} is a {type(network).__name__} that does not say its channels: "
+            "give it the attributes in_channels and out_channels."
+        )
+    if channels is not None and found != channels:
+        raise ShapeError(
+            f"{name} maps {found[0]} channels to {found[1]}, and this system needs {channels[0]} to {channels[1]}: "
+            "set x_channels and y_channels in the config to the network's, or leave the config out."
+        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -17,7 +17,7 @@ from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.models.patchgan import PatchGAN
 from course_lib.models.unet import UNet
 from course_lib.systems.base import System, adam
-from course_lib.systems.modes import drawn_from, frozen, inference
+from course_lib.systems.modes import check_generator, drawn_from, frozen, inference
 from course_lib.systems.schedules import linear_decay, schedule
 
 
@@ -27,6 +27,7 @@ class Pix2PixConfig:
 
     ``gan_weight=0`` is the paper's "L1", ``lambda_l1=0`` its "cGAN", ``d_sees_x=False`` its "GAN + L1", and
     ``skips=False`` its encoder-decoder. ``patch_layers`` 0, 1, 3 and 5 are patches of 1, 16, 70 and 286 pixels.
+    ``wiring="authors"`` with ``dropout_start=1`` is the U-Net of the authors' PyTorch code, see ``UNet``.
     """
 
     x_channels: int = 3
@@ -38,6 +39,8 @@ class Pix2PixConfig:
     upsample: str = "transposed"
     dropout: float = 0.5
     dropout_blocks: int = 3
+    dropout_start: int = 0
+    wiring: str = "paper"
     patch_layers: int = 3
     d_channels: int = 64
     d_norm: str = "batch"
@@ -59,9 +62,25 @@ def generator(config: Pix2PixConfig) -> UNet:
         levels=config.levels,
         dropout=config.dropout,
         dropout_blocks=config.dropout_blocks,
+        dropout_start=config.dropout_start,
+        wiring=config.wiring,
         skips=config.skips,
         upsample=config.upsample,
     )
+
+
+def config_of(netG: nn.Module) -> Pix2PixConfig:
+    """Return the default settings with the sizes of a generator: channels, and levels where it is a U-Net.
+
+    Args:
+        netG: has ``in_channels`` and ``out_channels``.
+    """
+    sizes: dict[str, Any] = {"x_channels": netG.in_channels, "y_channels": netG.out_channels}
+    if isinstance(netG, UNet):
+        sizes |= {"base_channels": netG.widths[0], "levels": netG.levels}
+    else:
+        sizes |= {"levels": 6}  # of no U-Net: the size of the example batch, 64 pixels
+    return Pix2PixConfig(**sizes)
 
 
 class Pix2Pix(System):
@@ -75,10 +94,14 @@ class Pix2Pix(System):
     batch, which holds one picture).
 
     Args:
-        config: sizes, the weights of the terms, and the optimisers' settings.
+        config: sizes, the weights of the terms, and the optimisers' settings; with a network but no config, the default
+            of the network's sizes.
+        netG: a network from x to y to go on from, with its ``in_channels`` and ``out_channels``, for example one that
+            ``load_authors_generator`` returned; else a new U-Net. What the config says of a U-Net's inside is not read
+            then.
 
     Raises:
-        ShapeError: if both terms of G's loss have weight 0.
+        ShapeError: if both terms of G's loss have weight 0, or the network has other channels than the config.
 
     Source: Isola et al. 2017, equations 1 to 4; the halved D loss is in section 3.3.
     """
@@ -88,12 +111,14 @@ class Pix2Pix(System):
     ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
     noisy = True
 
-    def __init__(self, config: Pix2PixConfig | None = None) -> None:
-        super().__init__(config or Pix2PixConfig())
+    def __init__(self, config: Pix2PixConfig | None = None, netG: nn.Module | None = None) -> None:
+        if netG is not None:
+            check_generator("netG", netG, (config.x_channels, config.y_channels) if config else None)
+        super().__init__(config or (Pix2PixConfig() if netG is None else config_of(netG)))
         c = self.config
         if not c.gan_weight and not c.lambda_l1:
             raise ShapeError("gan_weight and lambda_l1 are both 0, so G has nothing to learn from: set one of them.")
-        self.netG = generator(c)
+        self.netG = generator(c) if netG is None else netG
         self.netD = PatchGAN(
             c.x_channels if c.d_sees_x else 0,
             c.y_channels,
@@ -160,7 +185,9 @@ class Pix2Pix(System):
         Args:
             x: condition.
             noise: draw z, that is keep dropout on; ``False`` gives the mean network, the same output each time.
-            batch_statistics: let batch norm use mean and variance of this very batch, as the paper does.
+            batch_statistics: let batch norm use mean and variance of this very batch, as the paper does. With noise
+                and one picture a batch this is what the authors' test script does by default; with its ``--eval``
+                neither is on: ``noise=False``.
             generator: on the CPU, of the dropout: in the same state it gives the same output; torch's own if not given.
         """
         network = self.averaged("netG")
