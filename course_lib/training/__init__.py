@@ -7,6 +7,7 @@ from course_lib.lazy import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
+        "authors": "load_authors_discriminator load_authors_generator save_authors_generator",
         "checkpoints": "read_checkpoint",
         "checks": "meta_step",
         "ema": "EMA",
