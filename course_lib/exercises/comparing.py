@@ -27,11 +27,14 @@ class Difference:
     part: str = ""
 
 
-def differences(got: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-5, part: str = "") -> list[Difference]:
+def differences(
+    got: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-5, part: str = "", *, exact: bool = False
+) -> list[Difference]:
     """Return where a result differs from the expected one; an empty list if it does not.
 
     The expected value decides what is acceptable: where a number is expected, a NumPy number or a tensor with one
-    element will do; where a tensor is expected, it must be a tensor of the same shape and dtype, on any device.
+    element will do; where a tensor is expected, it must be a tensor of the same shape, on any device, and of the same
+    dtype, but that floats of another precision will do unless ``exact``.
     """
     if got is None and expected is not None:
         return [_wrong_type(got, _wanted(expected), part)]
@@ -42,13 +45,14 @@ def differences(got: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-5,
         if missing:
             came = f"the keys {_quoted(got)}" if got else "an empty dict"
             return [Difference("keys", f"expected {_wanted(expected)}, got {came}", part)]
-        return [item for key in expected for item in differences(got[key], expected[key], rtol, atol, str(key))]
+        keys = [(key, str(key)) for key in expected]
+        return [d for key, name in keys for d in differences(got[key], expected[key], rtol, atol, name, exact=exact)]
     if isinstance(expected, (tuple, list)):
         if not isinstance(got, (tuple, list)) or len(got) != len(expected):
             return [_wrong_type(got, _wanted(expected), part)]
         pairs = enumerate(zip(got, expected, strict=True), start=1)
-        return [d for i, (a, b) in pairs for d in differences(a, b, rtol, atol, f"result {i}")]
-    difference = _leaf(got, expected, rtol, atol)
+        return [d for i, (a, b) in pairs for d in differences(a, b, rtol, atol, f"result {i}", exact=exact)]
+    difference = _leaf(got, expected, rtol, atol, exact)
     return [] if difference is None else [Difference(*difference, part)]
 
 
@@ -59,6 +63,13 @@ def same_value(a: Any, b: Any, rtol: float, atol: float) -> bool:
 
 def describe(value: Any) -> str:
     """Describe a value in a few words: kind, dtype and shape of a tensor, the value of a small thing."""
+    try:
+        return _describe(value)
+    except Exception:  # a class of the learner's own may not even have a text
+        return f"a {type(value).__name__}"
+
+
+def _describe(value: Any) -> str:
     if isinstance(value, Tensor):
         if value.ndim == 0:
             return f"{_number(value.item())} (a tensor without dimensions)"
@@ -81,9 +92,9 @@ def describe(value: Any) -> str:
     return text if len(text) <= 60 and "\n" not in text else f"a {type(value).__name__}"
 
 
-def _leaf(got: Any, expected: Any, rtol: float, atol: float) -> tuple[str, str] | None:
+def _leaf(got: Any, expected: Any, rtol: float, atol: float, exact: bool) -> tuple[str, str] | None:
     if isinstance(expected, Tensor):
-        return _tensor(got, expected, rtol, atol)
+        return _tensor(got, expected, rtol, atol, exact)
     if isinstance(expected, (bool, str)) or expected is None:
         if type(got) is type(expected) and got == expected:
             return None
@@ -113,8 +124,8 @@ def _scalar(got: Any, expected: float, rtol: float, atol: float) -> tuple[str, s
     return "value", f"expected {_number(expected)}, got {_number(float(got))}"
 
 
-def _tensor(got: Any, expected: Tensor, rtol: float, atol: float) -> tuple[str, str] | None:
-    if not isinstance(got, Tensor):
+def _tensor(got: Any, expected: Tensor, rtol: float, atol: float, exact: bool) -> tuple[str, str] | None:
+    if not isinstance(got, Tensor) or got.layout != expected.layout or got.is_complex() != expected.is_complex():
         return "type", _wrong_type(got, _wanted(expected)).text
     got, expected = got.detach().cpu(), expected.detach().cpu()
     if got.shape != expected.shape:
@@ -122,7 +133,7 @@ def _tensor(got: Any, expected: Tensor, rtol: float, atol: float) -> tuple[str, 
     close = torch.isclose(got.double(), expected.double(), rtol, atol, equal_nan=True)
     if not close.all():
         return "value", _values(got, expected, ~close)
-    if got.dtype != expected.dtype:
+    if got.dtype != expected.dtype and (exact or not (got.is_floating_point() and expected.is_floating_point())):
         return "dtype", f"expected dtype {_dtype(expected.dtype)}, got {_dtype(got.dtype)}"
     return None
 

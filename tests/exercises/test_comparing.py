@@ -51,7 +51,8 @@ def test_no_difference(got: object, expected: object) -> None:
         (np.zeros((2, 3)), torch.zeros(2, 3), "type", "expected a torch tensor, got a NumPy array of shape (2, 3)"),
         (torch.zeros(2, 3), torch.zeros(3, 2), "shape", "expected shape (3, 2), got shape (2, 3)"),
         (torch.zeros(1), torch.tensor(0.0), "shape", "expected a scalar (shape ()), got shape (1,)"),
-        (torch.zeros(2).double(), torch.zeros(2), "dtype", "expected dtype float32, got float64"),
+        (torch.zeros(2).long(), torch.zeros(2), "dtype", "expected dtype float32, got int64"),
+        (torch.zeros(2), torch.zeros(2).long(), "dtype", "expected dtype int64, got float32"),
         (torch.ones(2) / 0, torch.ones(2), "value", "expected finite numbers, got NaN or infinity in 2 of 2 places"),
         ([1], (1, 2), "type", "expected a tuple of 2, got [1]"),
         ({1}, {1, 2}, "value", "expected {1, 2}, got {1}"),
@@ -67,6 +68,27 @@ def test_no_difference(got: object, expected: object) -> None:
 )
 def test_difference(got: object, expected: object, kind: str, text: str) -> None:
     assert only(got, expected) == (kind, text)
+
+
+def test_floats_of_another_precision_will_do_unless_the_dtype_is_asked_for() -> None:
+    for got in (torch.ones(2).double(), torch.ones(2).half(), torch.ones(2).bfloat16()):
+        assert differences(got, torch.ones(2)) == []
+        (found,) = differences({"a": got}, {"a": torch.ones(2)}, exact=True)
+        assert (found.kind, found.part) == ("dtype", "a")
+
+
+@pytest.mark.parametrize("got", [torch.ones(2).to_sparse(), torch.ones(2) + 0j])
+def test_sparse_and_complex_tensors_are_refused_in_words(got: torch.Tensor) -> None:
+    assert only(got, torch.ones(2))[0] == "type"
+
+
+def test_what_has_no_text_is_described_by_its_class() -> None:
+    class Silent:
+        def __repr__(self) -> str:
+            raise ValueError("no text")
+
+    assert describe(Silent()) == "a Silent"
+    assert describe(torch.zeros((), device="meta")) == "a Tensor"
 
 
 def test_tensors_in_a_set_are_named() -> None:

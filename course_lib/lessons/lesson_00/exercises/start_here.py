@@ -58,6 +58,7 @@ TO_NETWORK = Exercise(
         Exactly 0 must become -1 and exactly 255 must become 1, whatever else is in the batch.
     """,
     reference=to_network,
+    exact_dtype=True,
     cases=_pixel_cases,
     mistakes=(
         Mistake(

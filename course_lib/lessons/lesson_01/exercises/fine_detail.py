@@ -17,7 +17,7 @@ def fine_detail(images: torch.Tensor) -> torch.Tensor:
         images: float32, shape (N, H, W), grey pictures that are not of one constant grey.
 
     Returns:
-        float32, shape (N,), from 0 to 1: the energy (squared magnitude of the Fourier transform) at radial frequencies
+        Shape (N,), from 0 to 1: the energy (squared magnitude of the Fourier transform) at radial frequencies
         above half of the Nyquist frequency, that is above 0.25 cycles per pixel, divided by the energy at all
         frequencies but zero.
     """

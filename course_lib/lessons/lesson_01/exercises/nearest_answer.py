@@ -16,7 +16,7 @@ def nearest_answer(outputs: torch.Tensor, answers: torch.Tensor) -> torch.Tensor
         answers: float32, shape (N, K, C, H, W), the K right answers to each input.
 
     Returns:
-        float32, shape (N,): the root of the mean squared difference over channels and pixels, to the nearest answer.
+        Shape (N,): the root of the mean squared difference over channels and pixels, to the nearest answer.
     """
     difference = outputs.unsqueeze(1) - answers  # (N, K, C, H, W)
     distance = difference.square().mean(dim=(2, 3, 4)).sqrt()  # (N, K)

@@ -21,7 +21,7 @@ def best_discriminator(p: torch.Tensor, q: torch.Tensor, real_weight: float) -> 
         real_weight: the share of real pictures among those that D sees, between 0 and 1 (both excluded).
 
     Returns:
-        float32, the shape of p, from 0 to 1: the D that maximises
+        A tensor of the shape of p, from 0 to 1: the D that maximises
         real_weight * p * log(D) + (1 - real_weight) * q * log(1 - D).
     """
     real = real_weight * p

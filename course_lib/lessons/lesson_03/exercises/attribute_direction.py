@@ -18,7 +18,7 @@ def attribute_direction(mu: torch.Tensor, labels: torch.Tensor, having: int, lac
         lacking: the label of the pictures without it; at least one picture has it.
 
     Returns:
-        float32, shape (d,): added to the code of a picture that lacks the attribute, it is an edit of strength 1.
+        Shape (d,): added to the code of a picture that lacks the attribute, it is an edit of strength 1.
     """
     return mu[labels == having].mean(dim=0) - mu[labels == lacking].mean(dim=0)
 

@@ -25,7 +25,7 @@ def draw_latent(mu: torch.Tensor, logvar: torch.Tensor, noise: torch.Tensor) -> 
         noise: float32, shape (N, d), drawn from N(0, I); the only source of chance.
 
     Returns:
-        float32, shape (N, d): the code z, differentiable with respect to mu and logvar.
+        Shape (N, d): the code z, differentiable with respect to mu and logvar.
     """
     std = (0.5 * logvar).exp()  # the root of the variance
     return mu + std * noise

@@ -22,7 +22,7 @@ def importance_bound(log_weights: torch.Tensor) -> torch.Tensor:
             for each; from about -10000 to 2500.
 
     Returns:
-        float32, shape (N,), in nats: an estimate of log p(x) that is a lower bound on average.
+        Shape (N,), in nats: an estimate of log p(x) that is a lower bound on average.
     """
     draws = torch.tensor(float(log_weights.shape[1]))
     return torch.logsumexp(log_weights, dim=1) - draws.log()

@@ -22,7 +22,7 @@ def kl_to_prior(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
         logvar: float32, shape (N, d), the logarithms of their variances, from -120 to 80.
 
     Returns:
-        float32, shape (N,), in nats, summed over the latents; finite for these logvar.
+        Shape (N,), in nats, summed over the latents; finite for these logvar.
     """
     kl_of_each_latent = 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
     return kl_of_each_latent.sum(dim=1)

@@ -28,7 +28,7 @@ def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: flo
         rate: chance that its noise sets a value to 0 while these outputs are drawn; from 0 to below 1.
 
     Returns:
-        float32, shape (N,), without gradient: for each input the mean absolute difference of two of its outputs, over
+        Shape (N,), without gradient: for each input the mean absolute difference of two of its outputs, over
         pixels, channels and all K (K - 1) / 2 pairs of draws.
     """
     dropouts = [module for module in netG.modules() if isinstance(module, torch.nn.Dropout) and module.p > 0]

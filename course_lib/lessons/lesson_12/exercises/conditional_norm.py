@@ -25,7 +25,7 @@ def styled(features: torch.Tensor, scales: torch.Tensor, shifts: torch.Tensor, w
             another sum than 1. One 1 and else 0 is a pure style.
 
     Returns:
-        float32, shape (N, C, H, W): each channel of each picture with mean 0 and variance 1 (over H and W, with H W in
+        Shape (N, C, H, W): each channel of each picture with mean 0 and variance 1 (over H and W, with H W in
         the divisor, and 1e-5 added to the variance), times the mixed scale, plus the mixed shift.
     """
     mean = features.mean(dim=(2, 3), keepdim=True)

@@ -22,7 +22,7 @@ def gram(features: torch.Tensor) -> torch.Tensor:
         features: float32, shape (N, C, H, W); any real numbers.
 
     Returns:
-        float32, shape (N, C, C): for each picture and each two channels the sum over all positions of their product,
+        Shape (N, C, C): for each picture and each two channels the sum over all positions of their product,
         divided by C H W.
     """
     n, c, h, w = features.shape

@@ -60,7 +60,6 @@ def _where_empty(value: float) -> Any:
         (_where_empty(float("nan")), "Where both densities are 0 your D is NaN"),
         (lambda p, q, real_weight: best_discriminator(p, q, real_weight).mean(), "Return a tensor of shape (81,)"),
         (lambda p, q, real_weight: best_discriminator(p, q, real_weight).tolist(), "yours is a list"),
-        (lambda p, q, real_weight: best_discriminator(p, q, real_weight).double(), "expected dtype float32"),
         (lambda p, q, real_weight: torch.full_like(p, 0.5), "expected values from "),
         (lambda p, q, real_weight: best_discriminator(p, q, real_weight) ** 2, "On two Gaussians, as many real"),
         (lambda p, q, real_weight: print(end=""), "returned nothing (None): is a `return` missing?"),
