@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import ExerciseError
+from course_lib.exercises import limits
 from course_lib.exercises.comparing import Difference, describe, differences, same_value
 from course_lib.exercises.exercise import Case, Exercise
 from course_lib.exercises.registry import find
 from course_lib.exercises.running import (
     NotAttempted,
+    Observed,
     Stopped,
+    Unusable,
     arguments,
     given,
     is_placeholder,
@@ -23,8 +26,11 @@ from course_lib.exercises.running import (
     observe_and_watch,
     one_thread,
 )
+from course_lib.exercises.surroundings import chance_kept, replaced_by_the_notebook
+from course_lib.exercises.watching import Change
 
 Wrong = Sequence[dict[str, Difference]]
+TIMES = 100  # how much longer than the reference an answer may take, where that is more than `limits.SECONDS`
 
 
 def check(exercise_id: str, answer: Any) -> None:
@@ -73,32 +79,47 @@ def judge(exercise: Exercise, answer: Any) -> str:
     wrong_arguments = arguments(answer, exercise.reference)
     if wrong_arguments:
         return wrong_arguments
+    replaced = replaced_by_the_notebook()
+    if replaced:
+        return f"A cell has put something else in the place of `{replaced}`: restart the kernel and choose other names."
     cases = _cases(exercise)
     expected, _ = _remembered(exercise, exercise.reference, cases)
-    results: list[Any] = []
-    changed = ""
-    for case in cases:
+    seen: list[Observed] = []
+    for case, known in zip(cases, _watched(exercise, cases), strict=True):
+        where = f"On {given(exercise, case)}"
         try:
-            result, changed_here = observe_and_watch(exercise, answer, case)
+            seen.append(observe_and_watch(exercise, answer, case, max(limits.SECONDS, TIMES * known.seconds)))
         except ExerciseError as error:
             return str(error)
+        except Unusable as error:
+            left = _left(exercise, known, error.call.changes, error.call.settings, [])
+            return left or f"{where}, your function returned {describe(error.call.returned)}, {NOT_ASKED_FOR}."
         except Stopped as error:
-            raise Stopped(f"On {given(exercise, case)} your function stopped with {error}.") from error.__cause__
+            raise Stopped(f"{where} your function {error}.") from error.__cause__
         except NotAttempted:
-            if results:
-                return f"On {given(exercise, case)} your function still raises NotImplementedError."
+            if seen:
+                return f"{where} your function still raises NotImplementedError."
             raise
-        results.append(result)
-        changed = changed or changed_here
-    return _verdict(exercise, cases, results, expected) or _changed(changed)
+    wrong = _verdict(exercise, cases, [one.result for one in seen], expected)
+    if wrong:
+        return wrong
+    pairs = zip(_watched(exercise, cases), seen, strict=True)
+    told = (_left(exercise, known, one.changes, one.settings, one.replaced) for known, one in pairs)
+    return next(filter(None, told), "")
+
+
+NOT_ASKED_FOR = "and that is not what the docstring asks for"
 
 
 def wrong_parts(exercise: Exercise, result: Any, expected: Any, case: Case) -> dict[str, Difference]:
     """Return the differences that count, by the part of the result (a key of the dict; "" for the whole)."""
-    if exercise.compare is not None:
-        found = exercise.compare(result, expected, *case.inputs)
-    else:
-        found = differences(result, expected, exercise.rtol, exercise.atol)
+    try:
+        if exercise.compare is not None:
+            found = exercise.compare(result, expected, *case.inputs)
+        else:
+            found = differences(result, expected, exercise.rtol, exercise.atol, exact=exercise.exact_dtype)
+    except Exception:  # a thing that cannot even be compared: the learner should read a sentence, not our line
+        found = [Difference("type", f"your function returned {describe(result)}, {NOT_ASKED_FOR}")]
     first: dict[str, Difference] = {}
     for difference in found:
         first.setdefault(difference.part, difference)
@@ -129,9 +150,15 @@ def recognise(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any],
 
 def _cases(exercise: Exercise) -> Sequence[Case]:
     assert exercise.cases is not None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with chance_kept():
         return exercise.cases()
+
+
+def _watched(exercise: Exercise, cases: Sequence[Case]) -> Sequence[Observed]:
+    """Return what the reference does on the cases, which an answer may do as well."""
+    if 0 not in exercise.remembered:
+        exercise.remembered[0] = [observe_and_watch(exercise, exercise.reference, case) for case in cases]
+    return exercise.remembered[0]
 
 
 def _remembered(exercise: Exercise, own: Any, cases: Sequence[Case]) -> tuple[Sequence[Any], Wrong]:
@@ -140,8 +167,12 @@ def _remembered(exercise: Exercise, own: Any, cases: Sequence[Case]) -> tuple[Se
     The cases are the same at each check, so that it is run at the first alone. Comparing must not change results.
     """
     if id(own) not in exercise.remembered:
-        results = [observe(exercise, own, case) for case in cases] if exercise.is_function else [own]
-        expected = results if own is exercise.reference else _remembered(exercise, exercise.reference, cases)[0]
+        right = own is exercise.reference
+        if right and exercise.is_function:
+            results = [one.result for one in _watched(exercise, cases)]
+        else:
+            results = [observe(exercise, own, case) for case in cases] if exercise.is_function else [own]
+        expected = results if right else _remembered(exercise, exercise.reference, cases)[0]
         exercise.remembered[id(own)] = results, _wrong(exercise, cases, results, expected)
     return exercise.remembered[id(own)]
 
@@ -199,15 +230,25 @@ def _pattern(exercise: Exercise, results: Sequence[Any], expected: Sequence[Any]
     return ""
 
 
-def _changed(name: str) -> str:
-    if not name:
-        return ""
-    return f"Your function changes its input {name}: work on a copy, without in-place operations such as `x -= 1`."
+def _left(
+    exercise: Exercise, known: Observed, changes: Sequence[Change], settings: Sequence[str], replaced: Sequence[str]
+) -> str:
+    """Say what an answer leaves changed that the reference leaves as it is: arguments, settings, functions."""
+    may = {(change.name, change.kind) for change in known.changes}
+    for change in changes:
+        if (change.name, change.kind) not in may and change.kind not in exercise.may_leave:
+            return change.text
+    if replaced:
+        return f"Your function puts something else in the place of `{replaced[0]}`, for all: choose another name."
+    if settings:
+        return f"Your function changes a setting of the whole program (`{settings[0]}`): leave it as it was."
+    return ""
 
 
 def _agrees(exercise: Exercise, result: Any, other: Any, wrong: Difference) -> bool:
     """Return whether an answer has the value of a wrong variant in a part in which the variant is wrong."""
-    found = differences(_part(result, wrong.part), _part(other, wrong.part), exercise.rtol, exercise.atol)
+    mine, its = _part(result, wrong.part), _part(other, wrong.part)
+    found = differences(mine, its, exercise.rtol, exercise.atol, exact=exercise.exact_dtype)
     return all(difference.kind == "dtype" and wrong.kind != "dtype" for difference in found)
 
 

@@ -88,6 +88,9 @@ class Exercise:
             answer is right; by default all within ``rtol`` and ``atol``.
         rtol: relative tolerance of the comparison of floats.
         atol: absolute tolerance.
+        exact_dtype: whether the task names the dtype of the result; else any dtype of floats will do for floats.
+        may_leave: kinds of change (see `watching.Change`) that a right answer may leave in its arguments although the
+            reference does not, such as a gradient; what the reference changes, every answer may change.
     """
 
     id: str
@@ -106,6 +109,8 @@ class Exercise:
     compare: Callable[..., list[Difference]] | None = None
     rtol: float = 1e-4
     atol: float = 1e-5
+    exact_dtype: bool = False
+    may_leave: tuple[str, ...] = ()
     lesson: str = field(init=False)
     remembered: dict[int, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 

@@ -223,6 +223,7 @@ TRAINING_STEP = Exercise(
         several batches.
     """,
     reference=training_step,
+    may_leave=("grad",),
     given=inspect.getsource(buggy_training_step),
     cases=_cases,
     observe=_observe,

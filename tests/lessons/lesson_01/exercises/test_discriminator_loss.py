@@ -76,7 +76,7 @@ def _hinge(netG, netD, x, y):
     "answer, message",
     [
         (buggy_discriminator_loss, "This loss still reaches netG"),
-        (_frozen_g, "changes its input netG"),
+        (_frozen_g, "leaves `requires_grad` of `netG.body.weight` off"),
         (_steps_itself, "without calling `backward()`"),
         (_all_without_gradient, "No gradient reaches netD"),
         (_detached_logits, "the gradient in netD: "),

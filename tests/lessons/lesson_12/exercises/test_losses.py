@@ -245,7 +245,7 @@ def test_making_the_loss_network_trainable_is_no_remedy() -> None:
         features_of.requires_grad_(True)
         return losses(features_of, netG, x, style)
 
-    assert "Your function changes its input features_of" in refused("12.2", right_but_thawed)
+    assert "Your function leaves `requires_grad` of `features_of.conv.weight` on" in refused("12.2", right_but_thawed)
 
 
 def test_the_toy_vgg_is_frozen_and_in_eval_mode() -> None:
