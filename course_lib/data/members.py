@@ -105,7 +105,7 @@ def reading(archive: Path) -> Iterator[None]:
         if error.errno not in _OF_THE_DISK:
             raise Corrupt(_short(error)) from error
         raise DataError(
-            f"{archive} cannot be read ({error.strerror}): make it readable, or delete it and run the same line again."
+            f"{archive.name} cannot be read ({error.strerror}): delete {archive} and run the same line again."
         ) from error
     except Exception as error:
         raise Corrupt(_short(error)) from error

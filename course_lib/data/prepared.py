@@ -164,6 +164,7 @@ def prepared(
     with contextlib.ExitStack() as others_wait:
         with contextlib.suppress(DataError):  # a cache that cannot be written serves what it holds
             others_wait.enter_context(alone(remote.name))
+            sweep(store.parent)
         kept = _kept(store, shape, key)
         if kept is not None:
             return torch.from_numpy(kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -232,7 +233,7 @@ def _network(address: Address) -> Iterator[None]:
     except (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError):
         raise Retry("the server does not answer in time") from None
     except requests.exceptions.ProxyError:
-        raise Refused("no connection to the proxy that the environment variables name: mend or unset it") from None
+        raise Refused(f"no connection to the proxy {_proxies()}") from None
     except requests.exceptions.ConnectionError as error:
         cause = error.args[0] if error.args else None
         if isinstance(cause, urllib3.exceptions.ProtocolError):
@@ -243,9 +244,7 @@ def _network(address: Address) -> Iterator[None]:
         raise Refused("the server sends the request in circles") from None
     except (ValueError, urllib3.exceptions.LocationValueError):  # among them all that requests says of addresses
         if _proxy(address):
-            raise Refused(
-                "the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used: mend or unset it"
-            ) from None
+            raise Refused(f"no use can be made of the proxy {_proxies()}") from None
         raise Refused("the server sends the request on to an address that cannot be used") from None
     except requests.exceptions.RequestException as error:
         raise Refused(f"the request failed ({type(error).__name__})") from None
@@ -253,8 +252,21 @@ def _network(address: Address) -> Iterator[None]:
         raise Retry("the connection was cut") from None
     except OSError:
         raise Refused(
-            "the file of certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names cannot be read: mend or unset it"
+            f"no certificates can be read from the file that {_certificates()} names: change or unset it"
         ) from None
+
+
+def _certificates() -> str:
+    return "REQUESTS_CA_BUNDLE" if os.environ.get("REQUESTS_CA_BUNDLE") else "CURL_CA_BUNDLE"
+
+
+def _proxies() -> str:
+    """Return the end of a sentence on a proxy: the environment variables that name one, as they are spelt."""
+    variables = ("http_proxy", "https_proxy", "all_proxy")
+    found = [name for name in os.environ if name.lower() in variables and os.environ[name]]
+    if not found:
+        return "that the settings of this system name: change them"
+    return f"that {' and '.join(found)} {'name: change or unset them' if found[1:] else 'names: change or unset it'}"
 
 
 def _proxy(address: Address) -> bool:
