@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from course_lib.errors import DataError, TrainingError
+import torch
+
+from course_lib.errors import DataError, Stopped
 from course_lib.history import History
 from course_lib.paths import bundled_file, data_dir
 from course_lib.presets import preset
 from course_lib.runs.base import Run
 from course_lib.runs.registry import checkpoint_name, run, seeds
 from course_lib.systems.base import System
+from course_lib.words import either
+
+FOR_THE_FIRST = ("device", "devices", "save_every", "resume", "time_limit")
+"""What ``train`` is given for a run and passes on to what has to be trained first, besides its length."""
 
 
 def folder_of(root: Path, name: str, seed: int) -> Path:
@@ -27,43 +34,77 @@ def train(
 ) -> tuple[System, History]:
     """Train a run from the start, or go on from its checkpoint; what it starts from or needs is trained first.
 
+    What is trained first is stopped as any training is, and then this one does not begin: the same call goes on with
+    the first one, and ends with the bits of a call that was never stopped. That takes a folder; without one nothing is
+    written to the disk, so that a stop loses what was trained.
+
     Args:
         name: see ``names()``.
         seed: of the weights, the order of the data and the noise.
         folder: where checkpoints of all runs are kept, each in its own sub-folder; none are kept if not given.
         progress: show a progress bar.
-        **changes: passed on to ``fit``, for example ``steps=100`` or ``device="cpu"``.
+        **changes: passed on to ``fit``, for example ``steps=100`` or ``device="cpu"``. Device, number of devices,
+            length, how often to save and whether to resume hold for what is trained first too; ``time_limit`` is that
+            of the whole call.
 
     Returns:
         The trained system and its history.
 
     Raises:
         DataError: if there is no such run.
+        Stopped: if what has to be trained first was stopped.
         TrainingError: see ``fit``.
     """
     from course_lib.training import fit, seed_everything
 
     one = run(name)
-    same = {key: value for key, value in changes.items() if key in ("device", "steps")}
-    earlier = {other: _ready(other, seed, folder, progress, same) for other in (one.start, one.needs) if other}
+    limit, started = changes.get("time_limit"), time.monotonic()
+    earlier: dict[str, System] = {}
+    for other in (one.start, one.needs):
+        if other and other not in earlier:
+            earlier[other] = _ready(other, seed, folder, progress, _left(changes, limit, started))
     dataset = one.dataset(earlier[one.needs]) if one.needs else one.dataset()
     seed_everything(seed)  # before the system is built: its weights are drawn from this seed
     system = one.system()
     if one.start:
-        for net in run(one.start).inference:
-            getattr(system, net).load_state_dict(getattr(earlier[one.start], net).state_dict())
+        system.origin = _take_over(system, earlier[one.start], run(one.start).inference)
     place = None if folder is None else folder_of(folder, name, seed)
+    changes = _left(changes, limit, started)
     history = fit(system, dataset, one.training, seed=seed, checkpoint=place, progress=progress, **changes)
     return system, history
+
+
+def _left(changes: dict[str, Any], limit: float | None, started: float) -> dict[str, Any]:
+    """Return the changes with what is left of the time."""
+    return changes if limit is None else changes | {"time_limit": max(0.0, limit - (time.monotonic() - started))}
+
+
+def _take_over(system: System, earlier: System, networks: tuple[str, ...]) -> str:
+    """Give a system the networks of a trained one, and return a digest of their weights."""
+    digest = hashlib.sha256()
+    for net in networks:
+        state = getattr(earlier, net).state_dict()
+        getattr(system, net).load_state_dict(state)
+        for key, tensor in sorted(state.items()):
+            digest.update(f"{net}.{key}".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _ready(name: str, seed: int, folder: Path | None, progress: bool, changes: dict[str, Any]) -> System:
     """Return the trained system of another run, on the CPU: bundled, or trained here, perhaps from its checkpoint."""
     if seed in seeds(name):
         return load(name, seed)
-    system, history = train(name, seed, folder=folder, progress=progress, **changes)
+    lengths = () if run(name).sizes is None else ("steps", "epochs")  # stages have their own
+    passed = {key: value for key, value in changes.items() if key in (*FOR_THE_FIRST, *lengths)}
+    system, history = train(name, seed, folder=folder, progress=progress, **passed)
     if history.stopped:
-        raise TrainingError(f"{name} has to be trained first and was stopped: run the same command again to go on.")
+        again = either("call it again with the same folder", "run the same command again")
+        if changes.get("resume") is False:
+            again = either("call it again without resume=False", "run the same command again without --restart")
+        if folder is None:
+            again = "nothing was kept, so give it a folder and call it again"
+        raise Stopped(f"{name} has to be trained first and was stopped: {again} to go on.", history.stopped)
     for net in run(name).inference:  # what inference would take, which is what would be bundled
         getattr(system, net).load_state_dict(system.averaged(net).state_dict())
     system.averages = {}
