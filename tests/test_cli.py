@@ -32,14 +32,35 @@ assert not heavy, heavy
     ("arguments", "words"),
     [
         (["--help"], ["train", "evaluate", "bench", "doctor", "slides"]),
-        (["train", "--help"], ["--seed", "--folder", "--device", "--publish", "lesson_01/mae"]),
+        (["train", "--help"], ["--seed", "--folder", "--device", "--publish", "--restart", "lesson_01/mae"]),
+        (["evaluate"], ["lesson_01/mae", "lesson_12/four", "least absolute error"]),
     ],
 )
-def test_help_answers_at_once(arguments: list[str], words: list[str]) -> None:
+def test_help_and_the_list_answer_at_once(arguments: list[str], words: list[str]) -> None:
     result = subprocess.run([sys.executable, "-c", HELP, *arguments], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     for word in words:
         assert word in result.stdout
+
+
+MISTAKES = [
+    ["train", "lesson_01/maee"],
+    ["train", "lesson_01/mae", "--device", "cpu:x"],
+    ["evaluate", "lesson_01/maee"],
+    ["evaluate", "lesson_01/mae", "--seed", "77"],
+    ["evaluate", "lesson_01/mae", "--split", "tset"],
+    ["bench", "--seconds", "-1"],
+]
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_mistakes_are_answered_at_once(arguments: list[str]) -> None:
+    """Without torch, whose import takes seconds: a fresh process, because here everything is imported already."""
+    command = HELP.replace("not stop.code", "stop.code == 2")
+    result = subprocess.run([sys.executable, "-c", command, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("course: ")
+    assert result.stderr.count("\n") == 1
 
 
 def fails(capsys: Captured, *arguments: str) -> str:
@@ -59,9 +80,53 @@ def test_mistakes_get_one_sentence(capsys: Captured, tmp_path: Path) -> None:
     assert fails(capsys, "train", "lesson_01/maee", folder).endswith("did you mean 'lesson_01/mae'?")
     assert fails(capsys, "evaluate", "lesson_01/maee").endswith("did you mean 'lesson_01/mae'?")
     assert "with seed 77: " in fails(capsys, "evaluate", "lesson_01/mae", "--seed", "77")
-    sentence = fails(capsys, "train", "lesson_01/mae", folder, "--device", "gpu")
-    assert sentence == "There is no device 'gpu': choose one of auto, cpu, cuda, mps."
+    assert fails(capsys, "train", "garments_", folder).startswith("There is no run called 'garments_': ")
+    assert fails(capsys, "train", "mae_all", folder).endswith("did you mean 'lesson_01/mae_all'?")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("device", ["tpu", "cpu:1", "cpu:x", "auto:0", "cuda:", "cuda:-1", "", "mps:0", "cuda:x"])
+def test_a_device_that_cannot_be(capsys: Captured, tmp_path: Path, device: str) -> None:
+    sentence = fails(capsys, "train", "lesson_01/mae", f"--folder={tmp_path}", "--device", device)
+    assert sentence.startswith(f"There is no device {device!r}: give --device auto, cpu, cuda, cuda:1 ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_that_is_not_here(capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sentence(device: str) -> str:
+        return fails(capsys, "train", "lesson_01/mae", f"--folder={tmp_path}", "--device", device)
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert sentence("cuda:99") == "There is no CUDA device here: give --device auto or --device cpu."
+    assert sentence("mps") == "There is no MPS device here: give --device auto or --device cpu."
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert sentence("cuda:99") == "There is no device cuda:99 here: give --device cuda:0."
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    assert sentence("cuda:4") == "There is no device cuda:4 here: give --device cuda:0 to cuda:3."
+
+
+@pytest.mark.parametrize("seed", ["99999999999999999999", "-1", str(2**63)])
+def test_a_seed_that_cannot_be(capsys: Captured, tmp_path: Path, seed: str) -> None:
+    sentence = fails(capsys, "train", "lesson_01/mae", f"--folder={tmp_path}", "--seed", seed)
+    assert sentence == f"--seed is {seed}: give a whole number from 0 to 9223372036854775807."
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
+def test_a_time_that_cannot_be(capsys: Captured, seconds: str) -> None:
+    assert fails(capsys, "bench", "--seconds", seconds).startswith(f"--seconds is {seconds}: give a positive number")
+
+
+def test_what_cannot_be_evaluated(capsys: Captured) -> None:
+    sentence = fails(capsys, "evaluate", "lesson_01/mae", "--split", "tset")
+    assert sentence == "There is no split 'tset': give --split validation or --split test."
+    sentence = fails(capsys, "evaluate", "lesson_01/mae", "--seed", "-3")
+    assert sentence.endswith("with seed -3: choose --seed 0.")
+    sentence = fails(capsys, "evaluate", "lesson_10/outline_l1")
+    assert "its figures are in data/checkpoints/lesson_10/README.md" in sentence
+    sentence = fails(capsys, "evaluate", "lesson_10/facades")
+    assert sentence.endswith("make some with `course train lesson_10/facades --publish`.")
 
 
 def test_a_folder_that_cannot_be_made_is_seen_before_the_training(capsys: Captured, tmp_path: Path) -> None:
@@ -143,16 +208,19 @@ def test_train_publishes_what_is_whole(capsys: Captured, tmp_path: Path, monkeyp
     assert "Wrote mae_seed0.safetensors; now run `python data/build/manifest.py`." in capsys.readouterr().out
 
     trained = Trained(monkeypatch, stopped="interrupt")
-    main(["train", "lesson_01/mae", f"--folder={tmp_path}", "--publish"])
+    with pytest.raises(SystemExit) as stop:  # so that `course train ... && course evaluate ...` ends here
+        main(["train", "lesson_01/mae", f"--folder={tmp_path}", "--publish"])
+    assert stop.value.code == 130
     assert len(trained.calls) == 1
-    assert "Not published" in capsys.readouterr().out
+    assert "Not published: run the same command again, which" in capsys.readouterr().out
 
 
 def test_a_training_stopped_before_its_first_step(
     capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Trained(monkeypatch, steps=0, stopped="interrupt")
-    main(["train", "lesson_01/mae", f"--folder={tmp_path}"])
+    with pytest.raises(SystemExit):
+        main(["train", "lesson_01/mae", f"--folder={tmp_path}"])
     assert "0 steps" in capsys.readouterr().out
 
 
@@ -161,9 +229,9 @@ def test_evaluate_lists_the_runs_and_prints_figures(capsys: Captured, monkeypatc
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == runs.names()
     monkeypatch.setattr(runs, "figures", lambda name, seed, split: {"L1": 0.25 + seed, f"on {split}": 1 / 3})
-    main(["evaluate", "lesson_01/mae", "--seed", "2", "--split", "validation"])
+    main(["evaluate", "lesson_01/mae", "--seed", "0", "--split", "validation"])
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
-        ["L1", "2.2500"],
+        ["L1", "0.2500"],
         ["on", "validation", "0.3333"],
     ]
 

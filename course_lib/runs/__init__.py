@@ -6,8 +6,9 @@ runs.figures("lesson_01/mae", seed=0)      measures it on held-out data
 """
 
 # No function here has the name of a module beside this file: importing the module would put it in that place.
+from course_lib.listing import checkpoint_name
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.registry import checkpoint_name, names, run, seeds
+from course_lib.runs.registry import names, run, seeds
 from course_lib.runs.trained import figures, folder_of, load, publish, train
 
 __all__ = [

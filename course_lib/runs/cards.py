@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from course_lib import discovery
+from course_lib.listing import checkpoint_name, record_name
 from course_lib.paths import data_dir, manifest
 from course_lib.runs.base import Run
-from course_lib.runs.records import IN_8_BITS, record_name, records_of
-from course_lib.runs.registry import checkpoint_name, names, run, seeds
+from course_lib.runs.records import IN_8_BITS, records_of
+from course_lib.runs.registry import names, run, seeds
 from course_lib.runs.trained import figures, load
 
 INTRODUCTION = """\

@@ -19,6 +19,7 @@ from torch import Tensor
 from course_lib.data.pixels import normalise, to_bytes
 from course_lib.errors import DataError
 from course_lib.history import History
+from course_lib.listing import record_name
 from course_lib.paths import bundled_file, data_dir, manifest
 from course_lib.presets import preset
 from course_lib.runs.base import Run
@@ -28,11 +29,6 @@ from course_lib.systems.base import System
 QUALITY = 95
 IN_8_BITS = "8 bits"
 """What an entry's ``weights`` says where the figures are of weights rounded as bundled ones are."""
-
-
-def record_name(lesson: str) -> str:
-    """Return where the figures of a lesson's recorded runs lie, inside ``data/``."""
-    return f"checkpoints/{lesson}/record.json"
 
 
 def strip_name(name: str) -> str:

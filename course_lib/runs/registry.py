@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from course_lib import discovery
-from course_lib.errors import DataError
-from course_lib.paths import manifest
+from course_lib.listing import bundled_seeds, no_such_run
 from course_lib.runs.base import Run
-from course_lib.words import nearest
 
 
 @cache
@@ -30,15 +28,8 @@ def run(name: str) -> Run:
     """
     known = _registry()
     if name not in known:
-        near = nearest(name, list(known))
-        hint = f"did you mean {near!r}?" if near else f"choose one of {', '.join(known)}."
-        raise DataError(f"There is no run called {name!r}: {hint}")
+        raise no_such_run(name, known)
     return known[name]
-
-
-def checkpoint_name(name: str, seed: int) -> str:
-    """Return where the bundled weights of a run lie, inside ``data/``."""
-    return f"checkpoints/{name}_seed{seed}.safetensors"
 
 
 def seeds(name: str) -> list[int]:
@@ -47,6 +38,4 @@ def seeds(name: str) -> list[int]:
     Raises:
         DataError: if there is no such run.
     """
-    before, after = f"checkpoints/{run(name).name}_seed", ".safetensors"
-    found = (path.removeprefix(before).removesuffix(after) for path in manifest() if path.startswith(before))
-    return sorted(int(seed) for seed in found if seed.isdigit())
+    return bundled_seeds(run(name).name)

@@ -13,10 +13,11 @@ import torch
 
 from course_lib.errors import DataError, Stopped
 from course_lib.history import History
+from course_lib.listing import checkpoint_name, require_seed
 from course_lib.paths import bundled_file, data_dir
 from course_lib.presets import preset
 from course_lib.runs.base import Run
-from course_lib.runs.registry import checkpoint_name, run, seeds
+from course_lib.runs.registry import run, seeds
 from course_lib.systems.base import System
 from course_lib.words import either
 
@@ -170,9 +171,7 @@ def load(name: str, seed: int = 0) -> System:
         DataError: if the run or the seed is not bundled, or the file is corrupt.
     """
     one = run(name)
-    if seed not in (known := seeds(name)):
-        offer = f"choose seed {' or '.join(map(str, known))}" if known else f"call runs.train({name!r}) to make some"
-        raise DataError(f"There are no bundled weights of {name!r} with seed {seed}: {offer}.")
+    require_seed(name, seed)
     return _from_file(one, bundled_file(checkpoint_name(name, seed)))
 
 
