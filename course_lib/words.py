@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,3 +36,8 @@ def for_the_shell() -> Iterator[None]:
 def either(argument: str, flag: str) -> str:
     """Return the wording that the user can act on: ``flag`` where a command was typed, else ``argument``."""
     return flag if _typed.get() else argument
+
+
+def plain(text: object) -> str:
+    """Return a text in small letters and without accents, so that a name is found however it was typed."""
+    return unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode().lower()

@@ -8,6 +8,8 @@ from torch import Tensor
 from course_lib.errors import ShapeError
 
 VALUE_RANGES = ((-1.0, 1.0), (0.0, 1.0))
+LUMA = (0.299, 0.587, 0.114)
+"""How much of red, green and blue is in the grey of a colour."""
 
 
 def normalise(images: Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) -> Tensor:

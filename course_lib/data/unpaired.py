@@ -10,6 +10,7 @@ from torch import Tensor
 from course_lib.data.bundled.emoji import emoji_index, emoji_pairs
 from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
 from course_lib.data.photographs import PhotoSet
+from course_lib.data.pixels import LUMA
 from course_lib.data.super_resolution import shrink
 from course_lib.errors import DataError
 
@@ -104,7 +105,7 @@ def luma(images: Tensor) -> Tensor:
     Returns:
         (N, 1, H, W), bytes.
     """
-    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMA).view(1, 3, 1, 1)
     grey = torch.cat([(part.float() * weights).sum(1, keepdim=True) for part in images.split(256)])
     return grey.round().clamp(0, 255).to(torch.uint8)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +96,64 @@ def check_norm(norm: str, what: str) -> str:
     if norm not in NORMS:
         raise ShapeError(f"The norm of {what} is one of {', '.join(map(repr, NORMS))}, not {norm!r}.")
     return norm
+
+
+class Statistics:
+    """Lets all instance norms of a network take mean and variance of one batch, and hold them for what comes next.
+
+    Inside ``with`` and after ``take()``, a pass normalises its whole batch together, as if its pictures were parts of
+    one. After ``hold()`` every pass is normalised by what the last one had. Outside, norms are what they were.
+
+    Args:
+        network: whose norms are meant; None has none.
+
+    Attributes:
+        found: the norms; those that keep running statistics do not look at their picture, and are left alone.
+    """
+
+    def __init__(self, network: nn.Module | None) -> None:
+        kinds = (InstanceNorm, ConditionalInstanceNorm, nn.InstanceNorm2d)
+        modules = network.modules() if network is not None else ()
+        self.found = [
+            norm for norm in modules if isinstance(norm, kinds) and getattr(norm, "running_mean", None) is None
+        ]
+        self._kept: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self._taking: bool | None = None
+        self._hooks: list[Any] = []
+
+    def take(self) -> None:
+        """Take statistics of the passes from now on."""
+        self._taking = True
+
+    def hold(self) -> None:
+        """Use the last statistics for the passes from now on."""
+        self._taking = False
+
+    def __enter__(self) -> Statistics:
+        self._hooks = [norm.register_forward_hook(self._normalised) for norm in self.found]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks, self._kept, self._taking = [], {}, None
+
+    def _normalised(self, norm: Any, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        if self._taking is None:
+            return output
+        x = inputs[0].float()
+        if self._taking:
+            variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+            self._kept[norm] = mean, variance
+        mean, variance = self._kept[norm]
+        factor = torch.rsqrt(variance + norm.eps)
+        scale, shift = factor[None], -(mean * factor)[None]
+        if getattr(norm, "weight", None) is not None:
+            style = inputs[1] if len(inputs) > 1 else 0
+            learned = isinstance(norm, ConditionalInstanceNorm)
+            weight, bias = ((rows_of(table, style) if learned else table) for table in (norm.weight, norm.bias))
+            scale, shift = scale * weight, shift * weight + bias
+        return torch.addcmul(shift[:, :, None, None], x, scale[:, :, None, None]).to(output.dtype)
 
 
 def rows_of(table: Tensor, style: int | Tensor) -> Tensor:

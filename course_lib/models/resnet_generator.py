@@ -90,6 +90,8 @@ class ResNetGenerator(nn.Module):
         self.blocks, self.downs, self.upsample, self.norm, self.dropout = blocks, downs, upsample, norm, dropout
         self.multiple = 2**downs
         self.smallest = max(4, 2 * self.multiple)  # a border of 3 is reflected outside, and one of 1 inside
+        # 3 of each end, 2 of each block in the pixels of its place, and of the halvings and doublings between
+        self.reach = 6 + 2 * blocks * self.multiple + 3 * (self.multiple - 1)
         width = base_channels
         layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7, bias=bias)]
         layers += [NORMS[norm](width), nn.ReLU()]

@@ -47,7 +47,9 @@ class SRResNet(nn.Module):
         super().__init__()
         if factor not in (2, 4):
             raise ShapeError(f"SRResNet enlarges by 2 or by 4, not by {factor}.")
+        self.in_channels, self.multiple, self.smallest = 3, 1, 1
         self.factor = factor
+        self.reach = 4 + 2 * blocks + 1 + 4  # of the head, the blocks, the body's end and the tail
         self.skip = skip
         self.head = nn.Sequential(nn.Conv2d(3, channels, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(

@@ -90,6 +90,9 @@ class TransformNet(nn.Module):
     """The least height and width of a picture."""
     output_scale = 1.2
     """The largest absolute value of the output."""
+    in_channels = 3
+    multiple = 1
+    grid = 4  # two halvings: a part of a picture is painted like the whole if it begins at a multiple of 4
 
     def __init__(self, base_channels: int = 32, blocks: int = 5, styles: int = 1) -> None:
         super().__init__()
@@ -97,6 +100,7 @@ class TransformNet(nn.Module):
             if count < 1:
                 raise ShapeError(f"{what} is {count}: give at least 1.")
         self.styles = styles
+        self.reach = 8 + 2 * blocks * 4 + 9  # 4 of each end, 2 of each block in the pixels of its place, and between
         c = base_channels
         self.first = StyledConv(3, c, 9, styles=styles)
         self.downs = nn.ModuleList(StyledConv(before, 2 * before, 3, stride=2, styles=styles) for before in (c, 2 * c))

@@ -160,6 +160,8 @@ class UNet(nn.Module):
         self.in_channels, self.out_channels, self.widths = in_channels, out_channels, widths
         self.levels = levels
         self.skips, self.upsample, self.wiring, self.norm = skips, upsample, wiring, norm
+        self.multiple = self.smallest = 2**levels
+        self.reach = 3 * (self.multiple - 1)  # by way of the innermost position and its neighbour
         self.down = nn.ModuleList(
             DownBlock(before, after, norm=norm if 0 < level < levels - 1 else "none", bias=bias)
             for level, (before, after) in enumerate(zip([in_channels, *widths[:-1]], widths, strict=True))
