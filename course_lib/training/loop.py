@@ -24,7 +24,14 @@ from course_lib.training.logs import Logs
 from course_lib.training.seeding import rng_untouched, seed_everything
 from course_lib.training.settings import Settings
 from course_lib.training.stages import Dataset, Plan, Stage, plans
-from course_lib.training.state import Position, TrainingState, describe, must_agree, weights_are_finite
+from course_lib.training.state import (
+    Position,
+    TrainingState,
+    config_defaults,
+    describe,
+    must_agree,
+    weights_are_finite,
+)
 from course_lib.training.stopping import REASONS, SPOKEN, pass_on, signals_heeded
 from course_lib.words import either
 
@@ -154,7 +161,7 @@ def _train(
         state = TrainingState(system, [plan.steps for plan in stages], settings, fabric.strategy.precision)
     require_room(fabric, folder, state)
     if folder and resume and (stored := folder.load()):
-        must_agree(checkpoint, stored[0]["settings"], described)
+        must_agree(checkpoint, stored[0]["settings"], described, config_defaults(system))
         state.restore(*stored)
     position, history = state.position, state.history
 

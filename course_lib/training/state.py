@@ -241,14 +241,32 @@ def describe(
     return json.loads(json.dumps(plain, default=str))
 
 
-def must_agree(folder: Any, stored: dict[str, Any], present: dict[str, Any]) -> None:
+def config_defaults(system: System) -> dict[str, Any]:
+    """Return the default of each option of a system's config that has one, by its name in ``describe``."""
+    config = system.config
+    if not dataclasses.is_dataclass(config):
+        return {}
+    plain = {f"config.{f.name}": f.default for f in dataclasses.fields(config) if f.default is not dataclasses.MISSING}
+    return json.loads(json.dumps(plain, default=str))
+
+
+def must_agree(
+    folder: Any, stored: dict[str, Any], present: dict[str, Any], defaults: dict[str, Any] | None = None
+) -> None:
     """Raise a TrainingError that names the first setting in which a checkpoint and this run differ.
 
-    Checkpoints from before data had a fingerprint have nothing to compare, and go on.
+    Checkpoints from before data had a fingerprint have nothing to compare, and go on. Those from before a config had
+    some option were trained with what is its default.
+
+    Args:
+        folder: of the checkpoint, for the message.
+        stored: what ``describe`` returned then.
+        present: what it returns now.
+        defaults: see ``config_defaults``.
     """
     again = either("pass resume=False", "add --restart")
     for name in {**present, **stored}:
-        old, new = stored.get(name), present.get(name)
+        old, new = stored.get(name, (defaults or {}).get(name)), present.get(name)
         if name.endswith((CONTENT, ORIGIN)):
             if old is None or new is None or old == new:
                 continue

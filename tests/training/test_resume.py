@@ -218,3 +218,24 @@ def test_other_architecture_is_refused(toys: Any, tmp_path: Path) -> None:
     fit(toys.Line(), toys.line_data(), steps=4, **options)
     with pytest.raises(TrainingError, match=r"does not fit these networks .*size mismatch"):
         fit(toys.Line(inputs=3), toys.line_data(), steps=6, **options)
+
+
+@pytest.mark.parametrize(("lr", "fits"), [(None, True), (0.7, False)])
+def test_a_checkpoint_from_before_a_config_had_an_option_was_trained_with_its_default(
+    toys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lr: float | None, fits: bool
+) -> None:
+    config = toys.LineConfig() if lr is None else toys.LineConfig(lr=lr)
+    quick = {"batch_size": 5, "progress": False, "device": "cpu", "checkpoint": tmp_path}
+    full = state.describe
+
+    def without_lr(*args: Any, **options: Any) -> dict[str, Any]:
+        return {name: value for name, value in full(*args, **options).items() if name != "config.lr"}
+
+    with monkeypatch.context() as patch:
+        patch.setattr("course_lib.training.loop.describe", without_lr)
+        fit(toys.Line(config), toys.line_data(), steps=2, **quick)
+    if fits:
+        assert len(fit(toys.Line(config), toys.line_data(), steps=4, **quick)) == 4
+    else:
+        with pytest.raises(TrainingError, match=r"with config.lr = [\d.]+ and this run has 0.7"):
+            fit(toys.Line(config), toys.line_data(), steps=4, **quick)
