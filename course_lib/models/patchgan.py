@@ -17,6 +17,9 @@ class PatchGAN(nn.Module):
     ``layers=3`` is the paper's 70 x 70 PatchGAN: C64-C128-C256-C512 and a convolution to one channel,
     2,768,705 parameters for 3 + 3 input channels. ``layers=1`` sees 16 x 16, ``layers=5`` sees 286 x 286, and
     ``layers=0`` is the 1 x 1 PixelGAN.
+    Biases are where the authors' PyTorch code has them: in the first and the last convolution, and with instance norm
+    in all. Departures, declared: that code leaves the bias out of the last convolution of the PixelGAN under batch
+    norm; the paper ends D in a sigmoid, which is in the losses here.
 
     Args:
         x_channels: channels of the condition; 0 makes an unconditional discriminator.

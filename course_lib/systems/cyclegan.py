@@ -29,7 +29,8 @@ class CycleGANConfig:
 
     ``gan_weight=0`` is the paper's "cycle alone"; ``lambda_forward`` weighs ``|F(G(x)) - x|`` and ``lambda_backward``
     ``|G(F(y)) - y|``, so that 0 in one or both gives the other rows of its ablation. ``identity`` is the weight of
-    ``|G(y) - y|`` and ``|F(x) - x|`` as a share of lambda: 0.5 for paintings in the paper, else 0.
+    ``|G(y) - y|`` and ``|F(x) - x|`` as a share of lambda: 0.5 for paintings in the paper, else 0; the authors' PyTorch
+    code has 0.5 by default for all.
     """
 
     x_channels: int = 3
@@ -58,8 +59,11 @@ class CycleGAN(System):
     G and F minimise ``E[(D_Y(G(x)) - 1)^2] + E[(D_X(F(y)) - 1)^2] + lambda (E|F(G(x)) - x| + E|G(F(y)) - y|)``, and,
     where asked, ``identity * lambda (E|G(y) - y| + E|F(x) - x|)``. Each D minimises half of
     ``E[(D(real) - 1)^2] + E[D(fake)^2]``, on fakes from a pool of earlier ones.
-    Departure, declared: what the paper leaves open (the order of the players, one optimiser for both generators and
-    one for both discriminators) is as in the authors' code.
+    What the paper leaves open (the order of the players, one optimiser for both generators and one for both
+    discriminators, a pool for each domain) is as in the authors' PyTorch code.
+    Departures from that code, declared: no identity loss by default, as in the paper; where ``lambda_forward`` or
+    ``lambda_backward`` is 0, the identity loss of that domain is a share of the other one, and there it goes with it;
+    the learning rate falls at every step, there once an epoch.
 
     Args:
         config: sizes, the weights of the terms, and the optimisers' settings; with networks but no config, the default

@@ -89,9 +89,13 @@ class Pix2Pix(System):
     ``netG`` (G): U-Net, x and dropout noise z to G(x, z). ``netD`` (D): PatchGAN, the pair (x, y) to one logit a patch.
     G minimises ``-E[log D(x, G(x, z))] + lambda * E[|y - G(x, z)|]``;
     D minimises ``(-E[log D(x, y)] - E[log(1 - D(x, G(x, z)))]) / 2``.
-    Departures, declared: the mean of the L1 term is over pixels and channels, as in the authors' code; at inference
-    batch norm uses its running statistics unless ``translate`` is told otherwise (the paper uses those of the test
-    batch, which holds one picture).
+    Departures from the paper, declared: the mean of the L1 term is over pixels and channels, and the learning rate
+    falls over the second half of the steps (the paper names no fall), both as in the authors' PyTorch code; at
+    inference batch norm uses its running statistics unless ``translate`` is told otherwise (the paper uses those of
+    the test batch, which holds one picture).
+    Departures from that code, declared: the U-Net's skip connections and dropout are where the paper has them (both can
+    be had as in the code, see ``UNet``); the rate falls at every step, there once an epoch. The order is the same: D
+    first, then G against the D that has just moved; in the older Lua code G takes D's judgement of before that step.
 
     Args:
         config: sizes, the weights of the terms, and the optimisers' settings; with a network but no config, the default
@@ -137,7 +141,7 @@ class Pix2Pix(System):
         }
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
-        """Return, for both players, a constant rate for half the steps and then a line to 0 (as the authors' code)."""
+        """Return, for both players, a constant rate for half the steps and then a line to 0, see ``linear_decay``."""
         return {name: schedule(one, linear_decay(total_steps)) for name, one in optimizers.items()}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
