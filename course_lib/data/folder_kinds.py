@@ -13,10 +13,11 @@ from torch import Tensor
 
 from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
 from course_lib.data.fitting import fitted
-from course_lib.data.folder_rows import SKIP, Read, Told, read_rows, twins
+from course_lib.data.folder_rows import SKIP, Read, Way, check_memory, read_each, read_rows, twins
 from course_lib.data.folder_sides import Entry, Side, matched, one_side
+from course_lib.data.photographs import PhotoSet
 from course_lib.data.picture_paths import kinds_of
-from course_lib.data.reading import Opened, PictureError, open_picture, printable
+from course_lib.data.reading import Opened, PictureError, open_picture, printable, shrunk, to_tensor
 from course_lib.data.splitting import Splits, chosen
 from course_lib.errors import DataError
 
@@ -30,13 +31,12 @@ class Plan:
     splits: Splits | None
     seed: int | None
     group: Callable[[str], str] | None
+    match: Callable[[str], str] | None
     size: tuple[int, int]
     fit: str
-    skip: bool
     limit: int | None
     white: float | None
-    progress: bool
-    told: Told
+    way: Way
     shared: dict[str, Any]
 
     def side(self, root: Path) -> Side:
@@ -48,9 +48,9 @@ class Plan:
     def passed_over(self, side: Side) -> None:
         """Note what lies in a folder and is not read."""
         if side.others:
-            self.told.lines.append(f"Files of other kinds were passed over ({kinds_of(side.others)})")
+            self.way.told.lines.append(f"Files of other kinds were passed over ({kinds_of(side.others)})")
         if side.outside:
-            self.told.lines.append(
+            self.way.told.lines.append(
                 f"{side.outside:,} pictures of {side.called} lie in no folder of a split and were passed over"
             )
 
@@ -67,13 +67,11 @@ class Plan:
     def rows(self, names: list[str], channels: Sequence[int], read: Read) -> tuple[list[Tensor], list[int]]:
         """Return a tensor for each number of channels, and the numbers of the rows that could be read."""
         shapes = [(each, *self.size) for each in channels]
-        tensors, good = read_rows(
-            names, shapes, read, skip=self.skip, told=self.told, title=self.name, progress=self.progress
-        )
+        tensors, good = read_rows(names, shapes, read, self.way)
         same = twins(tensors, [names[row] for row in good])
         if same:
             first, second = same[0]
-            self.told.lines.append(
+            self.way.told.lines.append(
                 f"{second} equals {first} to the last pixel{f' ({len(same):,} such in all)' if same[1:] else ''}: keep "
                 "both in one split, or delete one"
             )
@@ -113,6 +111,36 @@ def images(plan: Plan, root: Path, channels: int, labels: bool) -> ImageSet:
     return ImageSet(name=plan.name, images=rows, names=_names(entries, good), **extra, **plan.shared)
 
 
+def photographs(plan: Plan, root: Path, channels: int) -> PhotoSet:
+    """Return the pictures of a folder in their own proportions, the shorter side brought down to the size."""
+    side, short = plan.side(root), min(plan.size)
+    entries = [side.entries[place] for place in plan.chosen([entry.key for entry in side.entries], side.named)]
+    names = [entry.name for entry in entries]
+    check_memory(names, channels * short * short * 3 // 2, plan.way)  # of photographs 3:2 is usual
+    kept: dict[int, Tensor] = {}
+
+    def read(row: int) -> tuple[list[np.ndarray], list[str]]:
+        opened = open_picture(
+            entries[row].path, channels=channels, enough=short, white=plan.white, name=entries[row].name
+        )
+        longest = round(short * max(opened.size) / min(opened.size))
+        return [to_tensor(shrunk(opened, longest)).numpy()], opened.notes
+
+    def keep(row: int, pictures: list[np.ndarray]) -> None:
+        kept[row] = torch.from_numpy(pictures[0])
+
+    good = read_each(names, read, keep, plan.way)
+    shared = dict(plan.shared)
+    return PhotoSet(
+        name=plan.name,
+        images=[kept[row] for row in good],
+        names=_names(entries, good),
+        metadata=[{"file": names[row]} for row in good],
+        licences=[shared.pop("licence")] * len(good),
+        **shared,
+    )
+
+
 def halves(plan: Plan, root: Path, channels: tuple[int, int], direction: str) -> PairedSet:
     """Return pictures A|B, cut in two, as pairs."""
     side = plan.side(root)
@@ -137,11 +165,11 @@ def halves(plan: Plan, root: Path, channels: tuple[int, int], direction: str) ->
 
 def pairs(plan: Plan, sides: tuple[Side, Side], channels: tuple[int, int]) -> PairedSet:
     """Return the pictures of the same name in two folders as pairs; both must have the same proportions."""
-    both, left_out = matched(*sides, skip=plan.skip)
+    both, left_out = matched(*sides, plan.match, skip=plan.way.skip)
     for side in sides:
         plan.passed_over(side)
     for name, why in left_out:
-        plan.told.skip(name, why)
+        plan.way.told.skip(name, why)
     named = all(side.named for side in sides)
     both = [both[place] for place in plan.chosen([x.key for x, _ in both], named)]
 
@@ -188,12 +216,12 @@ def _labelled(plan: Plan, side: Side, entries: list[Entry]) -> list[Entry]:
     for entry in entries:
         if entry.home:
             continue
-        if not plan.skip:
+        if not plan.way.skip:
             raise DataError(
                 f"{entry.name} lies in no folder that would be its label: move it into one, or leave out all such "
                 f"files with {SKIP}."
             )
-        plan.told.skip(entry.name, "lies in no folder that would be its label")
+        plan.way.told.skip(entry.name, "lies in no folder that would be its label")
     return [entry for entry in entries if entry.home]
 
 

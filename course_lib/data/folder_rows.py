@@ -64,31 +64,64 @@ def _listed(reasons: dict[str, list[str]]) -> str:
     return "; ".join(texts)
 
 
-def read_rows(
-    names: Sequence[str], shapes: Sequence[Shape], read: Read, *, skip: bool, told: Told, title: str, progress: bool
-) -> tuple[list[Tensor], list[int]]:
+@dataclass(frozen=True)
+class Way:
+    """How the files of a set are read.
+
+    Args:
+        skip: leave out what cannot be read, instead of raising.
+        told: gets what was left out, and the notes.
+        title: of the set.
+        progress: show a bar.
+    """
+
+    skip: bool
+    told: Told
+    title: str
+    progress: bool
+
+
+def read_rows(names: Sequence[str], shapes: Sequence[Shape], read: Read, way: Way) -> tuple[list[Tensor], list[int]]:
     """Read files to tensors that have a row for each.
 
     Args:
         names: of the rows.
         shapes: of what a row holds, such as ``[(3, 64, 64)]`` or two of these for a pair.
         read: gets a row's number and returns its pictures, and notes.
-        skip: leave out what cannot be read, instead of raising.
-        told: gets what was left out, and the notes.
-        title: of the progress bar.
-        progress: show it.
+        way: what to do with what cannot be read.
 
     Returns:
         A tensor (N, C, H, W) uint8 for each shape, and the numbers of the rows that could be read.
 
     Raises:
-        DataError: if there is not the memory, a file cannot be read and ``skip`` is false, or none could be read.
+        DataError: if there is not the memory, a file cannot be read and is not to be left out, or none could be read.
     """
-    need = len(names) * sum(int(np.prod(shape)) for shape in shapes)
-    _check_memory(len(names), need)
-    if len(names) >= MANY:
-        print(f"Reading {len(names):,} files of {title} into {_size(need)} of memory.")
+    check_memory(names, sum(int(np.prod(shape)) for shape in shapes), way)
     tensors = [torch.empty((len(names), *shape), dtype=torch.uint8) for shape in shapes]
+
+    def keep(row: int, pictures: list[np.ndarray]) -> None:
+        for tensor, picture in zip(tensors, pictures, strict=True):
+            tensor[row] = torch.from_numpy(picture)
+
+    good = read_each(names, read, keep, way)
+    if len(good) < len(names):
+        chosen = torch.tensor(good)
+        tensors = [tensor.index_select(0, chosen) for tensor in tensors]
+    return tensors, good
+
+
+def read_each(names: Sequence[str], read: Read, keep: Callable[[int, list[np.ndarray]], None], way: Way) -> list[int]:
+    """Read files in several threads, and return the numbers of those that could be read.
+
+    Args:
+        names: of the files.
+        read: gets a file's number and returns its pictures, and notes.
+        keep: gets the number and the pictures, in any order, in one of the threads.
+        way: what to do with what cannot be read.
+
+    Raises:
+        DataError: if a file cannot be read and is not to be left out, or none could be read.
+    """
     good = []
 
     def one(row: int) -> tuple[PictureError | None, list[str]]:
@@ -96,37 +129,51 @@ def read_rows(
             pictures, notes = read(row)
         except PictureError as error:
             return error, []
-        for tensor, picture in zip(tensors, pictures, strict=True):
-            tensor[row] = torch.from_numpy(picture)
+        keep(row, pictures)
         return None, notes
 
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))  # each holds a whole picture
     try:
         with quietly():
             done = pool.map(one, range(len(names)))
-            if progress:
+            if way.progress:
                 from tqdm.auto import tqdm
 
-                done = tqdm(done, total=len(names), desc=f"reading {title}", leave=False)
+                done = tqdm(done, total=len(names), desc=f"reading {way.title}", leave=False)
             for row, (error, notes) in enumerate(done):
                 if error is None:
                     good.append(row)
-                elif skip:
-                    told.skip(names[row], error.why)
+                elif way.skip:
+                    way.told.skip(names[row], error.why)
                 else:
                     raise DataError(
                         f"{error.name} {error.why}: {error.remedy}, or leave out all such files with {SKIP}."
                     ) from error
                 for note in notes:
-                    told.note(names[row], note)
+                    way.told.note(names[row], note)
     finally:
         pool.shutdown(cancel_futures=True)
     if not good:
-        raise DataError(f"None of the {len(names):,} pictures could be read: {_listed(told.skipped)}.")
-    if len(good) < len(names):
-        keep = torch.tensor(good)
-        tensors = [tensor.index_select(0, keep) for tensor in tensors]
-    return tensors, good
+        raise DataError(f"None of the {len(names):,} pictures could be read: {_listed(way.told.skipped)}.")
+    return good
+
+
+def check_memory(names: Sequence[str], each: int, way: Way) -> None:
+    """Raise unless there is the memory for rows of ``each`` bytes; of many, say beforehand how much they take.
+
+    Raises:
+        DataError: if they would take more than 70 of 100 parts of what is free.
+    """
+    import psutil
+
+    need, free = len(names) * each, psutil.virtual_memory().available
+    if need > 0.7 * free:
+        raise DataError(
+            f"{len(names):,} rows of this size take {_size(need)} of memory and {_size(free)} are free: lower size, or "
+            "give limit=."
+        )
+    if len(names) >= MANY:
+        print(f"Reading {len(names):,} files of {way.title} into {_size(need)} of memory.")
 
 
 def twins(tensors: Sequence[Tensor], names: Sequence[str]) -> list[tuple[str, str]]:
@@ -146,17 +193,6 @@ def hashed(content: bytes) -> bytes:
     import hashlib
 
     return hashlib.blake2b(content, digest_size=16).digest()
-
-
-def _check_memory(rows: int, need: int) -> None:
-    import psutil
-
-    free = psutil.virtual_memory().available
-    if need > 0.7 * free:
-        raise DataError(
-            f"{rows:,} rows of this size take {_size(need)} of memory and {_size(free)} are free: lower size, or give "
-            "limit=."
-        )
 
 
 def _size(number: float) -> str:

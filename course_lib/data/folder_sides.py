@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,24 +107,28 @@ def two_sides(first: Path, second: Path | None, split: str, *, by_folders: bool,
     return sides[0], sides[1]
 
 
-def matched(a: Side, b: Side, *, skip: bool) -> tuple[list[tuple[Entry, Entry]], list[tuple[str, str]]]:
+def matched(
+    a: Side, b: Side, match: Callable[[str], str] | None = None, *, skip: bool
+) -> tuple[list[tuple[Entry, Entry]], list[tuple[str, str]]]:
     """Return the files of the same key as pairs, in natural order, and the names of the others with the reason.
 
     Args:
         a: the first side.
         b: the second side.
+        match: gets a key and returns what both files of a pair share; ``None`` is the whole key.
         skip: leave out what has no partner; else it is an error.
 
     Raises:
         DataError: if nothing matches, or something does not and ``skip`` is false.
     """
     left_out: list[tuple[str, str]] = []
-    first, second = (_by_key(side, left_out) for side in (a, b))
+    first, second = (_by_key(side, match, left_out) for side in (a, b))
     both = [key for key in first if key in second]
     if not both:
         raise DataError(
             f"No picture of {a.called} has the name of one of {b.called} ({_some(first.values())} there, "
-            f'{_some(second.values())} here): give pairs the same names, or choose kind="unpaired".'
+            f"{_some(second.values())} here): give pairs the same names, or a function match=, or choose "
+            'kind="unpaired".'
         )
     for mine, theirs, other in ((first, second, b), (second, first, a)):
         left_out += [
@@ -140,13 +144,14 @@ def matched(a: Side, b: Side, *, skip: bool) -> tuple[list[tuple[Entry, Entry]],
     return [(first[key], second[key]) for key in both], left_out
 
 
-def _by_key(side: Side, left_out: list[tuple[str, str]]) -> dict[str, Entry]:
+def _by_key(side: Side, match: Callable[[str], str] | None, left_out: list[tuple[str, str]]) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for entry in side.entries:
-        if entry.key in found:
-            left_out.append((entry.name, f"has the name of {found[entry.key].name}"))
+        key = match(entry.key) if match else entry.key
+        if key in found:
+            left_out.append((entry.name, f"has the name of {found[key].name}"))
         else:
-            found[entry.key] = entry
+            found[key] = entry
     return found
 
 

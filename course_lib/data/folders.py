@@ -17,9 +17,10 @@ from typing import Any
 
 from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
 from course_lib.data.fitting import check_fit
-from course_lib.data.folder_kinds import Plan, halves, images, pairs, unpaired
-from course_lib.data.folder_rows import Told
+from course_lib.data.folder_kinds import Plan, halves, images, pairs, photographs, unpaired
+from course_lib.data.folder_rows import Told, Way
 from course_lib.data.folder_sides import two_sides
+from course_lib.data.photographs import PhotoSet
 from course_lib.data.picture_paths import a_folder
 from course_lib.data.reading import check_white, printable
 from course_lib.data.splitting import Splits, check_split
@@ -28,7 +29,7 @@ from course_lib.words import suggest
 
 __all__ = ["folder"]
 
-KINDS = ("images", "pairs", "halves", "unpaired")
+KINDS = ("images", "photographs", "pairs", "halves", "unpaired")
 
 
 def folder(
@@ -42,6 +43,7 @@ def folder(
     y_channels: int = 3,
     direction: str = "AtoB",
     labels: bool = False,
+    match: Callable[[str], str] | None = None,
     split: str = "all",
     splits: Splits | None = None,
     seed: int | None = None,
@@ -53,7 +55,7 @@ def folder(
     name: str | None = None,
     licence: str = "",
     progress: bool = True,
-) -> ImageSet | PairedSet | UnpairedSet:
+) -> ImageSet | PhotoSet | PairedSet | UnpairedSet:
     """Read pictures of one's own into a set that ``fit`` trains on.
 
     All folders in a folder are read too; hidden files are passed over. Files are read as
@@ -67,10 +69,11 @@ def folder(
     Args:
         x: the folder; with ``y``, that of the conditions (A).
         y: the folder of the targets (B).
-        kind: ``"images"``, the usual one for one folder; ``"pairs"``, the usual one for two: files of the same name
-            (without suffix) belong together; ``"halves"``: each file is a pair A|B, side by side; ``"unpaired"``: two
-            domains. For ``"pairs"`` and ``"unpaired"`` one folder may hold ``A`` and ``B``, or ``trainA``, ``trainB``,
-            ``testA`` and so on.
+        kind: ``"images"``, the usual one for one folder; ``"photographs"``: the same in their own proportions, the
+            shorter side brought down to ``size``, for random crops (``.crops(64)``); ``"pairs"``, the usual one for
+            two: files of the same name (without suffix) belong together; ``"halves"``: each file is a pair A|B, side by
+            side; ``"unpaired"``: two domains. For ``"pairs"`` and ``"unpaired"`` one folder may hold ``A`` and ``B``,
+            or ``trainA``, ``trainB``, ``testA`` and so on.
         size: side of the rows in pixels, or height and width.
         fit: ``"crop"`` (scale to cover the size, keep the middle), ``"centre"`` (the middle, unscaled), ``"pad"``
             (scale to lie inside, on white), ``"stretch"`` (proportions are lost).
@@ -78,6 +81,8 @@ def folder(
         y_channels: the same of the targets.
         direction: ``"BtoA"`` makes the second side the condition x and the first the target y.
         labels: of images: take the names of the sub-folders as labels.
+        match: of pairs whose names differ: gets a picture's path in the folder, without suffix, and returns what both
+            of a pair share, for example ``lambda name: name.removesuffix("_a").removesuffix("_b")``.
         split: ``"train"``, ``"validation"``, ``"test"`` or ``"all"``.
         splits: three shares, or names or patterns by split: ``{"train": "a*", "test": ["b1.png", "b2.png"]}``.
         seed: deal out in a random order of this seed, with exact shares, instead of by the hash.
@@ -91,7 +96,7 @@ def folder(
         progress: show a bar.
 
     Returns:
-        Rows of bytes in memory: an ``ImageSet``, a ``PairedSet`` or an ``UnpairedSet``.
+        Bytes in memory: an ``ImageSet``, a ``PhotoSet``, a ``PairedSet`` or an ``UnpairedSet``.
 
     Raises:
         DataError: if an argument cannot be, a folder is not there or holds no picture, a file cannot be read or has no
@@ -104,10 +109,22 @@ def folder(
     for what, channels in (("x_channels", x_channels), ("y_channels", y_channels)):
         if channels not in (1, 3) or isinstance(channels, bool):
             raise DataError(f"{what} is {channels!r}: give 3 for colours or 1 for grey.")
+    single = kind in ("images", "photographs")
+    for what, given in (
+        ("match", match is not None and kind != "pairs"),
+        ("direction", single and direction != "AtoB"),
+        ("y_channels", single and y_channels != 3),
+        ("fit", kind == "photographs" and fit != "crop"),
+    ):
+        if given:
+            raise DataError(f"{what} has no meaning for kind={kind!r}: leave it out, or choose another kind.")
+    if kind == "photographs" and isinstance(size, (tuple, list)):
+        raise DataError(f"size is {size!r}: give one number for photographs, that of the shorter side in pixels.")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise DataError(f"limit is {limit!r}: give a whole number of at least 1, or None.")
-    if group is not None and not callable(group):
-        raise DataError("group is no function: give one that returns the group's name for a picture's name.")
+    for what, function in (("group", group), ("match", match)):
+        if function is not None and not callable(function):
+            raise DataError(f"{what} is {function!r}: give a function from a picture's name to a text.")
     check_split(split, splits, seed)
     check_white(white)
     first = a_folder(x, "x")
@@ -119,18 +136,19 @@ def folder(
         splits=splits,
         seed=seed,
         group=group,
+        match=match,
         size=check_fit(fit, size),
         fit=fit,
-        skip=on_error == "skip",
         limit=limit,
         white=white,
-        progress=progress,
-        told=Told(),
+        way=Way(skip=on_error == "skip", told=Told(), title=title, progress=progress),
         shared={"split": split, "licence": licence, "source": "a folder of one's own", "mirrors": bool(mirrors)},
     )
-    made: ImageSet | PairedSet | UnpairedSet
+    made: ImageSet | PhotoSet | PairedSet | UnpairedSet
     if kind == "images":
         made = images(plan, first, x_channels, labels)
+    elif kind == "photographs":
+        made = photographs(plan, first, x_channels)
     elif kind == "halves":
         made = halves(plan, first, (x_channels, y_channels), direction)
     else:
@@ -138,7 +156,7 @@ def folder(
         sides = sides if direction == "AtoB" else sides[::-1]
         make = pairs if kind == "pairs" else unpaired
         made = make(plan, sides, (x_channels, y_channels))
-    line = plan.told.summary(title)
+    line = plan.way.told.summary(title)
     if line:
         print(line)
     return made
@@ -149,7 +167,7 @@ def _kind(kind: str | None, y: Any, labels: bool) -> str:
     kind = usual if kind is None else kind
     if kind not in KINDS:
         raise DataError(f"kind is {kind!r}: choose one of {', '.join(map(repr, KINDS))}{suggest(kind, KINDS)}.")
-    if y is not None and kind in ("images", "halves"):
+    if y is not None and kind in ("images", "photographs", "halves"):
         raise DataError(f"kind={kind!r} takes one folder: leave out the second, or choose 'pairs' or 'unpaired'.")
     if labels and kind != "images":
         raise DataError(f"labels are for single images, and kind is {kind!r}: leave out labels.")

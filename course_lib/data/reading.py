@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 MOST_PIXELS = 60_000_000  # what a telephone takes, and 250 MB as colours
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")  # HEIF with a plug-in for Pillow
 KNOWN = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"heif", b"mif1", b"msf1")
@@ -223,8 +223,8 @@ def _decoded(
         raise PictureError(name or "This file", "is empty", "choose a picture")
     start = file.read(512)
     file.seek(0)
-    _refuse_others(start, name or "This file")
     Image.init()
+    _refuse_others(start, name or "This file", heic="HEIF" in Image.OPEN)
     formats = [one for one in FORMATS if one in Image.OPEN]  # no others: some of them start programs
     with quietly():
         try:
@@ -273,9 +273,9 @@ def _frames(image: Picture) -> list[str]:
     return []
 
 
-def _refuse_others(start: bytes, name: str) -> None:
-    """Raise if a file begins like one of a known kind that is not read here."""
-    if _is_heic(start):
+def _refuse_others(start: bytes, name: str, heic: bool) -> None:
+    """Raise if a file begins like one of a known kind that is not read here; HEIC may be."""
+    if _is_heic(start) and not heic:
         raise PictureError(name, "is HEIC, which cannot be read here", "save it as JPEG first")
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith(b"<?xml") and b"<svg" in text:

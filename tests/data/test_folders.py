@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from PIL import Image
 from course_lib import data
 from course_lib.data import folder_rows
 from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
+from course_lib.data.photographs import PhotoSet
 from course_lib.errors import DataError
 
 Colour = tuple[int, int, int]
@@ -199,6 +200,38 @@ def test_pairs_of_the_same_proportions_may_differ_in_size(tmp_path: Path) -> Non
         load(a, b, fit="centre")
 
 
+def test_names_of_pairs_may_differ(tmp_path: Path) -> None:
+    a, b = (
+        put(tmp_path / "a", {"1_a.png": RED, "2_a.png": BLUE}),
+        put(tmp_path / "b", {"2-b.png": RED, "1-b.png": GREEN}),
+    )
+    made = load(a, b, match=lambda key: key[:1])
+    assert (colours(made.x), colours(made.y)) == ([list(RED), list(BLUE)], [list(GREEN), list(RED)])
+    with pytest.raises(DataError, match=r"give pairs the same names, or a function match=, or choose kind="):
+        load(a, b)
+
+
+def test_photographs_keep_their_proportions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "mine", {"1.jpg": (RED, BLUE)}, (600, 400))
+    put(tmp_path / "mine", {"2.png": RED}, (20, 50))
+    put(tmp_path / "mine", {"10.png": RED}, (8, 8))
+    (tmp_path / "mine" / "9.png").write_bytes(b"")
+    made = load(tmp_path / "mine", kind="photographs", size=24, on_error="skip", licence="CC0", mirrors=False)
+    assert isinstance(made, PhotoSet)
+    assert [tuple(image.shape) for image in made.images] == [(3, 24, 36), (3, 50, 20), (3, 8, 8)]
+    assert made.names == ["1", "2", "10"]
+    assert made.metadata[0] == {"file": "mine/1.jpg"}
+    assert (made.licences, made.mirrors) == (["CC0"] * 3, False)
+    assert "1 left out: mine/9.png (is empty)" in capsys.readouterr().out
+    crops = next(iter(made.crops(8, per_photo=4).batches(12, device="cpu", generator=torch.Generator().manual_seed(0))))
+    assert crops.images.shape == (12, 3, 8, 8)
+    (tmp_path / "mine" / "9.png").unlink()
+    grey = load(tmp_path / "mine", kind="photographs", x_channels=1, limit=1)
+    assert grey.images[0].shape[0] == 1
+    with pytest.raises(DataError, match=r"^size is \(8, 9\): give one number for photographs"):
+        load(tmp_path / "mine", kind="photographs", size=(8, 9))
+
+
 @pytest.mark.parametrize(("width", "height"), [(40, 20), (41, 20), (2, 1), (3, 1), (1000, 500)])
 def test_halves_are_pairs(width: int, height: int, tmp_path: Path) -> None:
     root = put(tmp_path, {"train/1.png": (RED, BLUE), "test/1.png": (GREEN, RED)}, (width, height))
@@ -246,7 +279,10 @@ def test_one_folder_that_holds_no_two_sides(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"kind": "pair"}, r"kind is 'pair': choose one of 'images', 'pairs', 'halves', 'unpaired' \(did you mean"),
+        (
+            {"kind": "pair"},
+            r"kind is 'pair': choose one of 'images', 'photographs', 'pairs', 'halves', 'unpaired' \(did you mean",
+        ),
         ({"y": "b", "kind": "halves"}, "kind='halves' takes one folder: leave out the second"),
         ({"y": "b", "labels": True}, "labels are for single images, and kind is 'pairs': leave out labels"),
         ({"direction": "A2B"}, "direction is 'A2B': choose 'AtoB' or 'BtoA'"),
@@ -254,7 +290,12 @@ def test_one_folder_that_holds_no_two_sides(tmp_path: Path) -> None:
         ({"x_channels": 2}, "x_channels is 2: give 3 for colours or 1 for grey"),
         ({"y_channels": True}, "y_channels is True"),
         ({"limit": 0}, "limit is 0: give a whole number of at least 1"),
-        ({"group": "person"}, "group is no function"),
+        ({"group": "person"}, "group is 'person': give a function from a picture's name to a text"),
+        ({"match": 5, "kind": "pairs"}, "match is 5: give a function"),
+        ({"match": str}, "match has no meaning for kind='images': leave it out"),
+        ({"direction": "BtoA"}, "direction has no meaning for kind='images'"),
+        ({"y_channels": 1}, "y_channels has no meaning for kind='images'"),
+        ({"fit": "pad", "kind": "photographs"}, "fit has no meaning for kind='photographs'"),
         ({"white": -1}, "white is -1: give the value"),
         ({"fit": "squash"}, "fit is 'squash'"),
         ({"size": 0}, "size is 0"),
@@ -332,34 +373,3 @@ def test_a_bar_is_shown_unless_it_is_not_wanted(tmp_path: Path, capsys: pytest.C
     assert "reading mine" in capsys.readouterr().err
     load(tmp_path / "mine")
     assert capsys.readouterr().err == ""
-
-
-def systems() -> dict[str, tuple[Callable[[], Any], dict[str, Any]]]:
-    from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
-    from course_lib.systems.gan import GAN, GANConfig
-    from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
-    from course_lib.systems.vae import VAE, VAEConfig
-
-    pix = Pix2PixConfig(x_channels=1, base_channels=4, d_channels=4, levels=4, patch_layers=1)
-    cycle = CycleGANConfig(base_channels=4, blocks=1, downs=1, d_channels=4, patch_layers=1)
-    return {
-        "pix2pix": (lambda: Pix2Pix(pix), {"kind": "halves", "x_channels": 1, "size": 32}),
-        "pix2pix, 64": (lambda: Pix2Pix(pix), {"kind": "pairs", "x_channels": 1, "size": 64}),
-        "cyclegan": (lambda: CycleGAN(cycle), {"kind": "unpaired", "size": 32}),
-        "cyclegan, 64": (lambda: CycleGAN(cycle), {"kind": "unpaired", "size": 64}),
-        "vae": (lambda: VAE(VAEConfig(width=16, latents=4)), {"x_channels": 1, "size": 28}),
-        "gan": (lambda: GAN(GANConfig(shape=(3, 32, 32), latents=4, image=True)), {"size": 32, "fit": "pad"}),
-    }
-
-
-@pytest.mark.parametrize("which", list(systems()))
-def test_systems_train_on_folders(which: str, tmp_path: Path) -> None:
-    from course_lib.training import fit
-
-    make, options = systems()[which]
-    names = {f"{side}/{number}.png": (shade(number), shade(2 * number)) for side in "AB" for number in range(6)}
-    made = load(put(tmp_path, names, (80, 40)), **options)
-    assert (made.mirrors, len(made)) == (True, 6 if options.get("kind") in ("pairs", "unpaired") else 12)
-    history = fit(make(), made, steps=2, batch_size=2, seed=0, device="cpu", progress=False)
-    assert len(history) == 2
-    assert all(np.isfinite(history[name]).all() for name in history.names)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from awkward_pictures import AWKWARD, BLUE, FLAG, REFUSED, WHITE, Awkward, flag, photograph, png, saved, steps, turned
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 from torch import Tensor
 
 from course_lib.data.decoding import BAND
@@ -76,6 +76,22 @@ def test_what_is_no_picture_gets_one_sentence(awkward: Awkward, tmp_path: Path) 
         assert text.count(". ") == 0
         assert caught.value.why in text
         assert str(pickle.loads(pickle.dumps(caught.value))) == text  # it may come from another process
+
+
+def test_heic_is_read_where_pillow_has_learned_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = next(one.data for one in REFUSED if one.name == "telephone.jpg")
+
+    class Plugin(ImageFile.ImageFile):
+        format = "HEIF"
+
+        def _open(self) -> None:
+            self._size, self._mode = (2, 1), "RGB"
+            self.tile = [ImageFile._Tile("raw", (0, 0, 2, 1), 8, ("RGB", 0, 1))]
+
+    Image.init()
+    monkeypatch.setattr(Image, "ID", [*Image.ID, "HEIF"])
+    monkeypatch.setitem(Image.OPEN, "HEIF", (Plugin, lambda start: start[4:8] == b"ftyp"))
+    assert read_picture(data)[:, 0].T.flatten().tolist() == list(b"heic\0\0")
 
 
 def test_a_name_may_be_given() -> None:
