@@ -217,6 +217,8 @@ def init_pix2pix(module: nn.Module) -> None:
 
     Source: Isola et al. 2017, section 6.2; the scale of batch norm follows the authors' code.
     """
+    if getattr(module, "weight", None) is not None and module.weight.is_meta:
+        return  # without content; and torch would import its whole compiler to draw none
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:

@@ -233,3 +233,12 @@ def test_norms_and_biases(norm, bias, biased):
     assert [type(block.norm) for block in network.up] == [kind] * 2
     assert [type(block.norm) for block in network.down] == [torch.nn.Identity, kind, torch.nn.Identity]
     assert network(torch.randn(2, 3, 16, 16)).shape == (2, 3, 16, 16)
+
+
+def test_a_network_without_content_draws_nothing(monkeypatch):
+    """On the meta device torch would import its compiler for it, for seconds; reading weights builds networks so."""
+    monkeypatch.setattr(torch.nn.init, "normal_", lambda *_: pytest.fail("numbers were drawn"))
+    with torch.device("meta"):
+        assert UNet(base_channels=2, levels=3).last.weight.is_meta
+    with pytest.raises(pytest.fail.Exception, match="numbers were drawn"):
+        UNet(base_channels=2, levels=3)
