@@ -1,4 +1,7 @@
-"""Adversarial losses, all from logits: D's output before the sigmoid, on any shape."""
+"""Adversarial losses, all from logits: D's output before the sigmoid, on any shape.
+
+Each raises a ShapeError if logits are no tensor of floats, are empty, or lie on two devices.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Protocol
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from course_lib.arguments import check_alike, check_floats
 from course_lib.errors import ShapeError
 
 
@@ -24,6 +28,16 @@ class AdversarialLoss(Protocol):
         ...
 
 
+def _check_fake(fake_logits: Tensor) -> None:
+    check_floats(fake_logits, "fake_logits")
+
+
+def _check_both(real_logits: Tensor, fake_logits: Tensor) -> None:
+    check_floats(real_logits, "real_logits")
+    check_floats(fake_logits, "fake_logits")
+    check_alike(real_logits, fake_logits, ("real_logits", "fake_logits"), shapes=False)
+
+
 class Saturating:
     """The minimax game: G minimises exactly what D maximises.
 
@@ -37,10 +51,12 @@ class Saturating:
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return ``-E[log D(real)] - E[log(1 - D(fake))]``: log 4 when D cannot tell them apart."""
+        _check_both(real_logits, fake_logits)
         return softplus(-real_logits).mean() + softplus(fake_logits).mean()
 
     def g_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return ``E[log(1 - D(fake))]``, whose gradient in the logit, -D, vanishes where D is sure of a fake."""
+        _check_fake(fake_logits)
         return -softplus(fake_logits).mean()
 
 
@@ -52,6 +68,7 @@ class NonSaturating(Saturating):
 
     def g_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return ``-E[log D(fake)]``."""
+        _check_fake(fake_logits)
         return softplus(-fake_logits).mean()
 
 
@@ -68,10 +85,12 @@ class LeastSquares:
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return ``E[(D(real) - 1)^2] + E[D(fake)^2]``: 1/2 when D cannot tell them apart and says 1/2."""
+        _check_both(real_logits, fake_logits)
         return (real_logits - 1).square().mean() + fake_logits.square().mean()
 
     def g_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return ``E[(D(fake) - 1)^2]``."""
+        _check_fake(fake_logits)
         return (fake_logits - 1).square().mean()
 
 
@@ -85,10 +104,12 @@ class Hinge:
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return ``E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))]``: 2 when D says 0 of all."""
+        _check_both(real_logits, fake_logits)
         return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
 
     def g_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return ``-E[D(fake)]``."""
+        _check_fake(fake_logits)
         return -fake_logits.mean()
 
 
@@ -102,10 +123,12 @@ class Wasserstein:
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return ``E[D(fake)] - E[D(real)]``; its negative estimates the distance."""
+        _check_both(real_logits, fake_logits)
         return fake_logits.mean() - real_logits.mean()
 
     def g_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return ``-E[D(fake)]``."""
+        _check_fake(fake_logits)
         return -fake_logits.mean()
 
 
@@ -119,17 +142,25 @@ class Relativistic:
     needs_real = True
 
     def d_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return ``-E[log sigmoid(D(real) - D(fake))]`` over pairs in the order of the batch."""
+        """Return ``-E[log sigmoid(D(real) - D(fake))]`` over pairs in the order of the batch.
+
+        Raises:
+            ShapeError: if there are not as many real as fake logits.
+        """
+        _check_both(real_logits, fake_logits)
+        check_alike(real_logits, fake_logits, ("real_logits", "fake_logits"))
         return softplus(fake_logits - real_logits).mean()
 
     def g_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return ``-E[log sigmoid(D(fake) - D(real))]``.
 
         Raises:
-            ShapeError: if the real logits are missing.
+            ShapeError: if the real logits are missing, or are not as many as the fake ones.
         """
         if real_logits is None:
             raise ShapeError("The relativistic loss of G compares with real samples: call g_loss(fake, real).")
+        _check_both(real_logits, fake_logits)
+        check_alike(real_logits, fake_logits, ("real_logits", "fake_logits"))
         return softplus(real_logits - fake_logits).mean()
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
+from course_lib.arguments import check_alike, check_floats, check_number, check_within, seen_range
 from course_lib.errors import ShapeError
 
 
@@ -25,7 +26,11 @@ def reparameterise(mu: Tensor, logvar: Tensor, generator: torch.Generator | None
         mu: mean, any shape.
         logvar: log of the variance, the same shape.
         generator: of the noise; torch's own if not given.
+
+    Raises:
+        ShapeError: if the shapes or devices differ, or one of them is no tensor of floats.
     """
+    _check_codes(mu, logvar)
     noise = torch.empty_like(mu).normal_(generator=generator)
     return mu + torch.exp(0.5 * logvar) * noise
 
@@ -41,18 +46,18 @@ def kl_each_latent(mu: Tensor, logvar: Tensor) -> Tensor:
         logvar: ``(N, d)``.
 
     Raises:
-        ShapeError: if the shapes differ.
+        ShapeError: if the shapes or devices differ, or one of them is no tensor of floats.
     """
-    if mu.shape != logvar.shape:
-        raise ShapeError(f"mu is {tuple(mu.shape)} and logvar {tuple(logvar.shape)}: give both the same shape.")
+    _check_codes(mu, logvar)
     return 0.5 * (mu.square() + torch.expm1(logvar) - logvar)
 
 
 def kl_diagonal_gaussian(mu: Tensor, logvar: Tensor) -> Tensor:
     """Return ``KL(N(mu, diag exp(logvar)) || N(0, I))`` of each picture, ``(N,)``: the sum over its latents.
 
-    Args and Raises: as for :func:`kl_each_latent`.
+    Args and Raises: as for :func:`kl_each_latent`, and both need the two axes.
     """
+    check_floats(mu, "mu", "(N, d)")
     return kl_each_latent(mu, logvar).sum(dim=1)
 
 
@@ -83,7 +88,13 @@ def bernoulli_nll(logits: Tensor, target: Tensor) -> Tensor:
     Args:
         logits: ``(N, ...)``.
         target: the same shape, in [0, 1]; it gets no gradient.
+
+    Raises:
+        ShapeError: if the shapes or devices differ, one of them is no tensor of floats, or (seen on a CPU) the target
+            leaves [0, 1].
     """
+    _check_pair(logits, target, "logits")
+    check_within(target, "target", 0, 1, "map pictures from [-1, 1] with (x + 1) / 2")
     return _CrossEntropy.apply(logits, target).flatten(1).sum(dim=1)
 
 
@@ -93,8 +104,30 @@ def gaussian_nll(mean: Tensor, target: Tensor, std: float | Tensor) -> Tensor:
     Args:
         mean: ``(N, ...)``.
         target: the same shape.
-        std: one number for all pixels, above 0.
+        std: one number for all pixels, above 0; or a tensor of one.
+
+    Raises:
+        ShapeError: if the shapes or devices differ, one of them is no tensor of floats, or std is not above 0.
     """
+    _check_pair(mean, target, "mean")
+    if not isinstance(std, Tensor):
+        check_number(std, "std", 0, above=True)
+    elif std.numel() != 1:
+        raise ShapeError(f"std has the shape {tuple(std.shape)}: give one number for all pixels.")
+    elif (seen := seen_range(std)) is not None:
+        check_number(seen[0], "std", 0, above=True)
     std = torch.as_tensor(std, dtype=mean.dtype, device=mean.device)
     each = 0.5 * ((target - mean) / std).square() + std.log() + 0.5 * math.log(2 * math.pi)
     return each.flatten(1).sum(dim=1)
+
+
+def _check_codes(mu: Tensor, logvar: Tensor) -> None:
+    check_floats(mu, "mu")
+    check_floats(logvar, "logvar")
+    check_alike(mu, logvar, ("mu", "logvar"))
+
+
+def _check_pair(predicted: Tensor, target: Tensor, name: str) -> None:
+    check_floats(predicted, name, "(N, ...)")
+    check_floats(target, "target", "(N, ...)")
+    check_alike(predicted, target, (name, "target"))

@@ -11,22 +11,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_alike, check_count, check_floats, check_number, check_tensor
 from course_lib.errors import ShapeError
 
 
 def _check_densities(p: Tensor, q: Tensor) -> None:
+    check_tensor(p, "p")
+    check_tensor(q, "q")
     if p.shape != q.shape:
         raise ShapeError(f"The densities have the shapes {tuple(p.shape)} and {tuple(q.shape)}: use one grid for both.")
     for density in (p, q):
         if not density.is_floating_point():
             raise ShapeError(f"A density is {density.dtype}: give floats, best float64.")
+        check_floats(density, "A density")
+        check_alike(p, density, ("p", "q"), shapes=False)
         if not bool(((density >= 0) & density.isfinite()).all()):  # written so that NaN is caught too
             raise ShapeError("A density is negative or not finite somewhere: give values of at least 0.")
 
 
 def _check_cell(dx: float) -> None:
-    if not 0 < dx < float("inf"):
-        raise ShapeError(f"The cell of the grid is {dx}: give its length, area or volume, above 0.")
+    check_number(dx, "The cell of the grid", 0, above=True)
 
 
 def _integrand(d: Tensor, p: Tensor, q: Tensor) -> Tensor:
@@ -76,6 +80,8 @@ def integrand(d: Tensor, p: Tensor, q: Tensor) -> Tensor:
     Source: Goodfellow et al. 2014, equation 3.
     """
     _check_densities(p, q)
+    check_floats(d, "D")
+    check_alike(d, p, ("D", "p"), shapes=False)
     if d.shape != p.shape:
         raise ShapeError(f"D has the shape {tuple(d.shape)} and p {tuple(p.shape)}: use one grid for both.")
     if not bool(((d >= 0) & (d <= 1)).all()):
@@ -170,8 +176,7 @@ def maximise_on_grid(p: Tensor, q: Tensor, candidates: int = 1001) -> Tensor:
         ShapeError: if the shapes differ, a value is negative, or there are fewer than 3 candidates.
     """
     _check_densities(p, q)
-    if candidates < 3:
-        raise ShapeError(f"There are {candidates} candidates: try at least 3 values of D, 0 and 1 included.")
+    check_count(candidates, "candidates", 3)
     best = torch.full_like(p + q, 0.5)
     most = torch.where((p > 0) | (q > 0), -torch.inf, 0.0).to(best.dtype)
     for d in torch.linspace(0, 1, candidates, dtype=best.dtype, device=best.device):

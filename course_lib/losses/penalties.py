@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from course_lib.errors import ShapeError
+from course_lib.arguments import check_alike, check_floats, check_network, check_number
 
 
 def gradient_penalty(gradient: Tensor, target: float = 1.0) -> Tensor:
@@ -16,10 +16,14 @@ def gradient_penalty(gradient: Tensor, target: float = 1.0) -> Tensor:
 
     Args:
         gradient: of D's output in points between real and fake samples, ``(N, ...)``.
-        target: the slope that is asked for.
+        target: the slope that is asked for, at least 0.
+
+    Raises:
+        ShapeError: if the gradient is no tensor of floats with rows, or the target is negative.
 
     Source: Gulrajani et al. 2017, equation 3, without the weight lambda = 10.
     """
+    check_number(target, "target", 0)
     return (_squares(gradient).add(1e-12).sqrt() - target).square().mean()
 
 
@@ -28,6 +32,9 @@ def r1_penalty(gradient: Tensor) -> Tensor:
 
     Args:
         gradient: of D's output in real samples, ``(N, ...)``.
+
+    Raises:
+        ShapeError: if the gradient is no tensor of floats with rows.
 
     Source: Mescheder et al. 2018, equation 9, without the weight gamma.
     """
@@ -42,12 +49,13 @@ def between(real: Tensor, fake: Tensor) -> Tensor:
         fake: the same shape; its graph is cut.
 
     Raises:
-        ShapeError: if the shapes differ.
+        ShapeError: if the shapes or devices differ, or one of them is no tensor of floats with rows.
 
     Source: Gulrajani et al. 2017, algorithm 1, lines 4 to 6.
     """
-    if real.shape != fake.shape:
-        raise ShapeError(f"real is {tuple(real.shape)} and fake {tuple(fake.shape)}: give as many of each, alike.")
+    check_floats(real, "real", "(N, ...)")
+    check_floats(fake, "fake", "(N, ...)")
+    check_alike(real, fake, ("real", "fake"))
     share = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
     return torch.lerp(real.detach(), fake.detach(), share).requires_grad_()
 
@@ -61,16 +69,17 @@ def clip_weights(network: nn.Module, bound: float) -> None:
         bound: above 0; the paper takes 0.01.
 
     Raises:
-        ShapeError: if the bound is not above 0.
+        ShapeError: if the bound is not above 0, or the network is none.
 
     Source: Arjovsky et al. 2017, algorithm 1, line 7.
     """
-    if not bound > 0:
-        raise ShapeError(f"The bound is {bound}: give a number above 0, such as 0.01.")
+    check_number(bound, "bound", 0, above=True)
+    check_network(network)
     for parameter in network.parameters():
         parameter.clamp_(-bound, bound)
 
 
 def _squares(gradient: Tensor) -> Tensor:
     """Return the squared norm of each row, ``(N,)``."""
+    check_floats(gradient, "gradient", "(N, ...)")
     return gradient.float().flatten(1).square().sum(dim=1)

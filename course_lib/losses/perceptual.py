@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import check_alike, check_floats, check_network, check_number, check_tensor
 from course_lib.errors import DataError, ShapeError
 from course_lib.losses.reconstruction import mean_squared_error
 from course_lib.models.norms import check_style, rows_of
@@ -30,18 +31,20 @@ def gram_matrix(features: Tensor) -> Tensor:
     autocast, because such squares do not fit into float16.
 
     Args:
-        features: ``(N, C, H, W)``.
+        features: ``(N, C, H, W)``, float.
 
     Returns:
         ``(N, C, C)``, symmetric and positive semi-definite.
 
     Raises:
-        ShapeError: if the features have another shape.
+        ShapeError: if the features have another shape or type, or there are none.
 
     Source: Johnson et al. 2016, equation 3.
     """
+    check_tensor(features, "features")
     if features.dim() != 4:
         raise ShapeError(f"gram_matrix takes features (N, C, H, W), not {tuple(features.shape)}: add the batch axis.")
+    check_floats(features, "features")
     with without_autocast(features.device.type):
         flat = _wide(features).flatten(2)
         return torch.bmm(flat, flat.transpose(1, 2)) / features[0].numel()
@@ -51,14 +54,14 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     """Return the feature reconstruction loss: the squared difference, averaged over C, H, W and the batch.
 
     Args:
-        features: ``(N, C, H, W)``, of the output.
+        features: ``(N, C, H, W)``, float, of the output.
         target: the same shape, of the picture whose content is wanted.
 
     Returns:
         A scalar.
 
     Raises:
-        ShapeError: if the shapes differ.
+        ShapeError: if the shapes or devices differ, or one of them is no tensor of floats or empty.
 
     Source: Johnson et al. 2016, equation 2.
     """
@@ -76,10 +79,13 @@ def style_loss(gram: Tensor, target_gram: Tensor) -> Tensor:
         A scalar: a sum over the C x C entries, and a mean over the pictures.
 
     Raises:
-        ShapeError: if the shapes do not fit.
+        ShapeError: if the shapes or devices do not fit, or one of them is no tensor of floats.
 
     Source: Johnson et al. 2016, equation 4.
     """
+    check_floats(gram, "gram")
+    check_floats(target_gram, "target_gram")
+    check_alike(gram, target_gram, ("gram", "target_gram"), shapes=False)
     if gram.dim() != 3 or target_gram.shape not in (gram.shape, (1, *gram.shape[1:])):
         raise ShapeError(
             f"style_loss compares Gram matrices (N, C, C) with (1, C, C) or (N, C, C), not {tuple(gram.shape)} with "
@@ -95,18 +101,20 @@ def total_variation(images: Tensor) -> Tensor:
     divided by the number of values, so that its weight does not depend on the size of the picture.
 
     Args:
-        images: ``(N, C, H, W)``.
+        images: ``(N, C, H, W)``, float.
 
     Returns:
         A scalar.
 
     Raises:
-        ShapeError: if the pictures have another shape.
+        ShapeError: if the pictures have another shape or type, or there are none.
 
     Source: Mahendran and Vedaldi 2015, "Understanding Deep Image Representations by Inverting Them", section 3.
     """
+    check_tensor(images, "images")
     if images.dim() != 4:
         raise ShapeError(f"total_variation takes pictures (N, C, H, W), not {tuple(images.shape)}: add the batch axis.")
+    check_floats(images, "images")
     down, across = images.diff(dim=2), images.diff(dim=3)
     return (down.square().sum() + across.square().sum()) / images.numel()
 
@@ -128,10 +136,18 @@ def style_grams(
         ``{layer: (S, C, C)}``.
 
     Raises:
-        ShapeError: if the pictures have another shape or range.
+        ShapeError: if the pictures have another shape, type or range.
+        DataError: if ``vgg`` does not give such a layer.
     """
+    check_network(vgg, "vgg")
+    if unknown := sorted(set(layers or ()) - set(vgg.layers)):
+        raise DataError(f"This VGG-16 does not give {unknown[0]!r}: choose some of {', '.join(vgg.layers)}.")
     one = isinstance(style_images, Tensor) and style_images.dim() == 3
+    if not isinstance(style_images, (Tensor, list, tuple)):
+        check_tensor(style_images, "The style")
     pictures: list[Tensor] = [style_images] if one else list(style_images)  # type: ignore[list-item]
+    for picture in pictures:
+        check_floats(picture, "A picture of the style")
     if not pictures or any(picture.dim() != 3 for picture in pictures):
         raise ShapeError("A style is a picture (3, H, W) in [-1, 1], and several are (S, 3, H, W) or a list of such.")
     seen = [vgg(to_unit_range(picture[None].to(vgg.mean.device))) for picture in pictures]
@@ -139,7 +155,15 @@ def style_grams(
 
 
 def to_unit_range(images: Tensor) -> Tensor:
-    """Map pictures from [-1, 1], where the networks of the course work, to [0, 1], which VGG-16 takes."""
+    """Map pictures from [-1, 1], where the networks of the course work, to [0, 1], which VGG-16 takes.
+
+    Args:
+        images: float pictures of any shape.
+
+    Raises:
+        ShapeError: if they are no tensor of floats: bytes would wrap round.
+    """
+    check_floats(images, "The pictures", empty=True)
     return (images + 1) / 2
 
 
@@ -158,11 +182,11 @@ class PerceptualLoss(nn.Module):
     Args:
         content_layer: where the content is compared.
         style_layers: where the style is compared.
-        content_weight: of the content term; 0 leaves it out.
-        style_weight: of the style term; 0 leaves it out, as ``style=None`` does.
-        tv_weight: of the total variation; 0 leaves it out.
+        content_weight: of the content term, at least 0; 0 leaves it out.
+        style_weight: of the style term, at least 0; 0 leaves it out, as ``style=None`` does.
+        tv_weight: of the total variation, at least 0; 0 leaves it out.
         style: ``(3, H, W)`` or ``(S, 3, H, W)`` in [-1, 1], or a list of pictures ``(3, H, W)`` of any size.
-        style_layer_weights: one number a style layer; 1 each if not given. With the bundled weights the Gram matrices
+        style_layer_weights: one number a style layer, at least 0; 1 each if not given. With the bundled weights the Gram matrices
             of relu4_3 are a hundred times smaller than the others, and so count little as they are.
         balanced: divide the style loss of each layer by the squared norm of its target, and take the weighted mean
             over the layers instead of the sum. Then layers and paintings count alike, and features that are all 0
@@ -172,7 +196,8 @@ class PerceptualLoss(nn.Module):
 
     Raises:
         DataError: if VGG-16 has no such layer.
-        ShapeError: if there is neither content nor style, or a number of weights does not fit.
+        ShapeError: if there is neither content nor style, the style is no picture of floats in [-1, 1], a weight is
+            negative, or the number of weights does not fit.
 
     Source: Johnson et al. 2016, equation 5; Gatys, Ecker and Bethge 2016, equation 7.
     """
@@ -191,6 +216,10 @@ class PerceptualLoss(nn.Module):
         half: bool = False,
     ) -> None:
         super().__init__()
+        for what, number in (("content", content_weight), ("style", style_weight), ("tv", tv_weight)):
+            check_number(number, f"{what}_weight", 0)
+        for number in style_layer_weights or ():
+            check_number(number, "A weight of a style layer", 0)
         style_layers = (style_layers,) if isinstance(style_layers, str) else tuple(style_layers)
         if style is None or not style_weight:
             style, style_layers, style_layer_weights = None, (), ()
@@ -266,14 +295,16 @@ class PerceptualLoss(nn.Module):
             Scalars. Their sum is the loss.
 
         Raises:
-            ShapeError: if the content is missing or given twice, or a shape, range or style does not fit.
+            ShapeError: if the content is missing or given twice, or a shape, type, range, device or style does not fit.
         """
+        check_floats(output, "output", "(N, 3, H, W)")
         found = self.vgg(to_unit_range(output))
         terms: dict[str, Tensor] = {}
         if self.content_layer is not None:
             if (content is None) == (content_features is None):
                 raise ShapeError("The content term needs either content or content_features: give exactly one of them.")
             if content is not None:
+                check_floats(content, "content")
                 if content.shape != output.shape:
                     raise ShapeError(
                         f"The content {tuple(content.shape)} and the output {tuple(output.shape)} must have the same "
@@ -281,6 +312,7 @@ class PerceptualLoss(nn.Module):
                     )
                 content_features = self.content_features(content)
             assert content_features is not None
+            check_floats(content_features, "content_features")
             loss = content_loss(_wide(found[self.content_layer]), content_features.detach())
             terms["content"] = self.content_weight * loss
         if self.style_layers:

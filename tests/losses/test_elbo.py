@@ -81,7 +81,7 @@ def test_kl_is_summed_over_latents_not_over_pictures():
     each = kl_each_latent(mu, logvar)
     assert each.shape == (5, 3)
     torch.testing.assert_close(kl_diagonal_gaussian(mu, logvar), each[:, 0] + each[:, 1] + each[:, 2])
-    with pytest.raises(ShapeError, match="give both the same shape"):
+    with pytest.raises(ShapeError, match="must have the same shape"):
         kl_diagonal_gaussian(mu, logvar[:, :1])
 
 

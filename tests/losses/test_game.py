@@ -321,7 +321,7 @@ def test_densities_that_are_none(function, p, q, says):
         (lambda: game_value(GOOD, GOOD, GOOD, 0.0), "cell of the grid is 0.0"),
         (lambda: kl_divergence(GOOD, GOOD, -1.0), "above 0"),
         (lambda: jensen_shannon(GOOD, GOOD, math.nan), "above 0"),
-        (lambda: maximise_on_grid(GOOD, GOOD, 2), "at least 3 values"),
+        (lambda: maximise_on_grid(GOOD, GOOD, 2), "at least 3"),
     ],
 )
 def test_what_cannot_be_asked(call, says):

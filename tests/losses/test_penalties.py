@@ -42,7 +42,7 @@ def test_points_between_lie_on_lines_one_share_a_row() -> None:
     assert 0 <= float(shares.min()) < 0.1
     assert 0.9 < float(shares.max()) <= 1
     assert len(shares[:, 0].unique()) > 190
-    with pytest.raises(ShapeError, match="as many of each"):
+    with pytest.raises(ShapeError, match="must have the same shape"):
         between(real, fake[:3])
 
 
