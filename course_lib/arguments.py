@@ -135,7 +135,7 @@ def check_number(
     fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if fits and (low < value if above else low <= value) and (value < high if below else value <= high):
         return
-    parts = [f"{'above' if above else 'at least'} {low:g}"] if low > -math.inf else []
+    parts = [f"{'above' if above else 'of at least'} {low:g}"] if low > -math.inf else []
     parts += [f"{'below' if below else 'at most'} {high:g}"] if high < math.inf else []
     raise ShapeError(f"{name} is {value!r}: give a finite number {' and '.join(parts)}".rstrip() + ".")
 
@@ -148,7 +148,7 @@ def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:
     """
     known = tuple(choices)
     if not isinstance(value, str) or value not in known:
-        raise ShapeError(f"{name} is {value!r}: choose one of {', '.join(map(repr, known))}.")
+        raise ShapeError(f"{name} is {value!r}: choose one of {', '.join(known)}.")
 
 
 def check_network(value: Any, name: str = "network") -> None:

@@ -186,8 +186,8 @@ class PerceptualLoss(nn.Module):
         style_weight: of the style term, at least 0; 0 leaves it out, as ``style=None`` does.
         tv_weight: of the total variation, at least 0; 0 leaves it out.
         style: ``(3, H, W)`` or ``(S, 3, H, W)`` in [-1, 1], or a list of pictures ``(3, H, W)`` of any size.
-        style_layer_weights: one number a style layer, at least 0; 1 each if not given. With the bundled weights the Gram matrices
-            of relu4_3 are a hundred times smaller than the others, and so count little as they are.
+        style_layer_weights: one number a style layer, at least 0; 1 each if not given. With the bundled weights the
+            Gram matrices of relu4_3 are a hundred times smaller than the others, and so count little as they are.
         balanced: divide the style loss of each layer by the squared norm of its target, and take the weighted mean
             over the layers instead of the sum. Then layers and paintings count alike, and features that are all 0
             would cost 1.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_alike, check_floats, check_tensor
 from course_lib.errors import ShapeError
 from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
 from course_lib.metrics.appearance import sharpness
+from course_lib.metrics.checks import check_images
 from course_lib.metrics.vgg_distance import PooledVGG, unbiased_mmd
 
 
@@ -25,19 +27,29 @@ def nearest_answer(outputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
         ``(N,)`` distances, and ``(N,)`` int64 positions in 0 ... K - 1.
 
     Raises:
-        ShapeError: if the shapes do not fit.
+        ShapeError: if the shapes do not fit, or the type or range is another.
     """
+    check_tensor(outputs, "outputs")
+    check_tensor(answers, "answers")
     if answers.dim() != 5 or outputs.shape != (answers.shape[0], *answers.shape[2:]):
         raise ShapeError(
             f"Outputs (N, C, H, W) need answers (N, K, C, H, W), not {tuple(outputs.shape)} and {tuple(answers.shape)}."
         )
+    check_images(outputs, "outputs", channels=(1, 3))
+    check_images(answers.flatten(0, 1), "answers", channels=(1, 3))
+    check_alike(outputs, answers, ("outputs", "answers"), shapes=False)
+    return _nearest(outputs, answers)
+
+
+def _nearest(outputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
     distance = (answers - outputs[:, None]).square().mean(dim=(2, 3, 4)).sqrt()
     nearest = distance.min(dim=1)
     return nearest.values, nearest.indices
 
 
 def rms(difference: Tensor) -> Tensor:
-    """Return the root mean square of each row: ``(N, ...)`` to ``(N,)``."""
+    """Return the root mean square of each row: ``(N, ...)``, float, to ``(N,)``; raises ShapeError for another type."""
+    check_floats(difference, "difference", "(N, ...)")
     return difference.square().flatten(1).mean(dim=1).sqrt()
 
 
@@ -45,14 +57,15 @@ def exact_minimisers(answers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean and the lowest and highest median of equally likely answers.
 
     Args:
-        answers: ``(G, K, C, H, W)``, K answers to each of G inputs.
+        answers: ``(G, K, C, H, W)``, float and finite, K answers to each of G inputs.
 
     Returns:
         Three tensors of shape ``(G, C, H, W)``.
 
     Raises:
-        ShapeError: if the answers have another shape.
+        ShapeError: if the answers have another shape or type.
     """
+    check_tensor(answers, "answers")
     if answers.dim() != 5:
         raise ShapeError(
             f"Answers have the shape (G, K, C, H, W), not {tuple(answers.shape)}: stack the K of each input."
@@ -69,10 +82,12 @@ class AnswerJudge:
         kid: whether ``figures`` gives the VGG-KID too, which takes most of the time.
 
     Raises:
-        ShapeError: if the answers have another shape.
+        ShapeError: if the answers have another shape, type or range.
     """
 
     def __init__(self, answers: Tensor, kid: bool = True) -> None:
+        check_tensor(answers, "answers", "(G, K, 3, H, W)")
+        check_images(answers.flatten(0, 1), "answers")
         self.answers = answers
         self.mean, self.low, self.high = exact_minimisers(answers)
         self.vgg = PooledVGG() if kid else None
@@ -92,9 +107,11 @@ class AnswerJudge:
             are the nearest one among the R draws for an input, mean).
 
         Raises:
-            ShapeError: if the shapes do not fit.
+            ShapeError: if the shapes do not fit, or the type, range or device is another.
         """
+        check_tensor(outputs, "outputs")
         drawn = outputs[:, None] if draws is None else draws
+        check_tensor(drawn, "draws")
         shape = self.answers.shape
         if outputs.dim() != 4 or outputs.shape[0] != shape[0] or outputs.shape[1:] != shape[2:]:
             raise ShapeError(
@@ -102,7 +119,10 @@ class AnswerJudge:
             )
         if drawn.dim() != 5 or drawn.shape[0] != shape[0] or drawn.shape[2:] != shape[2:]:
             raise ShapeError(f"Draws {tuple(drawn.shape)} do not fit answers {tuple(shape)}: give (G, R, 3, H, W).")
-        chosen = torch.stack([nearest_answer(draw, self.answers)[1] for draw in drawn.unbind(dim=1)], dim=1)
+        for given, name in ((outputs, "outputs"), (drawn.flatten(0, 1), "draws")):
+            check_images(given, name)
+            check_alike(given, self.answers, (name, "the answers"), shapes=False)
+        chosen = torch.stack([_nearest(draw, self.answers)[1] for draw in drawn.unbind(dim=1)], dim=1)
         found = {
             "to the mean": rms(outputs - self.mean).mean().item(),
             "to the medians": distance_to_interval(outputs, self.low, self.high).mean().item(),

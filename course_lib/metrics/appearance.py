@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_choice, check_floats, check_tensor
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
 from course_lib.metrics.spectrum import cosine_energy, radial_frequencies
@@ -57,8 +58,10 @@ def sharpness(images: Tensor, reference: Tensor) -> float:
         reference: (M, C, H, W), the truth.
 
     Raises:
-        ShapeError: if the sizes differ, or the reference has no detail at all.
+        ShapeError: if the sizes differ, the type or range is another, or the reference has no detail at all.
     """
+    check_tensor(images, "images")
+    check_tensor(reference, "reference")
     if images.shape[1:] != reference.shape[1:]:
         raise ShapeError(
             f"Sharpness compares pictures of one size, not {tuple(images.shape[1:])} with "
@@ -82,12 +85,13 @@ def colourfulness(images: Tensor, reduction: str = "mean") -> float | Tensor:
         reduction: ``"mean"`` over pictures, or ``"none"`` for one figure a picture.
 
     Raises:
-        ShapeError: if the pictures have another shape, type or range.
+        ShapeError: if the pictures have another shape, type or range, or there is no such reduction.
 
     Source:
         Hasler and Suesstrunk, Measuring colourfulness in natural images, 2003, section 7 (their simplest metric).
     """
     check_images(images)
+    check_choice(reduction, "reduction", ("mean", "none"))
     red, green, blue = ((images.detach().float() + 1) * 127.5).flatten(2).unbind(dim=1)
     opponents = torch.stack([red - green, (red + green) / 2 - blue])
     spread = opponents.var(dim=2, correction=0).sum(dim=0).sqrt()
@@ -118,6 +122,7 @@ def diversity(samples: Tensor, distance: str = "l1", vgg: VGG16Features | None =
         = 1. The use for diversity is that of Zhu et al., Toward multimodal image-to-image translation, 2017, section
         5.
     """
+    check_tensor(samples, "samples")
     if samples.dim() != 5 or samples.shape[1] < 2:
         raise ShapeError(
             f"Diversity takes (N, K, 3, H, W) with at least two draws K for each input, not {tuple(samples.shape)}: "
@@ -139,7 +144,13 @@ def mean_pairwise_l1(draws: Tensor) -> Tensor:
     """Return the mean absolute difference over pixels and over all pairs of K pictures (K, ...), without forming them.
 
     Sorted, the k-th smallest value of a pixel enters the sum of the differences (2 k - K - 1) times.
+
+    Raises:
+        ShapeError: if there are fewer than two pictures, or they are no floats.
     """
+    check_floats(draws, "draws", "(K, ...)")
+    if len(draws) < 2:
+        raise ShapeError(f"There is {len(draws)} picture, and so no pair: give two at least.")
     count = draws.shape[0]
     ranks = torch.arange(1, count + 1, device=draws.device, dtype=draws.dtype)
     weights = (2 * ranks - count - 1) / (count * (count - 1) / 2)

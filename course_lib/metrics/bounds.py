@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_alike, check_count, check_floats, check_number, check_tensor
 from course_lib.data.pixels import normalise
 from course_lib.errors import ShapeError
 from course_lib.losses.elbo import kl_diagonal_gaussian, kl_each_latent
@@ -38,7 +39,7 @@ def elbo_figures(system: VAE, images: Tensor, batch_size: int = 500, seed: int =
         ``negative ELBO``, and what it is the sum of: ``reconstruction`` (the mean of -log p(x | z)) and ``KL``.
 
     Raises:
-        ShapeError: if the pictures have another shape, type or range.
+        ShapeError: if the pictures have another shape, type or range, or a batch is to hold none.
     """
     x, mu, logvar = _encoded(system, images, batch_size, seed)
     z = mu + torch.exp(0.5 * logvar) * _noise(mu, _generator(seed))
@@ -61,7 +62,7 @@ def importance_bound(
         samples: K, the draws for a picture.
         chunk: pictures decoded at once, which bounds the memory; the figures do not depend on it.
         seed: of the draws; the first one of each picture is that of :func:`elbo_figures`.
-        count: take the first so many pictures only.
+        count: take the first so many pictures only, at least 1.
 
     Returns:
         ``(N,)`` or ``(count,)`` float64, in nats.
@@ -71,8 +72,11 @@ def importance_bound(
 
     Source: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders, 2016, equation 8.
     """
-    if samples < 1 or chunk < 1:
-        raise ShapeError(f"{samples} samples in chunks of {chunk} make no bound: give at least 1 of both.")
+    check_count(samples, "samples")
+    check_count(chunk, "chunk")
+    if count is not None:
+        check_count(count, "count")
+    check_tensor(images, "images")
     x, mu, logvar = _encoded(system, images[:count], chunk, seed)
     generator, std = _generator(seed), torch.exp(0.5 * logvar)
     total = torch.full((len(x),), -math.inf, dtype=torch.float64)
@@ -101,11 +105,17 @@ def active_units(system: VAE, images: Tensor, threshold: float = 0.01, batch_siz
 
     A latent is active if the mean of q(z_j | x) varies over the pictures with a variance above ``threshold``.
 
-    Args: as for :func:`elbo_figures`.
+    Args: as for :func:`elbo_figures`; two pictures at least, and a threshold of at least 0.
+
+    Raises:
+        ShapeError: as for :func:`elbo_figures`, or if there is one picture only, or the threshold is negative.
 
     Source: Burda, Grosse & Salakhutdinov 2016, section 5.2.
     """
+    check_number(threshold, "threshold", 0)
     _, mu, _ = _encoded(system, images, batch_size, seed)
+    if len(mu) < 2:
+        raise ShapeError("One picture has no variance: give two at least.")
     return mu.var(dim=0) > threshold
 
 
@@ -135,8 +145,7 @@ def aggregate_figures(
 
     Source: Hoffman & Johnson, ELBO surgery, 2016, equation 7.
     """
-    if draws < 2:
-        raise ShapeError(f"{draws} draws have no spread: give at least 2.")
+    check_count(draws, "draws", 2)
     _, mu, logvar = _encoded(system, images, batch_size, seed)
     kl = kl_diagonal_gaussian(mu, logvar).double().mean().item()
     mu, logvar = mu.double().cpu(), logvar.double().cpu()
@@ -163,7 +172,11 @@ def aggregate_draws(system: VAE, images: Tensor, count: int, seed: int = 0, batc
         count: how many draws.
         seed: of the draws.
         batch_size: pictures encoded at once.
+
+    Raises:
+        ShapeError: if the pictures have another shape, type or range, or there is to be no draw.
     """
+    check_count(count, "count")
     _, mu, logvar = _encoded(system, images, batch_size, seed)
     return _from_aggregate(mu.cpu(), logvar.cpu(), count, seed)[0].to(mu.device)
 
@@ -172,7 +185,16 @@ def log_mixture(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     """Return the log density at z ``(S, d)`` of N equally likely Gaussians with mu and logvar ``(N, d)``, as ``(S,)``.
 
     The square is multiplied out, so that it is a product of matrices: give float64.
+
+    Raises:
+        ShapeError: if the shapes do not fit, or one of them is no tensor of floats.
     """
+    for value, name, shape in ((z, "z", "(S, d)"), (mu, "mu", "(N, d)"), (logvar, "logvar", "(N, d)")):
+        check_floats(value, name, shape)
+        check_alike(mu, value, ("mu", name), shapes=False)
+    check_alike(mu, logvar, ("mu", "logvar"))
+    if z.shape[1] != mu.shape[1]:
+        raise ShapeError(f"z has {z.shape[1]} latents and mu {mu.shape[1]}: give as many.")
     precision = torch.exp(-logvar)
     distance = z.square() @ precision.T - 2 * z @ (mu * precision).T + (mu.square() * precision).sum(dim=1)
     log_each = -0.5 * (distance + logvar.sum(dim=1) + mu.shape[1] * LOG_2PI)
@@ -188,7 +210,11 @@ def _from_aggregate(mu: Tensor, logvar: Tensor, count: int, seed: int) -> tuple[
 
 def _encoded(system: VAE, images: Tensor, batch_size: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the pixels that the likelihood sees, ``(N, 1, 28, 28)`` on the CPU, and mean and log variance of q."""
-    if images.dtype == torch.uint8 and images.dim() == 4:
+    if not isinstance(system, VAE):
+        raise ShapeError(f"system is of type {type(system).__name__}: give a VAE.")
+    check_count(batch_size, "The number of pictures at once")
+    check_tensor(images, "images")
+    if images.dtype == torch.uint8 and images.dim() == 4 and len(images):
         check_images(normalise(images[:1], (-1, 1)), channels=(1,))
     else:
         check_images(images, channels=(1,))

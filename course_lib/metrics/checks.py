@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from course_lib.arguments import check_alike, check_floats, check_tensor
 from course_lib.errors import ShapeError
 
 _MARGIN = 0.05
@@ -15,6 +16,12 @@ def check_images(images: Tensor, name: str = "images", channels: tuple[int, ...]
     Raises:
         ShapeError: if it is not.
     """
+    check_tensor(images, name)
+    if images.dim() == 4 and images.shape[1] not in channels and images.shape[3] in channels:
+        raise ShapeError(
+            f"{name} must have the shape (N, C, H, W), not {tuple(images.shape)}: "
+            "move channels that stand last with x.movedim(-1, 1)."
+        )
     if images.dim() != 4 or images.shape[1] not in channels:
         wanted = " or ".join(str(channel) for channel in channels)
         raise ShapeError(
@@ -25,7 +32,8 @@ def check_images(images: Tensor, name: str = "images", channels: tuple[int, ...]
         raise ShapeError(f"{name} holds no picture: give at least one.")
     if not images.is_floating_point():
         raise ShapeError(f"{name} must be float pictures in [-1, 1], not {images.dtype}: use x.float() / 127.5 - 1.")
-    low, high = (value.item() for value in images.detach().aminmax())
+    check_floats(images, name)
+    low, high = _ends(images, name)
     if not (low >= -1 - _MARGIN and high <= 1 + _MARGIN):  # written so that NaN is caught too
         raise ShapeError(
             f"{name} must lie in [-1, 1], not in [{low:.3g}, {high:.3g}]: "
@@ -37,7 +45,7 @@ def check_pair(outputs: Tensor, targets: Tensor, channels: tuple[int, ...] = (1,
     """Make sure that outputs and targets are two such batches of the same shape.
 
     Raises:
-        ShapeError: if they are not.
+        ShapeError: if they are not, or lie on two devices.
     """
     check_images(outputs, "outputs", channels)
     check_images(targets, "targets", channels)
@@ -46,3 +54,11 @@ def check_pair(outputs: Tensor, targets: Tensor, channels: tuple[int, ...] = (1,
             f"outputs of shape {tuple(outputs.shape)} cannot be compared with targets of shape {tuple(targets.shape)}: "
             "they must be the same pictures in the same order and size."
         )
+    check_alike(outputs, targets, ("outputs", "targets"), shapes=False)
+
+
+def _ends(images: Tensor, name: str) -> tuple[float, float]:
+    if images.device.type == "meta":
+        raise ShapeError(f"{name} lies on the meta device, where a tensor has no values: make it on another one.")
+    low, high = (value.item() for value in images.detach().aminmax())
+    return low, high

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_alike, check_number
 from course_lib.errors import ShapeError
 from course_lib.metrics.appearance import mean_pairwise_l1
 from course_lib.metrics.checks import check_images
@@ -29,11 +30,10 @@ def distinct_outputs(outputs: Tensor, threshold: float = THRESHOLD) -> int:
         A whole number from 1 (collapsed to one output) to N.
 
     Raises:
-        ShapeError: if the pictures have another shape, type or range, or the threshold is negative.
+        ShapeError: if the pictures have another shape, type or range, or the threshold is negative or not finite.
     """
     check_images(outputs, "outputs", channels=(1, 3))
-    if not threshold >= 0:
-        raise ShapeError(f"Outputs cannot differ by less than {threshold}: give a threshold of 0 or more.")
+    check_number(threshold, "threshold", 0)
     rows = outputs.detach().float().flatten(1)
     apart = torch.cdist(rows, rows, p=1) / rows.shape[1] > threshold
     counted: list[int] = []
@@ -68,6 +68,7 @@ def input_dependence(inputs: Tensor, outputs: Tensor) -> float:
         raise ShapeError(
             f"There are {len(inputs)} inputs and {len(outputs)} outputs: give one output for each, and two at least."
         )
+    check_alike(inputs, outputs, ("inputs", "outputs"), shapes=False)
     if bool((inputs == inputs[:1]).all()):
         raise ShapeError("The inputs are all equal, so that outputs have nothing to depend on: give different ones.")
     # In float64: rounding would leave a difference between equal outputs.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_choice, check_count, check_tensor
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
 
@@ -96,10 +97,12 @@ def colour_histograms(
         Isola et al. 2017, figure 7 (width of the bins: ours).
     """
     check_images(images)
+    check_count(bins, "bins")
     if bins < 3 or bins % 2 == 0:
         raise ShapeError(f"{bins} bins would have grey on a border or nothing to compare: give an odd number above 2.")
     count = not_white(images) if ignore_white else torch.ones_like(images[:, :1], dtype=torch.bool)
     if mask is not None:
+        check_tensor(mask, "mask")
         if mask.dtype != torch.bool or mask.shape != count.shape:
             raise ShapeError(
                 f"A mask is bool and has the shape {tuple(count.shape)} here, not {mask.dtype} {tuple(mask.shape)}: "
@@ -152,9 +155,9 @@ def colour_bins(axis: str, bins: int = BINS) -> Tensor:
     """Return the middles of the bins of a histogram of L, a or b, (bins,).
 
     Raises:
-        ShapeError: if there is no such axis.
+        ShapeError: if there is no such axis, or no bin.
     """
-    if axis not in RANGES:
-        raise ShapeError(f"There is no axis {axis!r}: choose from {', '.join(RANGES)}.")
+    check_choice(axis, "axis", RANGES)
+    check_count(bins, "bins")
     low, high = RANGES[axis]
     return low + (torch.arange(bins) + 0.5) * ((high - low) / bins)

@@ -25,7 +25,7 @@ BEST = {"l1": "min", "mse": "min", "psnr": "max", "ssim": "max", "vgg_kid": "min
 def evaluate_images(
     outputs: Tensor,
     targets: Tensor,
-    names: Sequence[str] = ("l1", "psnr", "ssim", "sharpness", "colourfulness", "vgg_kid"),
+    names: str | Sequence[str] = ("l1", "psnr", "ssim", "sharpness", "colourfulness", "vgg_kid"),
     real: Tensor | None = None,
     features: nn.Module | None = None,
     groups: Tensor | None = None,
@@ -35,7 +35,7 @@ def evaluate_images(
     Args:
         outputs: (N, 3, H, W) in [-1, 1].
         targets: the answers to the same inputs in the same order.
-        names: any of ``METRICS``. ``"vgg_kid"`` adds ``"vgg_kid_error"``, its standard error.
+        names: any of ``METRICS``, or a single one. ``"vgg_kid"`` adds ``"vgg_kid_error"``, its standard error.
         real: (M, 3, H, W), the truth for VGG-KID, VGG-FID and sharpness where it is more than the targets (several
             right answers to an input, say); None: the targets.
         features: as for :func:`course_lib.metrics.vgg_kid`; give one PooledVGG to load the network once.
@@ -50,6 +50,7 @@ def evaluate_images(
         DataError: if a name is unknown.
         ShapeError: if the pictures have another shape, type or range, or groups are given together with ``real``.
     """
+    names = (names,) if isinstance(names, str) else tuple(names)
     unknown = [name for name in names if name not in METRICS]
     if unknown:
         raise DataError(f"There is no metric {unknown[0]!r}: choose from {', '.join(METRICS)}.")

@@ -10,10 +10,12 @@ Source: Srivastava et al., VEEGAN, 2017, section 5.1; Lin et al., PacGAN, 2018, 
 from __future__ import annotations
 
 import math
+import numbers
 
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_finite, check_floats, check_tensor
 from course_lib.errors import ShapeError
 
 RADIUS = 3.0  # of a mode, in its standard deviations
@@ -22,16 +24,23 @@ RADIUS = 3.0  # of a mode, in its standard deviations
 @torch.no_grad()
 def _counts(samples: Tensor, centres: Tensor, std: float) -> Tensor:
     """Return how many samples of high quality belong to each centre, ``(K,)``."""
+    check_tensor(samples, "samples")
+    check_tensor(centres, "centres")
     if samples.dim() != 2 or centres.dim() != 2 or samples.shape[1] != centres.shape[1]:
         raise ShapeError(
             f"The samples {tuple(samples.shape)} do not fit the centres {tuple(centres.shape)}: give (N, d) and (K, d)."
         )
     if not len(samples) or not len(centres):
         raise ShapeError("There are no samples or no centres: give at least one of each.")
+    check_floats(samples, "samples")
+    check_floats(centres, "centres")
+    if isinstance(std, bool) or not isinstance(std, numbers.Real):
+        raise ShapeError(f"std is {std!r}: give one number, the standard deviation of every mode.")
     if not 0 < std < math.inf:
         raise ShapeError(f"The width of a mode is {std}: give its standard deviation, above 0.")
     if not bool(samples.isfinite().all()):
         raise ShapeError("A sample is NaN or infinite: look at the generator's losses before measuring it.")
+    check_finite(centres, "centres")
     # float64: cdist squares the coordinates, and a narrow mode far from 0 needs the digits that float32 loses
     distance = torch.cdist(samples.double(), centres.to(samples.device).double())
     nearest = distance.min(dim=1)
@@ -50,7 +59,7 @@ def mode_figures(samples: Tensor, centres: Tensor, std: float) -> dict[str, floa
         ``modes``, a whole number from 0 to K, and ``high_quality``, from 0 to 1.
 
     Raises:
-        ShapeError: if the shapes do not fit, there is nothing to count, or a sample is not finite.
+        ShapeError: if the shapes do not fit, there is nothing to count, or a sample or a centre is not finite.
 
     Source: Srivastava et al. 2017, section 5.1; Lin et al. 2018, section 4.1.
     """

@@ -11,6 +11,7 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_choice
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_pair
 
@@ -125,6 +126,5 @@ def ssim(outputs: Tensor, targets: Tensor, reduction: Reduction = "mean") -> flo
 def _reduce(values: Tensor, reduction: str) -> float | Tensor:
     if reduction == "mean":
         return float(values.mean())
-    if reduction == "none":
-        return values
-    raise ShapeError(f'reduction must be "mean" or "none", not {reduction!r}.')
+    check_choice(reduction, "reduction", ("mean", "none"))
+    return values

@@ -12,6 +12,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_count, check_floats, check_tensor
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
 
@@ -41,8 +42,7 @@ def radial_spectrum(images: Tensor, bins: int = BINS) -> tuple[Tensor, Tensor]:
         ShapeError: if the pictures have another shape, type or range, or ``bins`` is below 1.
     """
     check_images(images, channels=(1, 3))
-    if bins < 1:
-        raise ShapeError(f"There is no spectrum of {bins} rings: give 1 or more.")
+    check_count(bins, "bins")
     height, width = images.shape[2:]
     if height * width == 1:
         raise ShapeError("A picture of one pixel has no spectrum: give larger ones.")
@@ -74,8 +74,10 @@ def spectrum_ratio(made: Tensor, real: Tensor, bins: int = BINS) -> tuple[Tensor
         The middle of each ring in cycles a pixel, and the ratio of the two mean energies, (R,) each.
 
     Raises:
-        ShapeError: if the sizes differ, or the truth has no energy in one of the rings.
+        ShapeError: if the sizes differ, the type or range is another, or the truth has no energy in one of the rings.
     """
+    check_tensor(made, "made")
+    check_tensor(real, "real")
     if made.shape[1:] != real.shape[1:]:
         raise ShapeError(
             f"A ratio of spectra compares pictures of one size, not {tuple(made.shape[1:])} with "
@@ -93,11 +95,15 @@ def cosine_energy(images: Tensor) -> Tensor:
     Their sum over a channel is the sum of the squared differences of its pixels from their mean.
 
     Args:
-        images: (N, C, H, W).
+        images: (N, C, H, W), float.
 
     Returns:
         (N, C, H, W) float32 on the CPU; row k and column l belong to k / (2 H) and l / (2 W) cycles a pixel.
+
+    Raises:
+        ShapeError: if the pictures have another shape or type.
     """
+    check_floats(images, "images", "(N, C, H, W)")
     x = images.detach().float().cpu()
     x = x - x.mean(dim=(2, 3), keepdim=True)
     rows, columns = (_cosine_basis(size) for size in x.shape[2:])
@@ -106,7 +112,13 @@ def cosine_energy(images: Tensor) -> Tensor:
 
 @lru_cache(maxsize=8)
 def radial_frequencies(height: int, width: int) -> Tensor:
-    """Return the radial frequency of each coefficient of the cosine transform in cycles a pixel, (H, W) float64."""
+    """Return the radial frequency of each coefficient of the cosine transform in cycles a pixel, (H, W) float64.
+
+    Raises:
+        ShapeError: if a side has no pixel.
+    """
+    check_count(height, "height")
+    check_count(width, "width")
     vertical = torch.arange(height, dtype=torch.float64)[:, None] / (2 * height)
     horizontal = torch.arange(width, dtype=torch.float64)[None, :] / (2 * width)
     return (vertical.square() + horizontal.square()).sqrt()

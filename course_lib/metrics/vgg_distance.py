@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
+from course_lib.arguments import check_alike, check_count, check_finite, check_floats, check_network, check_tensor
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
 from course_lib.models.vgg import CHANNELS, VGG16Features
@@ -44,12 +45,17 @@ class PooledVGG(nn.Module):
     Args:
         weights: as for :class:`course_lib.models.VGG16Features`.
         batch_size: pictures looked at together.
+
+    Raises:
+        DataError: as for :class:`course_lib.models.VGG16Features`.
+        ShapeError: if a batch is to hold no picture.
     """
 
     num_features = CHANNELS[FEATURE_LAYER]
 
     def __init__(self, weights: str | Mapping[str, Tensor] = "bundled", batch_size: int = 50) -> None:
         super().__init__()
+        check_count(batch_size, "batch_size")
         self.vgg = VGG16Features((FEATURE_LAYER,), weights=weights)
         self.batch_size = batch_size
         self._remember = False
@@ -100,11 +106,14 @@ class VGGKID(KernelInceptionDistance):
     are torchmetrics' own: mean and standard deviation over random subsets, drawn from ``seed``.
 
     Args:
-        subset_size: pictures in a subset, or None for all.
-        subsets: how many subsets to draw; without effect if ``subset_size`` is None.
+        subset_size: pictures in a subset, at least 2, or None for all.
+        subsets: how many subsets to draw, at least 1; without effect if ``subset_size`` is None.
         seed: of the subsets; the global random state is not touched.
         features: what turns (N, 3, H, W) in [-1, 1] into (N, d); None: :class:`PooledVGG`.
         reset_real_features: whether ``reset`` forgets the real pictures too; False to compare with them again.
+
+    Raises:
+        ShapeError: if a subset is to hold fewer than two pictures, there is to be no subset, or the features are none.
     """
 
     def __init__(
@@ -115,6 +124,9 @@ class VGGKID(KernelInceptionDistance):
         features: nn.Module | None = None,
         reset_real_features: bool = True,
     ) -> None:
+        if subset_size is not None:
+            check_count(subset_size, "subset_size", 2)  # of one picture there is no pair, and no estimate
+        check_count(subsets, "subsets")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that features are kept is meant
             super().__init__(
@@ -128,7 +140,12 @@ class VGGKID(KernelInceptionDistance):
 
     @torch.no_grad()
     def update(self, imgs: Tensor, real: bool) -> None:
-        """Add pictures (N, 3, H, W) in [-1, 1], of the truth (``real=True``) or of the model."""
+        """Add pictures (N, 3, H, W) in [-1, 1], of the truth (``real=True``) or of the model.
+
+        Raises:
+            ShapeError: if the pictures have another shape, type or range.
+        """
+        _check_update(self.inception, imgs, real)
         with _remembering(self.inception, real):
             super().update(imgs, real)
 
@@ -160,6 +177,9 @@ class VGGFID(FrechetInceptionDistance):
         features: what turns (N, 3, H, W) in [-1, 1] into (N, d), with an attribute ``num_features``; None:
             :class:`PooledVGG`.
         reset_real_features: whether ``reset`` forgets the real pictures too; False to compare with them again.
+
+    Raises:
+        ShapeError: if the features are none.
     """
 
     def __init__(self, features: nn.Module | None = None, reset_real_features: bool = True) -> None:
@@ -167,12 +187,17 @@ class VGGFID(FrechetInceptionDistance):
 
     @torch.no_grad()
     def update(self, imgs: Tensor, real: bool) -> None:
-        """Add pictures (N, 3, H, W) in [-1, 1], of the truth (``real=True``) or of the model."""
+        """Add pictures (N, 3, H, W) in [-1, 1], of the truth (``real=True``) or of the model.
+
+        Raises:
+            ShapeError: if the pictures have another shape, type or range.
+        """
+        _check_update(self.inception, imgs, real)
         with _remembering(self.inception, real):
             super().update(imgs, real)
 
     def compute(self) -> Tensor:
-        """Return the distance, a float64 scalar.
+        """Return the distance, a float64 scalar of at least 0, below which only rounding would bring it.
 
         Raises:
             ShapeError: if there are fewer than two pictures on one side.
@@ -187,7 +212,7 @@ class VGGFID(FrechetInceptionDistance):
                 "large: use vgg_kid, or compare only with figures from the same number of pictures.",
                 stacklevel=2,
             )
-        return super().compute()
+        return super().compute().clamp(min=0)
 
 
 def vgg_kid(
@@ -209,8 +234,8 @@ def vgg_kid(
         fake: (N, 3, H, W) in [-1, 1], N at least 3.
         real: (M, 3, H, W); M need not be N.
         subset_size: None: all pictures at once, and the spread is the standard error of the value. Else mean and
-            standard deviation over random subsets of this size, as the literature gives them.
-        subsets: how many.
+            standard deviation over random subsets of this size, at least 2, as the literature gives them.
+        subsets: how many, at least 1.
         seed: of the subsets.
         features: as for :class:`VGGKID`, to load the network once or to use a GPU; None: on the CPU.
         fake_groups: (N,) integers that say which fakes belong together, as patches of one photograph do; the standard
@@ -218,7 +243,7 @@ def vgg_kid(
         real_groups: (M,) the same for the reals.
 
     Raises:
-        ShapeError: if the pictures have another shape, type or range, or are too few.
+        ShapeError: if the pictures have another shape, type or range, or are too few, as may be the numbers.
 
     Source:
         Binkowski et al., Demystifying MMD GANs, 2018, section 4; features and the use of all pictures are ours.
@@ -276,23 +301,30 @@ def unbiased_mmd(
     Args:
         fake: features (N, d), N at least 3.
         real: features (M, d), M at least 3.
-        degree: of the polynomial.
+        degree: of the polynomial, at least 1.
         fake_groups: (N,) integers, rows with the same number belong to one unit; None: each row is one.
         real_groups: (M,) the same for the reals. A number that stands on both sides means one unit (the patches of a
             photograph and what was made of them), which is left out on both at once.
 
     Raises:
-        ShapeError: if the features or groups do not fit or are too few.
+        ShapeError: if the features or groups do not fit, are no finite floats or too few, or the degree is below 1.
 
     Source:
         Gretton et al., A kernel two-sample test, 2012, equation 3; Efron and Stein, The jackknife estimate of variance,
         1981.
     """
+    check_tensor(fake, "fake")
+    check_tensor(real, "real")
+    check_count(degree, "degree")
     if fake.dim() != 2 or real.dim() != 2 or fake.shape[1] != real.shape[1]:
         raise ShapeError(f"MMD takes features (N, d) and (M, d), not {tuple(fake.shape)} and {tuple(real.shape)}.")
     n, m, d = len(fake), len(real), fake.shape[1]
     if min(n, m) < 3:
         raise ShapeError(f"MMD needs three rows on each side, not {n} and {m}: give more pictures.")
+    check_alike(fake, real, ("fake", "real"), shapes=False)
+    for sample, name in ((fake, "fake"), (real, "real")):
+        check_floats(sample, name)
+        check_finite(sample, name)
     fake, real = fake.double(), real.double()
     fakes, reals, units, together = _units(n, m, fake_groups, real_groups)
 
@@ -352,4 +384,15 @@ def _remembering(features: Any, real: bool) -> Any:
 
 
 def _features(features: nn.Module | None) -> Any:
-    return _bundled_features() if features is None else features
+    if features is None:
+        return _bundled_features()
+    check_network(features, "features")
+    return features
+
+
+def _check_update(features: Any, images: Tensor, real: bool) -> None:
+    if not isinstance(real, bool):
+        raise ShapeError(f"real is {real!r}: say True for the truth and False for the model.")
+    if not isinstance(features, PooledVGG):  # which looks itself
+        check_floats(images, "images", "(N, ...)")
+        check_finite(images, "images")

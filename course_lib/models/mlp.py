@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from course_lib.arguments import check_choice, check_count, check_input, check_number
 from course_lib.errors import ShapeError
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -28,7 +29,7 @@ class MLP(nn.Sequential):
         dropout: chance with which a hidden value is set to zero in training, after its activation.
 
     Raises:
-        ShapeError: if the activation is unknown.
+        ShapeError: if the activation is unknown, a number is below 1, or dropout is no chance below 1.
     """
 
     def __init__(
@@ -40,8 +41,14 @@ class MLP(nn.Sequential):
         batch_norm: bool = False,
         dropout: float = 0.0,
     ) -> None:
-        if activation not in ACTIVATIONS:
-            raise ShapeError(f"The activation is {activation!r}: choose one of {', '.join(ACTIVATIONS)}.")
+        check_choice(activation, "The activation", ACTIVATIONS)
+        for count, name in (
+            (inputs, "inputs"),
+            (outputs, "outputs"),
+            *((width, "A width in hidden") for width in hidden),
+        ):
+            check_count(count, name)
+        check_number(dropout, "dropout", 0, 1, below=True)
         layers: list[nn.Module] = []
         before = inputs
         for width in hidden:
@@ -59,8 +66,9 @@ class MLP(nn.Sequential):
         """Map ``(N, inputs)`` to ``(N, outputs)``.
 
         Raises:
-            ShapeError: if x has another shape.
+            ShapeError: if x has another shape or type, or lies on another device.
         """
+        check_input(self, x)
         if x.dim() != 2 or x.shape[1] != self.inputs:
             raise ShapeError(f"This network takes (N, {self.inputs}) and got {tuple(x.shape)}: flatten the rows.")
         return super().forward(x)

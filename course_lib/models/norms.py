@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import group_norm
 
+from course_lib.arguments import check_count, check_floats, check_number
 from course_lib.errors import ShapeError
 
 
@@ -20,17 +21,26 @@ class InstanceNorm(nn.Module):
     convolutions on a CPU are fastest (forward and backward take a third to a fifth of the time of ``torch.var_mean``).
 
     Args:
-        eps: added to the variance.
+        eps: added to the variance, above 0.
+
+    Raises:
+        ShapeError: if ``eps`` is not above 0.
 
     Source: Ulyanov et al. 2016, "Instance Normalization", equation 4.
     """
 
     def __init__(self, eps: float = 1e-5) -> None:
         super().__init__()
+        check_number(eps, "eps", 0, above=True)
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``(N, C, H, W)`` over H and W."""
+        """Normalise ``(N, C, H, W)`` over H and W.
+
+        Raises:
+            ShapeError: if x has another shape or type.
+        """
+        _check_maps(x)
         half = x.dtype in (torch.float16, torch.bfloat16)  # in which that kernel is slow; float64 stays as it is
         return group_norm(x.float() if half else x, x.shape[1], eps=self.eps).to(x.dtype)
 
@@ -48,22 +58,34 @@ class ConditionalInstanceNorm(nn.Module):
     Args:
         channels: C, of input and output.
         styles: how many rows of scales and shifts there are.
-        eps: added to the variance.
+        eps: added to the variance, above 0.
+
+    Raises:
+        ShapeError: if there is no channel or style, or ``eps`` is not above 0.
 
     Source: Dumoulin, Shlens and Kudlur 2017, "A Learned Representation for Artistic Style", equation 5.
     """
 
     def __init__(self, channels: int, styles: int = 1, eps: float = 1e-5) -> None:
         super().__init__()
+        check_count(channels, "channels")
+        check_count(styles, "styles")
+        check_number(eps, "eps", 0, above=True)
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(styles, channels))
         self.bias = nn.Parameter(torch.zeros(styles, channels))
 
     def forward(self, x: Tensor, style: int | Tensor = 0) -> Tensor:
-        """Normalise ``(N, C, H, W)`` over H and W, then scale and shift; ``style`` as ``rows_of`` takes it."""
+        """Normalise ``(N, C, H, W)`` over H and W, then scale and shift; ``style`` as ``rows_of`` takes it.
+
+        Raises:
+            ShapeError: if x has another shape or type, or the style does not fit.
+        """
+        _check_maps(x, self.weight.shape[1])
+        style = _checked_style(self.weight, style)
         half = x.dtype in (torch.float16, torch.bfloat16)
         wide = x.float() if half else x
-        scale, shift = (rows_of(table, style).to(wide.dtype) for table in (self.weight, self.bias))
+        scale, shift = (_rows(table, style).to(wide.dtype) for table in (self.weight, self.bias))
         if scale.dim() == 1:  # one style for the whole batch: the kernel scales and shifts in the same pass
             return group_norm(wide, x.shape[1], scale, shift, self.eps).to(x.dtype)
         normalised = group_norm(wide, x.shape[1], eps=self.eps)
@@ -166,11 +188,33 @@ def rows_of(table: Tensor, style: int | Tensor) -> Tensor:
 
     Returns:
         ``(...)`` for one number, else ``(N, ...)``.
+
+    Raises:
+        ShapeError: if the style is something else, a number is out of range, or the two lie on two devices.
     """
+    check_floats(table, "table", "(S, ...)")
+    return _rows(table, _checked_style(table, style))
+
+
+def _checked_style(table: Tensor, style: int | Tensor) -> int | Tensor:
+    rows = len(style) if isinstance(style, Tensor) and style.dim() else 1
+    style = check_style(style, len(table), rows)
+    if isinstance(style, Tensor) and style.device != table.device:
+        raise ShapeError(f"style is on {style.device} and what it chooses from on {table.device}: use style.to(...).")
+    return style
+
+
+def _rows(table: Tensor, style: int | Tensor) -> Tensor:
     if isinstance(style, Tensor) and style.is_floating_point():
         # no matrix product: mixed precision would round the rows
         return (style.view(*style.shape, *[1] * (table.dim() - 1)) * table).sum(1)
     return table[style]
+
+
+def _check_maps(x: Tensor, channels: int | None = None) -> None:
+    check_floats(x, "x", empty=True)
+    if x.dim() != 4 or x.shape[1] != (channels or x.shape[1]):
+        raise ShapeError(f"x has the shape {tuple(x.shape)}: give (N, {channels or 'C'}, H, W).")
 
 
 def check_style(style: int | Tensor | None, styles: int, rows: int) -> int | Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from course_lib.arguments import check_choice, check_count, check_input, check_network
 from course_lib.errors import ShapeError
 from course_lib.models.norms import InstanceNorm
 from course_lib.models.unet import init_pix2pix
@@ -31,7 +32,7 @@ class PatchGAN(nn.Module):
             al. 2018, lesson 06).
 
     Raises:
-        ShapeError: if ``norm`` is none of these.
+        ShapeError: if ``norm`` is none of these, or a number is below 1 (``x_channels`` and ``layers``: below 0).
 
     Source: Isola et al. 2017, section 6.1.2.
     """
@@ -46,8 +47,11 @@ class PatchGAN(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        if norm not in ("batch", "instance", "spectral"):
-            raise ShapeError(f"The norm of a PatchGAN is 'batch', 'instance' or 'spectral', not {norm!r}.")
+        check_choice(norm, "The norm of a PatchGAN", ("batch", "instance", "spectral"))
+        check_count(x_channels, "x_channels", 0)
+        check_count(y_channels, "y_channels")
+        check_count(base_channels, "base_channels")
+        check_count(layers, "layers", 0)
         self.x_channels = x_channels
         self.y_channels = y_channels
         self.smallest = 3 * 2**layers if layers else 1  # two more convolutions 4x4 take one position each
@@ -78,15 +82,21 @@ class PatchGAN(nn.Module):
         """Judge a batch of pairs.
 
         Args:
-            x: condition, ``(N, x_channels, H, W)`` in [-1, 1]; ``None`` if ``x_channels`` is 0.
+            x: condition, ``(N, x_channels, H, W)`` in [-1, 1]; not looked at if ``x_channels`` is 0, and may be None.
             y: picture, ``(N, y_channels, H, W)`` in [-1, 1].
 
         Returns:
             One logit a patch, ``(N, 1, H', W')``. There is no sigmoid: the losses take logits.
 
         Raises:
-            ShapeError: if the channels or sizes of the pair do not fit, or the picture is too small for one logit.
+            ShapeError: if the channels, sizes, types or devices of the pair do not fit, or the picture is too small for
+                one logit.
         """
+        check_input(self, y, "y")
+        if self.x_channels and x is not None:
+            check_input(self, x, "x")
+        if y.dim() != 4 or (self.x_channels and x is not None and x.dim() != 4):
+            raise ShapeError("D takes batches of pictures (N, C, H, W): add the batch axis with x[None].")
         if self.x_channels == 0:
             pair = y
         elif x is None or x.shape[0] != y.shape[0] or x.shape[2:] != y.shape[2:]:
@@ -121,9 +131,16 @@ def receptive_field(network: nn.Module) -> int:
     Args:
         network: a module whose convolutions act one after another, in the order of ``network.modules()``.
 
+    Raises:
+        ShapeError: if it is no network, or has no convolution.
+
     Source: Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", equation 1.
     """
+    check_network(network)
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    if not convolutions:
+        raise ShapeError("This network has no convolution, so that each output sees all: give one that has.")
     size = 1
-    for conv in reversed([module for module in network.modules() if isinstance(module, nn.Conv2d)]):
+    for conv in reversed(convolutions):
         size = (size - 1) * conv.stride[0] + conv.dilation[0] * (conv.kernel_size[0] - 1) + 1
     return size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import check_choice, check_count, check_input, check_number
 from course_lib.errors import ShapeError
 from course_lib.models.norms import NORMS, check_norm
 from course_lib.models.unet import UPSAMPLERS, init_pix2pix
@@ -18,10 +19,17 @@ class ReflectedResidualBlock(nn.Module):
         dropout: chance of dropout between the two; 0 puts no layer there.
         norm: one of ``norms.NORMS``.
         bias: whether the convolutions have one.
+
+    Raises:
+        ShapeError: if there is no channel, ``dropout`` is no chance below 1, or ``norm`` is unknown.
     """
 
     def __init__(self, channels: int, *, dropout: float = 0.0, norm: str = "instance", bias: bool = True) -> None:
         super().__init__()
+        check_count(channels, "channels")
+        check_number(dropout, "dropout", 0, 1, below=True)
+        check_norm(norm, "a block")
+        self.channels = channels
         self.body = nn.Sequential(
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
@@ -34,7 +42,16 @@ class ReflectedResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` to the same shape."""
+        """Map ``(N, C, H, W)``, H and W at least 2, to the same shape.
+
+        Raises:
+            ShapeError: if x has another shape or type.
+        """
+        check_input(self, x)
+        if x.dim() != 4 or x.shape[1] != self.channels or min(x.shape[2:]) < 2:
+            raise ShapeError(
+                f"This block takes (N, {self.channels}, H, W) with H and W of at least 2, not {tuple(x.shape)}."
+            )
         return x + self.body(x)
 
 
@@ -60,7 +77,8 @@ class ResNetGenerator(nn.Module):
             instance norm, else the last alone.
 
     Raises:
-        ShapeError: if there is no block, ``downs`` is negative, or ``upsample`` or ``norm`` is unknown.
+        ShapeError: if there is no channel or no block, ``downs`` is negative, ``dropout`` is no chance below 1, or
+            ``upsample`` or ``norm`` is unknown.
 
     Source: Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks",
         appendix 7.2, after Johnson et al. 2016.
@@ -80,10 +98,16 @@ class ResNetGenerator(nn.Module):
         bias: bool | None = None,
     ) -> None:
         super().__init__()
-        if blocks < 1 or downs < 0:
-            raise ShapeError(f"{blocks} blocks and {downs} halvings: give at least 1 block and 0 halvings.")
-        if upsample not in UPSAMPLERS:
-            raise ShapeError(f"A generator doubles by {' or '.join(map(repr, UPSAMPLERS))}, not by {upsample!r}.")
+        for count, name in (
+            (in_channels, "in_channels"),
+            (out_channels, "out_channels"),
+            (base_channels, "base_channels"),
+            (blocks, "blocks"),
+        ):
+            check_count(count, name)
+        check_count(downs, "downs", 0)
+        check_number(dropout, "dropout", 0, 1, below=True)
+        check_choice(upsample, "upsample", UPSAMPLERS)
         check_norm(norm, "a generator")
         bias = "instance" in norm if bias is None else bias
         self.in_channels, self.out_channels = in_channels, out_channels
@@ -117,8 +141,9 @@ class ResNetGenerator(nn.Module):
         """Translate ``(N, in_channels, H, W)`` in [-1, 1] to ``(N, out_channels, H, W)`` in (-1, 1), through tanh.
 
         Raises:
-            ShapeError: if the channels or the size do not fit.
+            ShapeError: if the channels, the size, the type or the device do not fit.
         """
+        check_input(self, x)
         fits = x.dim() == 4 and x.shape[1] == self.in_channels
         if not fits or any(side % self.multiple or side < self.smallest for side in x.shape[2:]):
             raise ShapeError(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib.arguments import check_count, check_input, check_tensor
 from course_lib.errors import ShapeError
 from course_lib.models.norms import ConditionalInstanceNorm, check_style
 
@@ -24,19 +25,35 @@ class StyledConv(nn.Module):
         stride: of the convolution; 2 halves height and width, rounded up.
         relu: whether negative values become 0 at the end.
         styles: number of scales and shifts.
+
+    Raises:
+        ShapeError: if a number is below 1, or the kernel even.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, relu: bool = True, styles: int = 1
     ) -> None:
         super().__init__()
+        for count, name in ((in_channels, "in_channels"), (out_channels, "out_channels"), (stride, "stride")):
+            check_count(count, name)
+        check_count(kernel, "kernel")
+        if kernel % 2 == 0:
+            raise ShapeError(f"kernel is {kernel}: give an odd side, which has a middle.")
         self.pad = nn.ReflectionPad2d(kernel // 2)
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, bias=False)
         self.norm = ConditionalInstanceNorm(out_channels, styles)
         self.relu = relu
 
     def forward(self, x: Tensor, style: int | Tensor) -> Tensor:
-        """Map ``(N, C_in, H, W)`` to ``(N, C_out, H / stride, W / stride)``."""
+        """Map ``(N, C_in, H, W)``, H and W above half the kernel, to ``(N, C_out, H / stride, W / stride)``.
+
+        Raises:
+            ShapeError: if x has another shape or type, or the style does not fit.
+        """
+        check_input(self, x)
+        channels, least = self.conv.in_channels, self.conv.kernel_size[0] // 2 + 1
+        if x.dim() != 4 or x.shape[1] != channels or min(x.shape[2:]) < least:
+            raise ShapeError(f"x has the shape {tuple(x.shape)}: give (N, {channels}, H, W), H and W at least {least}.")
         x = self.norm(self.conv(self.pad(x)), style)
         return F.relu(x) if self.relu else x
 
@@ -48,6 +65,9 @@ class StyledResidualBlock(nn.Module):
         channels: of input and output.
         styles: number of scales and shifts.
 
+    Raises:
+        ShapeError: if there is no channel or style.
+
     Source: Johnson et al. 2016, supplementary material, section 1, after Gross and Wilber.
     """
 
@@ -57,7 +77,11 @@ class StyledResidualBlock(nn.Module):
         self.second = StyledConv(channels, channels, 3, relu=False, styles=styles)
 
     def forward(self, x: Tensor, style: int | Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` to the same shape."""
+        """Map ``(N, C, H, W)`` to the same shape.
+
+        Raises:
+            ShapeError: if x has another shape or type, or the style does not fit.
+        """
         return x + self.second(self.first(x, style), style)
 
 
@@ -97,8 +121,7 @@ class TransformNet(nn.Module):
     def __init__(self, base_channels: int = 32, blocks: int = 5, styles: int = 1) -> None:
         super().__init__()
         for what, count in (("base_channels", base_channels), ("blocks", blocks), ("styles", styles)):
-            if count < 1:
-                raise ShapeError(f"{what} is {count}: give at least 1.")
+            check_count(count, what)
         self.styles = styles
         self.reach = 8 + 2 * blocks * 4 + 9  # 4 of each end, 2 of each block in the pixels of its place, and between
         c = base_channels
@@ -120,8 +143,9 @@ class TransformNet(nn.Module):
             ``(N, 3, H, W)`` in (-output_scale, output_scale), through tanh; clamp it to see it.
 
         Raises:
-            ShapeError: if the shape or the style does not fit.
+            ShapeError: if the shape, the type, the device or the style does not fit.
         """
+        check_input(self, x)
         if x.dim() != 4 or x.shape[1] != 3 or min(x.shape[2:]) < self.smallest:
             raise ShapeError(
                 f"This network takes (N, 3, H, W) with H and W of at least {self.smallest}, not {tuple(x.shape)}."
@@ -145,5 +169,13 @@ def doubled(x: Tensor, size: Sequence[int]) -> Tensor:
     Args:
         x: half the size, rounded up.
         size: height and width wanted: ``2 H`` or ``2 H - 1``, and so for W.
+
+    Raises:
+        ShapeError: if x has another shape, or the size is another.
     """
+    check_tensor(x, "x")
+    if x.dim() != 4 or any(side not in (2 * half, 2 * half - 1) for side, half in zip(size, x.shape[2:], strict=True)):
+        raise ShapeError(
+            f"x {tuple(x.shape)} does not double to {tuple(size)}: give (N, C, H, W) and a size 2 H or 2 H - 1."
+        )
     return F.interpolate(x, scale_factor=2, mode="nearest")[:, :, : size[0], : size[1]]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import check_choice, check_count, check_input, check_number
 from course_lib.errors import ShapeError
 from course_lib.models.norms import NORMS, check_norm
 
@@ -42,15 +43,26 @@ class DownBlock(nn.Module):
         out_channels: channels of the output.
         norm: one of ``norms.NORMS``; the paper leaves it out in the first block, and here also in the last.
         bias: whether the convolution has one.
+
+    Raises:
+        ShapeError: if there is no channel, or ``norm`` is unknown.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, norm: str = "batch", bias: bool = False) -> None:
         super().__init__()
+        check_count(in_channels, "in_channels")
+        check_count(out_channels, "out_channels")
+        check_norm(norm, "a block")
         self.conv = nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
         self.norm = NORMS[norm](out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C_in, H, W)`` to ``(N, C_out, H/2, W/2)``."""
+        """Map ``(N, C_in, H, W)``, H and W at least 2, to ``(N, C_out, H/2, W/2)``.
+
+        Raises:
+            ShapeError: if x has another shape or type.
+        """
+        _check_maps(self, x, self.conv.in_channels, 2)
         return nn.functional.leaky_relu(self.norm(self.conv(x)), 0.2)
 
 
@@ -64,6 +76,9 @@ class UpBlock(nn.Module):
         upsample: one of ``UPSAMPLERS``.
         norm: one of ``norms.NORMS``.
         bias: whether the convolution has one.
+
+    Raises:
+        ShapeError: if there is no channel, ``dropout`` is no chance below 1, or ``upsample`` or ``norm`` is unknown.
     """
 
     def __init__(
@@ -77,13 +92,30 @@ class UpBlock(nn.Module):
         bias: bool = False,
     ) -> None:
         super().__init__()
+        check_count(in_channels, "in_channels")
+        check_count(out_channels, "out_channels")
+        check_number(dropout, "dropout", 0, 1, below=True)
+        check_choice(upsample, "upsample", UPSAMPLERS)
+        check_norm(norm, "a block")
+        self.in_channels = in_channels
         self.conv = UPSAMPLERS[upsample](in_channels, out_channels, bias=bias)
         self.norm = NORMS[norm](out_channels)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C_in, H, W)`` to ``(N, C_out, 2H, 2W)``."""
+        """Map ``(N, C_in, H, W)`` to ``(N, C_out, 2H, 2W)``.
+
+        Raises:
+            ShapeError: if x has another shape or type.
+        """
+        _check_maps(self, x, self.in_channels, 1)
         return nn.functional.relu(self.dropout(self.norm(self.conv(x))))
+
+
+def _check_maps(network: nn.Module, x: Tensor, channels: int, least: int) -> None:
+    check_input(network, x)
+    if x.dim() != 4 or x.shape[1] != channels or min(x.shape[2:]) < least:
+        raise ShapeError(f"x has the shape {tuple(x.shape)}: give (N, {channels}, H, W), H and W at least {least}.")
 
 
 class UNet(nn.Module):
@@ -121,8 +153,8 @@ class UNet(nn.Module):
             instance norm, else the last alone.
 
     Raises:
-        ShapeError: if there are fewer than two levels, dropout starts before the first block, or ``upsample``,
-            ``wiring`` or ``norm`` is unknown.
+        ShapeError: if there are fewer than two levels, no channels, dropout is no chance below 1 or starts before the
+            first block, or ``upsample``, ``wiring`` or ``norm`` is unknown.
 
     Source: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", section 6.1.1.
     """
@@ -145,14 +177,19 @@ class UNet(nn.Module):
         bias: bool | None = None,
     ) -> None:
         super().__init__()
-        if levels < 2:
-            raise ShapeError(f"A U-Net needs at least 2 levels, not {levels}.")
-        if dropout_start < 0:
-            raise ShapeError(f"dropout_start is {dropout_start}: decoder blocks are counted from 0.")
-        if upsample not in UPSAMPLERS:
-            raise ShapeError(f"A U-Net doubles by {' or '.join(map(repr, UPSAMPLERS))}, not by {upsample!r}.")
-        if wiring not in WIRINGS:
-            raise ShapeError(f"The wiring of a U-Net is {' or '.join(map(repr, WIRINGS))}, not {wiring!r}.")
+        for count, name in (
+            (in_channels, "in_channels"),
+            (out_channels, "out_channels"),
+            (base_channels, "base_channels"),
+            *(() if max_channels is None else ((max_channels, "max_channels"),)),
+        ):
+            check_count(count, name)
+        check_count(levels, "levels", 2)
+        check_count(dropout_blocks, "dropout_blocks", 0)
+        check_count(dropout_start, "dropout_start", 0)
+        check_number(dropout, "dropout", 0, 1, below=True)
+        check_choice(upsample, "upsample", UPSAMPLERS)
+        check_choice(wiring, "wiring", WIRINGS)
         check_norm(norm, "a U-Net")
         bias = "instance" in norm if bias is None else bias
         top = max_channels or 8 * base_channels
@@ -185,8 +222,9 @@ class UNet(nn.Module):
             ``(N, out_channels, H, W)`` in (-1, 1), through tanh.
 
         Raises:
-            ShapeError: if the channels or the size do not fit.
+            ShapeError: if the channels, the size, the type or the device do not fit.
         """
+        check_input(self, x)
         size = 2**self.levels
         if x.dim() != 4 or x.shape[1] != self.in_channels or x.shape[2] % size or x.shape[3] % size:
             raise ShapeError(

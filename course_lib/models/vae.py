@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from course_lib.arguments import check_count, check_input
 from course_lib.errors import ShapeError
 
 SIDE = 28
@@ -21,9 +22,13 @@ class DenseEncoder(nn.Module):
     Args:
         hidden: width of the hidden layer.
         latents: length of z.
+
+    Raises:
+        ShapeError: if one of them is below 1.
     """
 
     def __init__(self, hidden: int = 400, latents: int = 20) -> None:
+        _check_widths(hidden, latents, "hidden")
         super().__init__()
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, hidden), nn.ReLU())
         self.mu = nn.Linear(hidden, latents)
@@ -33,9 +38,9 @@ class DenseEncoder(nn.Module):
         """Map pictures ``(N, 1, 28, 28)`` in [0, 1] to mean and log variance, ``(N, latents)`` each.
 
         Raises:
-            ShapeError: if the pictures have another shape.
+            ShapeError: if the pictures have another shape or type, or lie on another device.
         """
-        features = self.body(_checked(images))
+        features = self.body(_checked(self, images))
         return self.mu(features), self.logvar(features)
 
 
@@ -45,15 +50,27 @@ class DenseDecoder(nn.Sequential):
     Args:
         hidden: width of the hidden layer.
         latents: length of z.
+
+    Raises:
+        ShapeError: if one of them is below 1.
     """
 
     def __init__(self, hidden: int = 400, latents: int = 20) -> None:
+        _check_widths(hidden, latents, "hidden")
         super().__init__(
             nn.Linear(latents, hidden),
             nn.ReLU(),
             nn.Linear(hidden, SIDE * SIDE),
             nn.Unflatten(1, (1, SIDE, SIDE)),
         )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map latents ``(N, latents)`` to logits, ``(N, 1, 28, 28)``.
+
+        Raises:
+            ShapeError: if z has another shape or type, or lies on another device.
+        """
+        return super().forward(_check_latents(self, z))
 
 
 class ConvEncoder(nn.Module):
@@ -62,9 +79,13 @@ class ConvEncoder(nn.Module):
     Args:
         channels: of the first convolution; the next two have twice and three times as many.
         latents: length of z.
+
+    Raises:
+        ShapeError: if one of them is below 1.
     """
 
     def __init__(self, channels: int = 32, latents: int = 20) -> None:
+        _check_widths(channels, latents, "channels")
         super().__init__()
         widths = (channels, 2 * channels, 3 * channels)
         self.body = nn.Sequential(
@@ -83,9 +104,9 @@ class ConvEncoder(nn.Module):
         """Map pictures ``(N, 1, 28, 28)`` in [0, 1] to mean and log variance, ``(N, latents)`` each.
 
         Raises:
-            ShapeError: if the pictures have another shape.
+            ShapeError: if the pictures have another shape or type, or lie on another device.
         """
-        features = self.body(_checked(images))
+        features = self.body(_checked(self, images))
         return self.mu(features), self.logvar(features)
 
 
@@ -95,9 +116,13 @@ class ConvDecoder(nn.Sequential):
     Args:
         channels: of the last convolution but one; as for the encoder.
         latents: length of z.
+
+    Raises:
+        ShapeError: if one of them is below 1.
     """
 
     def __init__(self, channels: int = 32, latents: int = 20) -> None:
+        _check_widths(channels, latents, "channels")
         widths = (3 * channels, 2 * channels, channels)
         super().__init__(
             nn.Linear(latents, widths[0] * 16),
@@ -113,8 +138,30 @@ class ConvDecoder(nn.Sequential):
             nn.Conv2d(widths[2], 1, 3, padding=1),
         )
 
+    def forward(self, z: Tensor) -> Tensor:
+        """Map latents ``(N, latents)`` to logits, ``(N, 1, 28, 28)``.
 
-def _checked(images: Tensor) -> Tensor:
+        Raises:
+            ShapeError: if z has another shape or type, or lies on another device.
+        """
+        return super().forward(_check_latents(self, z))
+
+
+def _check_widths(width: int, latents: int, name: str) -> None:
+    check_count(width, name)
+    check_count(latents, "latents")
+
+
+def _check_latents(decoder: nn.Sequential, z: Tensor) -> Tensor:
+    check_input(decoder, z, "z")
+    latents = decoder[0].in_features
+    if z.dim() != 2 or z.shape[1] != latents:
+        raise ShapeError(f"This decoder takes latents (N, {latents}) and got {tuple(z.shape)}.")
+    return z
+
+
+def _checked(network: nn.Module, images: Tensor) -> Tensor:
+    check_input(network, images, "The pictures")
     if images.dim() != 4 or images.shape[1:] != (1, SIDE, SIDE):
         raise ShapeError(f"This encoder takes grey pictures (N, 1, 28, 28) and got {tuple(images.shape)}.")
     return images

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib.arguments import check_alike, check_tensor
 from course_lib.errors import DataError, ShapeError
 from course_lib.paths import bundled_file, sha256_of
 
@@ -117,7 +118,7 @@ class VGG16Features(nn.Module):
             ``{name: (N, C, H / s, W / s)}`` in the order asked for, with s = 1, 2, 4, 8 for stages 1 to 4.
 
         Raises:
-            ShapeError: if the pictures have another shape, type or range.
+            ShapeError: if the pictures have another shape, type or range, or lie on another device.
         """
         self._check(images)
         wanted = set(self.layers)
@@ -137,6 +138,7 @@ class VGG16Features(nn.Module):
         return ", ".join(self.layers)
 
     def _check(self, images: Tensor) -> None:
+        check_tensor(images, "The pictures")
         if images.dim() != 4 or images.shape[1] != 3:
             raise ShapeError(
                 f"VGG-16 takes pictures of shape (N, 3, H, W), not {tuple(images.shape)}: "
@@ -144,6 +146,7 @@ class VGG16Features(nn.Module):
             )
         if not images.is_floating_point():
             raise ShapeError(f"VGG-16 takes float pictures in [0, 1], not {images.dtype}: use x.float() / 255.")
+        check_alike(images, self.mean, ("images", "VGG-16"), shapes=False)
         if min(images.shape[2:]) < self.minimum_size:
             raise ShapeError(
                 f"Pictures of {images.shape[2]} x {images.shape[3]} pixels are too small for "

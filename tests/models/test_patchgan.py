@@ -113,5 +113,5 @@ def test_the_smallest_picture_has_one_logit(layers, side):
 
 
 def test_an_unknown_norm_is_refused():
-    with pytest.raises(ShapeError, match="'batch', 'instance' or 'spectral', not 'layer'"):
+    with pytest.raises(ShapeError, match="'layer': choose one of batch, instance, spectral"):
         PatchGAN(norm="layer")

@@ -242,7 +242,7 @@ def test_one_hot_weights_are_the_index_and_a_mix_lies_elsewhere():
 
 @pytest.mark.parametrize("options", [{"base_channels": 0}, {"blocks": 0}, {"styles": 0}])
 def test_what_cannot_be_built_is_refused(options):
-    with pytest.raises(ShapeError, match=f"{next(iter(options))} is 0: give at least 1"):
+    with pytest.raises(ShapeError, match=f"{next(iter(options))} is 0: give a whole number of at least 1"):
         TransformNet(**options)
 
 

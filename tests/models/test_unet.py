@@ -158,11 +158,11 @@ def test_the_transposed_pattern_repeats_every_two_pixels():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"levels": 1}, "at least 2 levels, not 1"),
-        ({"upsample": "bilinear"}, "'transposed' or 'resize', not by 'bilinear'"),
-        ({"wiring": "theirs"}, "'paper' or 'authors', not 'theirs'"),
+        ({"levels": 1}, "levels is 1: give a whole number of at least 2"),
+        ({"upsample": "bilinear"}, "'bilinear': choose one of transposed, resize"),
+        ({"wiring": "theirs"}, "'theirs': choose one of paper, authors"),
         ({"norm": "layer"}, "'batch', 'instance', 'affine instance', 'none', not 'layer'"),
-        ({"dropout_start": -1}, "dropout_start is -1: decoder blocks are counted from 0"),
+        ({"dropout_start": -1}, "dropout_start is -1: give a whole number of at least 0"),
     ],
 )
 def test_what_cannot_be_built_is_refused(options, words):

@@ -290,9 +290,9 @@ def test_the_default_is_the_papers():
     ("changes", "words"),
     [
         ({"gan_weight": 0.0, "lambda_l1": 0.0}, "both 0, so G has nothing to learn from"),
-        ({"levels": 1}, "at least 2 levels"),
-        ({"upsample": "bilinear"}, "'transposed' or 'resize'"),
-        ({"d_norm": "layer"}, "'batch', 'instance' or 'spectral'"),
+        ({"levels": 1}, "levels is 1"),
+        ({"upsample": "bilinear"}, "transposed, resize"),
+        ({"d_norm": "layer"}, "batch, instance, spectral"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, words):

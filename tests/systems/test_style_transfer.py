@@ -276,7 +276,7 @@ def test_stylise_goes_by_the_style_and_uses_the_average():
         ({"paintings": ("The Harvst",)}, DataError, "did you mean 'The Harvest'"),
         ({"paintings": ()}, DataError, "give one or more"),
         ({"paintings": "The Harvest"}, DataError, "a tuple of titles"),
-        ({"blocks": 0}, ShapeError, "give at least 1"),
+        ({"blocks": 0}, ShapeError, "blocks is 0"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, error, words):
