@@ -22,9 +22,10 @@ __getattr__, __dir__, __all__ = face(
         "colour": "colour_bins colour_histograms histogram_intersection not_white srgb_to_lab",
         "errors": "standard_error",
         "evaluate": "evaluate_images",
+        "mmd": "unbiased_mmd",
         "modes": "mode_figures reverse_kl_of_modes",
         "pixel": "l1 mse psnr ssim",
         "spectrum": "radial_spectrum spectrum_ratio",
-        "vgg_distance": "PooledVGG unbiased_mmd vgg_fid vgg_kid VGGFID VGGKID",
+        "vgg_distance": "PooledVGG vgg_fid vgg_kid VGGFID VGGKID",
     },
 )

@@ -10,7 +10,8 @@ from course_lib.errors import ShapeError
 from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
 from course_lib.metrics.appearance import sharpness
 from course_lib.metrics.checks import check_images
-from course_lib.metrics.vgg_distance import PooledVGG, unbiased_mmd
+from course_lib.metrics.mmd import unbiased_mmd
+from course_lib.metrics.vgg_distance import PooledVGG
 
 
 def nearest_answer(outputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
