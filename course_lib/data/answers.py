@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_tensor
 from course_lib.data.pixels import normalise
-from course_lib.errors import DataError
+from course_lib.errors import DataError, ShapeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,9 @@ class AnswerSet:
         names: G names of the base emoji.
         tones: the six skin tones.
         licence: of the pictures.
+
+    Raises:
+        ShapeError: if the pictures are no such bytes, or there are not as many of each.
     """
 
     split: str
@@ -30,6 +34,20 @@ class AnswerSet:
     names: list[str]
     tones: list[str]
     licence: str
+
+    def __post_init__(self) -> None:
+        check_tensor(self.x, "x", "(G, 1, H, W)")
+        check_tensor(self.answers, "answers", "(G, K, 1 or 3, H, W)")
+        if self.x.dtype != torch.uint8 or self.answers.dtype != torch.uint8:
+            raise ShapeError(
+                f"x is {self.x.dtype} and answers {self.answers.dtype}: give bytes, torch.uint8, for both."
+            )
+        counts = len(self.x), len(self.names), len(self.answers)
+        if len({*counts}) > 1 or self.answers.shape[1] != len(self.tones):
+            raise ShapeError(
+                f"x has {counts[0]} rows, names {counts[1]} and answers {tuple(self.answers.shape[:2])} for "
+                f"{len(self.tones)} tones: give one name and one answer of each tone to each outline."
+            )
 
     def __len__(self) -> int:
         return len(self.x)

@@ -30,12 +30,15 @@ class Batch:
             or tensor, and ``to(device)``. Pictures are (N, C, H, W) float32 in the asked range.
 
     Raises:
-        ShapeError: if a column has another number of rows, or a name that a batch cannot take.
+        ShapeError: if a column has another number of rows, or a name that a batch cannot take, or the index is no
+            tensor of whole numbers.
     """
 
     index: Tensor
 
     def __init__(self, index: Tensor, **columns: Any) -> None:
+        if not isinstance(index, Tensor) or index.dim() != 1 or index.dtype != torch.int64:
+            raise ShapeError("The index of a batch is an int64 tensor (N,) of rows: give torch.arange(N).")
         for name, value in columns.items():
             if hasattr(type(self), name) or name.startswith("_"):
                 raise ShapeError(f"A batch cannot have a column called {name!r}: choose another name.")
@@ -65,12 +68,22 @@ class Batch:
         return len(self.index)
 
     def __getitem__(self, rows: slice | Tensor) -> Batch:
-        """Return the chosen rows as a batch, for example ``batch[:8]`` or ``batch[rank::world_size]``."""
+        """Return the chosen rows as a batch, for example ``batch[:8]`` or ``batch[rank::world_size]``.
+
+        Raises:
+            ShapeError: if it is no slice, tensor of row numbers or mask, or a row is not there.
+        """
         if not isinstance(rows, (slice, Tensor)):
             raise ShapeError("A batch is indexed by a slice or a tensor, for example batch[:8].")
         if isinstance(rows, Tensor):
             rows = rows.cpu()
-            rows = rows.nonzero().squeeze(1) if rows.dtype == torch.bool else rows
+            mask = rows.dtype == torch.bool
+            whole = mask or not (rows.is_floating_point() or rows.is_complex())
+            if not whole or rows.dim() != 1 or (mask and len(rows) != len(self)):
+                raise ShapeError(f"A batch of {len(self)} rows is indexed by row numbers, or a mask of {len(self)}.")
+            if not mask and len(rows) and not (-len(self) <= int(rows.min()) and int(rows.max()) < len(self)):
+                raise ShapeError(f"A row is out of range: the batch has {len(self)} rows, numbered from 0.")
+            rows = rows.nonzero().squeeze(1) if mask else rows
         return Batch(self.index[rows], **{name: _rows(getattr(self, name), rows) for name in self.columns})
 
     def to(self, device: torch.device | str) -> Batch:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_finite
 from course_lib.data.pixels import normalise
 from course_lib.errors import ShapeError
 
@@ -165,6 +166,8 @@ class Labels(TensorColumn):
     def check(self, title: str) -> None:
         flat = getattr(self.values, "ndim", 0) == 1
         self._require(title, (torch.int64,), flat, "an int64 tensor of shape (N,), one value a row")
+        if self.names is not None and len(self) and int(self.values.min()) < 0:
+            raise ShapeError(f"{title} holds {int(self.values.min())}, which has no name: number the names from 0.")
         if self.names is not None and len(self) and int(self.values.max()) >= len(self.names):
             raise ShapeError(f"{title} holds {int(self.values.max())} but only {len(self.names)} names are given.")
 
@@ -177,7 +180,7 @@ class Floats(TensorColumn):
     """Numbers that are no pixels, such as points; they come into a batch as they are.
 
     Args:
-        values: (N, ...), floating.
+        values: (N, ...), floating and finite.
         mirrors: true for numbers that a mirror does not change, such as an age; a point has no mirror image.
     """
 
@@ -186,6 +189,7 @@ class Floats(TensorColumn):
     def check(self, title: str) -> None:
         kinds = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
         self._require(title, kinds, getattr(self.values, "ndim", 0) > 0, "a floating tensor of shape (N, ...)")
+        check_finite(self.values, title, "leave such rows out")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from course_lib.arguments import check_count, check_tensor
 from course_lib.data.containers import ImageSet
 from course_lib.errors import DataError, ShapeError
 
@@ -44,8 +45,11 @@ def photo_crops(
     pictures.check_window(size, "size")
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise DataError(f"count is {count!r}: give a whole number of at least 1.")
-    least, greatest = shrunk
-    if not 1 <= least <= greatest:
+    try:
+        least, greatest = (float(factor) for factor in shrunk)
+    except (TypeError, ValueError):
+        least = greatest = math.nan
+    if not 1 <= least <= greatest < math.inf:
         raise DataError(f"shrunk is {shrunk!r}: give the least and the greatest factor, from 1 on.")
     drawn = torch.rand(count, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).tolist()
     crops, names, owners = [], [], []
@@ -77,13 +81,19 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
 
     Args:
         image: (C, H, W) uint8.
-        size: height and width wanted.
+        size: height and width wanted, at least 1.
 
     Raises:
-        ShapeError: if the picture has another shape or type.
+        ShapeError: if the picture has another shape or type, or the size is another.
     """
+    check_tensor(image, "image")
     if image.dim() != 3 or image.dtype != torch.uint8:
         raise ShapeError(f"resized takes uint8 (C, H, W), not {image.dtype} {tuple(image.shape)}: convert it first.")
+    check_tensor(image, "image", "(C, H, W)")
+    if not isinstance(size, (tuple, list)) or len(size) != 2:
+        raise ShapeError(f"size is {size!r}: give height and width, such as (64, 64).")
+    for side in size:
+        check_count(side, "A side of size")
     if tuple(image.shape[1:]) == tuple(size):
         return image.clone()
     scaled = interpolate(image[None].float(), size=size, mode="bicubic", antialias=True)
@@ -103,6 +113,7 @@ def shorter_side_to(image: Tensor, side: int) -> Tensor:
     """
     if isinstance(side, bool) or not isinstance(side, int) or side < 1:
         raise DataError(f"side is {side!r}: give a whole number of at least 1.")
+    check_tensor(image, "image", "(C, H, W)")
     height, width = image.shape[1:]
     factor = side / min(height, width)
     return resized(image, (round(height * factor), round(width * factor)))

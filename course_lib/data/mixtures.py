@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_count, check_finite, check_floats, check_number, check_tensor
 from course_lib.data.columns import Column, Floats
 from course_lib.data.rowsets import Rows
 from course_lib.errors import ShapeError
@@ -41,8 +42,8 @@ class GaussianMixture:
 
     Args:
         name: of the mixture.
-        means: ``(K, d)``.
-        std: standard deviation of each component in each direction.
+        means: ``(K, d)``, float and finite.
+        std: standard deviation of each component in each direction, above 0.
         weights: ``(K,)``, not negative; they are divided by their sum. None: all the same.
 
     Raises:
@@ -55,11 +56,15 @@ class GaussianMixture:
     weights: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.means.dim() != 2 or not len(self.means):
+        check_tensor(self.means, "means")
+        if self.means.dim() != 2 or not self.means.numel():
             raise ShapeError(f"The means have the shape {tuple(self.means.shape)}: give (K, d).")
-        if not self.std > 0:
-            raise ShapeError(f"The width is {self.std}: give a number above 0.")
+        check_floats(self.means, "means")
+        check_finite(self.means, "means")
+        check_number(self.std, "The width", 0, above=True)
         weights = torch.ones(len(self.means)) if self.weights is None else self.weights
+        check_floats(weights, "weights")
+        check_finite(weights, "weights")
         if weights.shape != (len(self.means),) or bool((weights < 0).any()) or not float(weights.sum()) > 0:
             raise ShapeError(f"The weights fit no {len(self.means)} components: give one each, at least 0, not all 0.")
         object.__setattr__(self, "weights", weights / weights.sum())
@@ -70,7 +75,8 @@ class GaussianMixture:
         return self.means.shape[1]
 
     def log_density(self, points: Tensor) -> Tensor:
-        """Return the log density at points ``(N, d)``, as ``(N,)``; raises ShapeError for points of another length."""
+        """Return the log density at points ``(N, d)``, as ``(N,)``; raises ShapeError for other points."""
+        check_floats(points, "points")
         if points.dim() != 2 or points.shape[1] != self.dimensions:
             raise ShapeError(f"The points have the shape {tuple(points.shape)}: give (N, {self.dimensions}).")
         distance = (points[:, None] - self.means.to(points)).square().sum(dim=2)
@@ -83,12 +89,14 @@ class GaussianMixture:
         return self.log_density(points).exp()
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Return ``count`` draws, ``(count, d)``."""
+        """Return ``count`` draws, ``(count, d)``; raises ShapeError if there is to be none."""
+        check_count(count, "count")
         which = torch.multinomial(torch.as_tensor(self.weights), count, replacement=True, generator=generator)
         return self.means[which] + self.std * torch.randn(count, self.dimensions, generator=generator)
 
     def points(self, rows: int = 50_000, seed: int = 0, split: str = "train") -> PointSet:
-        """Return ``rows`` draws as a set to train on."""
+        """Return ``rows`` draws as a set to train on; raises ShapeError if there is to be none."""
+        check_count(rows, "rows")
         return PointSet(self.name, split, self.sample(rows, torch.Generator().manual_seed(seed)))
 
 
@@ -100,8 +108,18 @@ def two_humps() -> GaussianMixture:
 def ring(modes: int = 8, radius: float = 2.0, std: float = 0.02) -> GaussianMixture:
     """Return Gaussians evenly spaced on a circle.
 
+    Args:
+        modes: how many, at least 1.
+        radius: of the circle, above 0.
+        std: standard deviation of each, above 0.
+
+    Raises:
+        ShapeError: if a number is another.
+
     Source: Metz et al., Unrolled Generative Adversarial Networks, 2017, section 3.1 (there radius 2, std 0.02).
     """
+    check_count(modes, "modes")
+    check_number(radius, "radius", 0, above=True)
     angle = torch.arange(modes) * (2 * math.pi / modes)
     return GaussianMixture(f"ring of {modes}", radius * torch.stack([angle.cos(), angle.sin()], dim=1), std)
 
@@ -109,8 +127,18 @@ def ring(modes: int = 8, radius: float = 2.0, std: float = 0.02) -> GaussianMixt
 def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> GaussianMixture:
     """Return Gaussians on a square grid about 0.
 
+    Args:
+        side: how many stand along a side, at least 1.
+        spacing: from one to the next, above 0.
+        std: standard deviation of each, above 0.
+
+    Raises:
+        ShapeError: if a number is another.
+
     Source: Lin et al., PacGAN: The power of two samples in generative adversarial networks, 2018, section 4.1 (there
     25 Gaussians between -4 and 4, std 0.05).
     """
+    check_count(side, "side")
+    check_number(spacing, "spacing", 0, above=True)
     line = spacing * (torch.arange(side) - (side - 1) / 2)
     return GaussianMixture(f"grid of {side * side}", torch.cartesian_prod(line, line), std)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_floats, check_tensor
 from course_lib.errors import ShapeError
 
 VALUE_RANGES = ((-1.0, 1.0), (0.0, 1.0))
@@ -23,8 +24,11 @@ def normalise(images: Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) ->
         float32 of the same shape, on the same device.
 
     Raises:
-        ShapeError: if the pictures are not bytes.
+        ShapeError: if the pictures are not bytes, or the range is another.
     """
+    check_tensor(images, "The pictures")
+    if value_range not in VALUE_RANGES:
+        raise ShapeError(f"value_range is {value_range!r}: choose (-1, 1), which the networks see, or (0, 1).")
     if images.dtype != torch.uint8:
         raise ShapeError(f"normalise takes bytes (uint8, 0 to 255), not {images.dtype}: pass the stored pictures.")
     # Division, not multiplication by the inverse: 255 / 127.5 is 2 without rounding.
@@ -41,6 +45,10 @@ def to_bytes(pictures: Tensor) -> Tensor:
 
     Returns:
         uint8 of the same shape, on the CPU.
+
+    Raises:
+        ShapeError: if they are no tensor of floats.
     """
+    check_floats(pictures, "The pictures", empty=True)
     floats = pictures.detach().float().cpu()
     return ((floats + 1) * 127.5).nan_to_num(0.0).round().clamp(0, 255).to(torch.uint8)

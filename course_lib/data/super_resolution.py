@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from course_lib.arguments import check_tensor
 from course_lib.data.containers import PairedSet
 from course_lib.errors import DataError, ShapeError
 
@@ -24,10 +25,12 @@ def shrink(images: Tensor, factor: int) -> Tensor:
     Source: the usual degradation of super-resolution benchmarks, for example Ledig et al. 2017, section 3.1
         (there a Gaussian blur and a stride; bicubic with antialiasing is the later convention).
     """
+    check_tensor(images, "images")
     if images.dim() != 4 or images.dtype != torch.uint8:
         raise ShapeError(
             f"shrink takes uint8 (N, C, H, W), not {images.dtype} {tuple(images.shape)}: convert it first."
         )
+    check_tensor(images, "images", "(N, C, H, W)")
     height, width = images.shape[-2:]
     if not isinstance(factor, int) or factor < 2 or height % factor or width % factor:
         raise DataError(

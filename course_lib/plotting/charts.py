@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from course_lib.arguments import check_count, check_number
 from course_lib.errors import ShapeError
+from course_lib.plotting.numbers import as_numbers
 from course_lib.plotting.style import COLOURS, GREY, INK, PAGE_WIDTH, subplots
 from course_lib.plotting.text import block_width, wrap
 
@@ -35,22 +37,35 @@ def curves(
     Args:
         history: a ``training.History``, or a mapping from names to lists of numbers, or to pairs of lists (x, y).
         names: which, in this order; a mapping also says under what name each is shown. None: all.
-        smooth: width of a centred moving average in steps; the raw numbers stay visible behind it. 0: none.
+        smooth: width of a centred moving average in steps; the raw numbers stay visible behind it. 0: none. NaN is
+            left out.
         title: what is to be seen, in a sentence.
         x_label: of the horizontal axis. Lists without x count from 1, as steps do.
         y_label: of the vertical axis, with its unit.
         references: known values to draw as level lines, by name.
-        log: whether the vertical axis is logarithmic.
+        log: whether the vertical axis is logarithmic, which leaves out what is not above 0.
         size: in inches of 100 CSS pixels.
 
     Raises:
-        ShapeError: if a name is unknown, or x and y differ in length.
+        ShapeError: if there is nothing to draw, a name is unknown, these are no numbers, or x and y differ in length.
     """
+    check_count(smooth, "smooth", 0)
     values = history.values if isinstance(getattr(history, "values", None), dict) else history
+    if not isinstance(values, Mapping):
+        raise ShapeError(f"history is of type {type(values).__name__}: give a History, or a dict of lists by name.")
+    names = (names,) if isinstance(names, str) else names
     shown = dict(names) if isinstance(names, Mapping) else {name: name for name in (values if names is None else names)}
     unknown = [name for name in shown if name not in values]
     if unknown:
         raise ShapeError(f"There is no curve {unknown[0]!r}: choose from {', '.join(values)}.")
+
+    if not shown:
+        raise ShapeError("There is nothing to draw: give at least one named curve.")
+    lines = {name: _xy(name, values[name]) for name in shown}
+    if log and not any((y > 0).any() for _, y in lines.values()):
+        raise ShapeError("No number is above 0, and a logarithmic axis shows no others: leave log out.")
+    for label, level in (references or {}).items():
+        check_number(level, f"The reference {label!r}")
 
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
@@ -58,7 +73,7 @@ def curves(
     whole = True
     ends: list[tuple[float, str, str]] = []
     for (name, label), style in zip(shown.items(), _styles(axes, len(shown)), strict=True):
-        x, y = _xy(name, values[name])
+        x, y = lines[name]
         whole = whole and bool(np.all(x == np.round(x)))
         smoothed = _moving_average(y, smooth) if smooth > 1 else y
         if smooth > 1:
@@ -102,11 +117,11 @@ def bars_with_spread(
         x_label: what is measured, with its unit; for panels their names are used.
         reference: name and value of a line to compare with, for example ``("truth", 1.0)``; for panels a mapping from
             their names to such pairs.
-        digits: decimals of the figures; None: three significant digits.
+        digits: decimals of the figures, at least 0; None: three significant digits.
         size: in inches of 100 CSS pixels.
 
     Raises:
-        ShapeError: if there is nothing to draw.
+        ShapeError: if there is nothing to draw, or what is to be drawn is no finite number.
     """
 
     def draw(axes: Axes, position: int, numbers: np.ndarray, mean: float, spread: float, colour: str) -> None:
@@ -147,10 +162,16 @@ def mean_and_spread(value: Value) -> tuple[np.ndarray, float, float]:
 
     A *tuple* of two is (mean, spread); any other sequence holds single results, whose spread is the standard deviation
     with divisor n - 1 (0 for one result).
+
+    Raises:
+        ShapeError: if it is none of these, or a spread is negative.
     """
     if isinstance(value, tuple) and len(value) == 2:
-        return np.array([float(value[0])]), float(value[0]), float(value[1])
-    numbers = np.atleast_1d(np.asarray(value, dtype=float))
+        mean, spread = (float(part) for part in as_numbers(value, "A pair (mean, spread)"))
+        if spread < 0:
+            raise ShapeError(f"A pair (mean, spread) has the spread {spread:g}: give one of at least 0.")
+        return np.array([mean]), mean, spread
+    numbers = np.atleast_1d(as_numbers(value, "A figure"))
     if numbers.ndim != 1 or not numbers.size:
         raise ShapeError("A figure is a number, a pair (mean, spread) or a list of numbers.")
     return numbers, float(numbers.mean()), float(numbers.std(ddof=1)) if numbers.size > 1 else 0.0
@@ -172,8 +193,12 @@ def _panels(
     size: tuple[float, float] | None,
     from_zero: bool,
 ) -> Figure:
-    if not values:
+    if not isinstance(values, Mapping):
+        raise ShapeError(f"values is of type {type(values).__name__}: give a dict of figures by name.")
+    if not values or any(isinstance(value, Mapping) and not value for value in values.values()):
         raise ShapeError("There is nothing to draw: give at least one named figure.")
+    if digits is not None:
+        check_count(digits, "digits", 0)
     nested = all(isinstance(value, Mapping) for value in values.values())
     panels = dict(values) if nested else {x_label: values}
     labels = list(dict.fromkeys(label for panel in panels.values() for label in panel))
@@ -182,6 +207,7 @@ def _panels(
     names = [wrap(label, 150, 12) for label in labels]
     colours = [list(COLOURS.values())[index % len(COLOURS)] for index in range(len(labels))]
     found = [{label: mean_and_spread(value) for label, value in results.items()} for results in panels.values()]
+    _check_finite(found, reference)
     for axes, panel, results in zip(grid[0], panels, found, strict=True):
         for position, label in enumerate(labels):
             if label in results:
@@ -204,6 +230,16 @@ def _panels(
         room = float(axes.get_window_extent().width) * 72 / figure.dpi
         _write_figures(axes, labels, results, digits, line, from_zero, room)
     return figure
+
+
+def _check_finite(found: list[dict[str, tuple[np.ndarray, float, float]]], reference: Any) -> None:
+    for label, (numbers, mean, spread) in ((label, one) for panel in found for label, one in panel.items()):
+        if not np.isfinite([*numbers, mean, spread]).all():
+            raise ShapeError(f"{label!r} has a figure that is NaN or infinite, which has no place: leave it out.")
+    for line in reference.values() if isinstance(reference, Mapping) else [reference] if reference else []:
+        if not isinstance(line, (tuple, list)) or len(line) != 2:
+            raise ShapeError(f'A reference is {line!r}: give a pair of name and value, such as ("truth", 1.0).')
+        check_number(line[1], f"The reference {line[0]!r}")
 
 
 def _write_figures(
@@ -263,10 +299,12 @@ def _styles(axes: Axes, count: int) -> list[dict[str, Any]]:
 
 def _xy(name: str, given: Any) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(given, tuple) and len(given) == 2:
-        x, y = (np.asarray(part, dtype=float) for part in given)
+        x, y = (as_numbers(part, f"The curve {name!r}") for part in given)
     else:
-        y = np.asarray(given, dtype=float)
-        x = np.arange(1, len(y) + 1, dtype=float)
+        y = as_numbers(given, f"The curve {name!r}")
+        x = np.arange(1, y.size + 1, dtype=float)
+    if not y.size:
+        raise ShapeError(f"The curve {name!r} has no numbers: give at least one.")
     if x.shape != y.shape or y.ndim != 1:
         raise ShapeError(f"The curve {name!r} needs as many x as y: it has {x.shape} and {y.shape}.")
     return x, y

@@ -11,6 +11,7 @@ from torch import Tensor
 from course_lib.errors import ShapeError
 from course_lib.metrics.colour import colour_bins
 from course_lib.plotting.charts import _name_ends, _styles
+from course_lib.plotting.numbers import as_numbers
 from course_lib.plotting.style import GREY, INK, subplots
 from course_lib.plotting.text import wrap
 
@@ -50,15 +51,18 @@ def spectrum_plot(
         size: in inches of 100 CSS pixels.
 
     Raises:
-        ShapeError: if there is nothing to draw, the lengths differ, an energy is not above 0, or ``truth`` is unknown.
+        ShapeError: if there is nothing to draw, the lengths differ, the frequencies do not rise, an energy is not above
+            0, or ``truth`` is unknown.
     """
-    x = np.asarray(frequencies, dtype=float)
-    lines = {name: np.asarray(values, dtype=float) for name, values in series.items()}
-    _check_names(lines, truth)
+    _check_names(series, truth)
+    x = as_numbers(frequencies, "frequencies")
+    lines = {name: as_numbers(values, f"The spectrum {name!r}") for name, values in series.items()}
+    if x.ndim != 1 or not x.size or not np.isfinite(x).all() or not (np.diff(x, prepend=0) > 0).all():
+        raise ShapeError("The frequencies must be finite and rise from above 0: give those of metrics.radial_spectrum.")
     for name, y in lines.items():
         if y.shape != x.shape or y.ndim != 1:
             raise ShapeError(f"The spectrum {name!r} needs as many energies as frequencies: {y.shape} and {x.shape}.")
-        if not (y > 0).all():
+        if not ((y > 0) & (y < np.inf)).all():
             raise ShapeError(f"The spectrum {name!r} has an energy that is not above 0: a logarithm cannot show it.")
 
     figure, axes = subplots(size=size)
@@ -119,22 +123,24 @@ def histogram_plot(
         size: in inches of 100 CSS pixels.
 
     Raises:
-        ShapeError: if there is nothing to draw, a name or an axis is unknown, or the floor is no share.
+        ShapeError: if there is nothing to draw, a name or an axis is unknown, or the floor or a histogram is no share.
 
     Source:
         Isola et al. 2017, figure 7.
     """
     _check_names(histograms, truth)
+    shown = (shown,) if isinstance(shown, str) else tuple(shown)
     if not shown or any(axis not in _AXES for axis in shown):
         raise ShapeError(f"There are no such axes as {list(shown)}: choose from {', '.join(_AXES)}.")
-    if not 0 < floor < 1:
+    if not isinstance(floor, (int, float)) or not 0 < floor < 1:
         raise ShapeError(f"The floor {floor} is no share of the pixels: give a small one, above 0.")
+    shares = {name: {axis: _shares(name, found, axis) for axis in shown} for name, found in histograms.items()}
 
     figure, grid = subplots(1, len(shown), size=size or (9.0, 3.9), sharey=True, squeeze=False)
     for axes, axis in zip(grid[0], shown, strict=True):
         low, high = np.inf, -np.inf
         for name, style in _line_styles(axes, list(histograms), truth).items():
-            share = np.asarray(histograms[name][axis], dtype=float)
+            share = shares[name][axis]
             middles = colour_bins(axis, len(share)).numpy()
             axes.plot(middles, _down_to(floor, share), label=name, **style)
             low, high = _ends(middles, share > floor, low, high)
@@ -153,7 +159,18 @@ def histogram_plot(
     return figure
 
 
+def _shares(name: str, found: Any, axis: str) -> np.ndarray:
+    if not isinstance(found, Mapping) or axis not in found:
+        raise ShapeError(f"{name!r} has no histogram of {axis}: give what metrics.colour_histograms returns.")
+    share = as_numbers(found[axis], f"The histogram {axis} of {name!r}")
+    if share.ndim != 1 or share.size < 2 or not ((share >= 0) & (share <= 1)).all():
+        raise ShapeError(f"The histogram {axis} of {name!r} holds no shares: give (bins,) numbers from 0 to 1.")
+    return share
+
+
 def _check_names(given: Mapping[str, Any], truth: str | None) -> None:
+    if not isinstance(given, Mapping):
+        raise ShapeError(f"The distributions are of type {type(given).__name__}: give a dict of them by name.")
     if not given:
         raise ShapeError("There is nothing to draw: give at least one named distribution.")
     if truth is not None and truth not in given:

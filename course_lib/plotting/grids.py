@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
+from course_lib.arguments import check_count, check_number
 from course_lib.errors import ShapeError
+from course_lib.plotting.numbers import as_picture, check_range
 from course_lib.plotting.style import CSS_DPI, FAINT, GREY, INK, PAGE_WIDTH, PNG_DPI, apply_style
 from course_lib.plotting.text import block_width, fitting_size, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Row = Tensor | Sequence[Tensor | None]
+Row = Tensor | Sequence[Any]
 
 _TITLE, _LABEL, _CAPTION, _SMALLEST = 13.0, 12.0, 10.5, 9.0  # points
 _LINE = 1.3  # line height in font sizes
@@ -26,7 +28,7 @@ _PX = 72 / CSS_DPI  # points in a CSS pixel
 
 
 def image_grid(
-    rows: Tensor | Sequence[Row],
+    rows: Tensor | np.ndarray | Sequence[Row],
     row_titles: Sequence[str] | None = None,
     column_titles: Sequence[str] | None = None,
     captions: Sequence[Sequence[str]] | None = None,
@@ -42,23 +44,33 @@ def image_grid(
 
     Args:
         rows: a list of rows, each (N, C, H, W) or a list of (C, H, W) with None for an empty tile; or one batch
-            (N, C, H, W), which is broken into rows. C is 1 (grey) or 3. uint8, or float in ``value_range``.
+            (N, C, H, W), which is broken into rows. C is 1 (grey) or 3. uint8, or float in ``value_range``. A single
+            picture may also be grey as (H, W), a NumPy array, which may have its channels last, or a PIL picture.
         row_titles: one for each row, on its left.
         column_titles: one for each column, on top.
-        captions: for each row, a text below each of its tiles.
+        captions: for each row, a text below each of its tiles, or none.
         title: on top of all.
-        columns: tiles in a row where ``rows`` is one batch; None: up to eight.
-        tile: width of a tile on the page in CSS pixels; None: 96, less if many stand in a row.
-        value_range: what is black and what is white in float pictures. Values outside are cut off.
+        columns: tiles in a row where ``rows`` is one batch, at least 1; None: up to eight.
+        tile: width of a tile on the page in CSS pixels, at least 1; None: 96, less if many stand in a row.
+        value_range: what is black and what is white in float pictures, in this order. Values outside are cut off.
 
     Raises:
-        ShapeError: if the pictures have another shape or type, or there are not as many titles as rows or columns.
+        ShapeError: if the pictures have another shape or type or hold NaN, there are not as many titles as rows or
+            columns, or a number is another.
     """
-    if isinstance(rows, Tensor):
-        if rows.dim() != 4:
+    check_range(value_range)
+    if tile is not None:
+        check_number(tile, "tile", 1)
+    if columns is not None:
+        check_count(columns, "columns")
+    if isinstance(rows, (Tensor, np.ndarray)):
+        if rows.ndim != 4:
             raise ShapeError(f"A batch of pictures has the shape (N, C, H, W), not {tuple(rows.shape)}.")
-        rows = list(rows.split(columns or min(8, max(1, len(rows)))))
-    pictures = [[None if image is None else _to_array(image, value_range) for image in row] for row in rows]
+        step = columns or min(8, max(1, len(rows)))
+        rows = [rows[start : start + step] for start in range(0, len(rows), step)]
+    if not isinstance(rows, (list, tuple)):
+        raise ShapeError(f"rows is of type {type(rows).__name__}: give a batch (N, C, H, W), or a list of rows.")
+    pictures = [[None if image is None else as_picture(image, value_range) for image in _tiles(row)] for row in rows]
     count = max((len(row) for row in pictures), default=0)
     shapes = [image.shape[:2] for row in pictures for image in row if image is not None]
     if not shapes:
@@ -66,6 +78,9 @@ def image_grid(
     _check_count("row", row_titles, len(pictures))
     _check_count("column", column_titles, count)
     _check_count("list of captions for a row", captions, len(pictures))
+    for texts, row in zip(captions or (), pictures, strict=False):
+        if texts and len(texts) != len(row):
+            raise ShapeError(f"A row of {len(row)} tiles has {len(texts)} captions: give one for each, or none.")
 
     height, width = max(shapes, key=lambda shape: shape[0] * shape[1])
     labels, labels_width = _row_labels(row_titles)
@@ -207,18 +222,10 @@ def _check_count(what: str, given: Sequence[Any] | None, count: int) -> None:
         raise ShapeError(f"There must be one {what} title for each: {count}, not {len(given)}.")
 
 
-def _to_array(image: Tensor, value_range: tuple[float, float]) -> np.ndarray:
-    """Return uint8 (H, W, 3)."""
-    image = image.detach().cpu()
-    if image.dim() == 2:
-        image = image[None]
-    if image.dim() != 3 or image.shape[0] not in (1, 3):
-        raise ShapeError(f"A picture has the shape (C, H, W) with C = 1 or 3, not {tuple(image.shape)}.")
-    if image.is_floating_point():
-        low, high = value_range
-        array = ((image.float() - low) / (high - low) * 255).nan_to_num(0.0).round().clamp(0, 255).byte().numpy()
-    elif str(image.dtype) == "torch.uint8":
-        array = image.numpy()
-    else:
-        raise ShapeError(f"A picture is uint8 or float, not {image.dtype}: use x.byte() or x.float().")
-    return np.ascontiguousarray(np.broadcast_to(array, (3, *array.shape[1:])).transpose(1, 2, 0))
+def _tiles(row: Any) -> Any:
+    """Return the pictures of a row, which is a batch or a list."""
+    if not isinstance(row, (Tensor, np.ndarray, list, tuple)):
+        raise ShapeError(f"A row is of type {type(row).__name__}: give a batch (N, C, H, W), or a list of pictures.")
+    if isinstance(row, (Tensor, np.ndarray)) and (row.ndim not in (3, 4) or (row.ndim == 3 and row.shape[0] in (1, 3))):
+        raise ShapeError(f"A row has the shape {tuple(row.shape)}: give (N, C, H, W), with picture[None] for one.")
+    return row

@@ -7,6 +7,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from course_lib.arguments import check_count
 from course_lib.errors import CourseError
 from course_lib.plotting.style import CSS_DPI, JPEG_QUALITY, PNG_DPI, apply_style
 
@@ -35,7 +36,7 @@ def show(
         photo: as a JPEG, which photographs and paintings fit into with all their colours in half the bytes.
 
     Raises:
-        CourseError: if the text is missing.
+        CourseError: if the text is missing, or this is no figure.
     """
     from IPython.display import display
 
@@ -54,10 +55,12 @@ def mime_bundle(
     Args: as for :func:`show`.
 
     Raises:
-        CourseError: if the text is missing.
+        CourseError: if the text is missing, or this is no figure.
     """
     if not isinstance(alt, str) or len(alt.split()) < 3:
         raise CourseError('A figure needs a text for those who cannot see it: say what it shows in alt="...".')
+    if width is not None:
+        check_count(width, "width")
     alt = " ".join(alt.split())
     if photo:
         picture = _drawn(figure)
@@ -80,6 +83,9 @@ def to_png(figure: Figure, palette: bool | None = None) -> bytes:
         figure: any matplotlib figure.
         palette: None: a palette where its loss cannot be seen; True: always (a third of the size for a large grid of
             pictures); False: never.
+
+    Raises:
+        CourseError: if it is no figure.
     """
     return _small_png(_drawn(figure), palette)
 
@@ -87,7 +93,10 @@ def to_png(figure: Figure, palette: bool | None = None) -> bytes:
 def _drawn(figure: Figure) -> Image:
     """Return a figure as a picture in RGB on white paper."""
     import PIL.Image
+    from matplotlib.figure import Figure
 
+    if not isinstance(figure, Figure):
+        raise CourseError(f"This is a {type(figure).__name__} and no figure: give one, such as plotting.subplots()[0].")
     apply_style()
     dpi = _dpi(figure)
     buffer = io.BytesIO()

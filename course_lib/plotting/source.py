@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from course_lib.errors import CourseError
+
 
 @dataclass(frozen=True)
 class Source:
@@ -27,8 +29,14 @@ def show_source(function: Callable[..., Any]) -> Source:
 
     Args:
         function: any function or method of the course.
+
+    Raises:
+        CourseError: if it has no source in Python.
     """
-    text = textwrap.dedent(inspect.getsource(function)).rstrip()
+    try:
+        text = textwrap.dedent(inspect.getsource(function)).rstrip()
+    except (TypeError, OSError) as error:
+        raise CourseError(f"{function!r} has no source in Python: give a function of the course.") from error
     document = function.__doc__
     if document and "\n" in document.strip():
         first, _, rest = document.strip().partition("\n")

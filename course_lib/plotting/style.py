@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from course_lib.arguments import check_count, check_number
+from course_lib.errors import ShapeError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -88,14 +91,24 @@ def subplots(
     closing.
 
     Args:
-        rows: of axes.
-        columns: of axes.
-        size: width and height in inches of 100 CSS pixels; None: 7.2 x 4 for one, and less each for several.
+        rows: of axes, at least 1.
+        columns: of axes, at least 1.
+        size: width and height in inches of 100 CSS pixels, above 0; None: 7.2 x 4 for one, and less each for several.
         options: passed to ``Figure.subplots``, for example ``sharey=True``.
 
     Returns:
         The figure, and one axes or an array of them.
+
+    Raises:
+        ShapeError: if a number is another.
     """
+    check_count(rows, "rows")
+    check_count(columns, "columns")
+    if size is not None:
+        if not isinstance(size, (tuple, list)) or len(size) != 2:
+            raise ShapeError(f"size is {size!r}: give width and height in inches, such as (7.2, 4).")
+        for side in size:
+            check_number(side, "A side of size", 0, above=True)
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from course_lib.arguments import check_count
 from course_lib.errors import ShapeError
 from course_lib.plotting.charts import decimals_for, mean_and_spread
 
@@ -86,18 +87,29 @@ def metric_table(
         columns: which metrics, in this order; a mapping also says under what heading. None: all that occur.
         best: ``"min"`` or ``"max"`` for all columns, or for some by metric: the best mean of the column is set in bold
             (and all that look the same).
-        digits: decimals, of all columns or by metric; None: three significant digits of the column's largest figure.
+        digits: decimals, of all columns or by metric, at least 0; None: three significant digits of the column's
+            largest figure.
         caption: what the table shows, in a sentence.
         corner: heading of the names.
 
     Raises:
-        ShapeError: if there is no row, or ``best`` is neither "min" nor "max".
+        ShapeError: if there is no row, a figure is no number, no row has a metric that was named, or ``best`` is
+            neither "min" nor "max".
     """
+    if not isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows.values()):
+        raise ShapeError("A table takes a dict of figures for each row: give {name: {metric: figure}}.")
     if not rows:
         raise ShapeError("There is nothing to put into the table: give at least one row.")
     if columns is None:
         columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
+    columns = (columns,) if isinstance(columns, str) else columns
     headings = dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns}
+    named = {*headings, *(best if isinstance(best, Mapping) else ()), *(digits if isinstance(digits, Mapping) else ())}
+    known = list(dict.fromkeys(metric for row in rows.values() for metric in row))
+    if unknown := sorted(named - {*known}):
+        raise ShapeError(f"No row has a figure {unknown[0]!r}: choose from {', '.join(map(str, known))}.")
+    for count in digits.values() if isinstance(digits, Mapping) else () if digits is None else (digits,):
+        check_count(count, "digits", 0)
     cells = [[name] for name in rows]
     bold = set()
     for position, metric in enumerate(headings, start=1):

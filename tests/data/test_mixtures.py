@@ -145,8 +145,8 @@ def test_a_component_of_weight_0_is_not_there():
     [
         (torch.zeros(3), 1.0, None, r"give \(K, d\)"),
         (torch.zeros(0, 2), 1.0, None, r"give \(K, d\)"),
-        (torch.zeros(3, 2), 0.0, None, "a number above 0"),
-        (torch.zeros(3, 2), math.nan, None, "a number above 0"),
+        (torch.zeros(3, 2), 0.0, None, "number above 0"),
+        (torch.zeros(3, 2), math.nan, None, "number above 0"),
         (torch.zeros(3, 2), 1.0, torch.ones(2), "fit no 3 components"),
         (torch.zeros(2, 2), 1.0, torch.tensor([1.0, -1.0]), "fit no 2 components"),
         (torch.zeros(2, 2), 1.0, torch.zeros(2), "not all 0"),
