@@ -172,9 +172,9 @@ def _transform(profile: bytes, mode: str) -> Any:
     from PIL import ImageCms
 
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    described = ImageCms.getProfileDescription(source)
+    described = ImageCms.getProfileDescription(source).lower()
     space = source.profile.xcolor_space.strip()
-    if "srgb" in described.lower() or space != {"L": "GRAY"}.get(mode, mode):
+    if ("srgb" in described and "linear" not in described) or space != {"L": "GRAY"}.get(mode, mode):
         return None
     return ImageCms.buildTransform(
         source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,7 +204,11 @@ def unpaired(plan: Plan, sides: tuple[Side, Side], channels: tuple[int, int]) ->
 
 
 def _names(entries: Sequence[Entry], good: Sequence[int]) -> list[str]:
-    return [printable(entries[row].key) for row in good]
+    """Return the names of rows: paths without suffix, and with it where two would be called the same."""
+    often = Counter(entries[row].key for row in good)
+    return [
+        printable(entries[row].key + (entries[row].path.suffix if often[entries[row].key] > 1 else "")) for row in good
+    ]
 
 
 def _labelled(plan: Plan, side: Side, entries: list[Entry]) -> list[Entry]:

@@ -120,6 +120,9 @@ def folder(
             raise DataError(f"{what} has no meaning for kind={kind!r}: leave it out, or choose another kind.")
     if kind == "photographs" and isinstance(size, (tuple, list)):
         raise DataError(f"size is {size!r}: give one number for photographs, that of the shorter side in pixels.")
+    for what, text in (("name", name), ("licence", licence)):
+        if not isinstance(text, str) and not (text is None and what == "name"):
+            raise DataError(f"{what} is {text!r}: give a text.")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise DataError(f"limit is {limit!r}: give a whole number of at least 1, or None.")
     for what, function in (("group", group), ("match", match)):

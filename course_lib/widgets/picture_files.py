@@ -9,7 +9,7 @@ from course_lib.data.pixels import normalise
 from course_lib.data.reading import MOST_PIXELS, PictureError, open_picture, shrunk, to_tensor
 from course_lib.errors import DataError
 
-__all__ = ["LARGEST_FILE", "MOST_PIXELS", "SMALLEST_SIDE", "check_size", "picture_from_bytes"]
+__all__ = ["LARGEST_FILE", "MOST_PIXELS", "SMALLEST_SIDE", "check_size", "picture_from_bytes", "picture_with_notes"]
 
 LARGEST_FILE = 10_000_000  # bytes; Jupyter's server takes no message above 10.5 million
 SMALLEST_SIDE = 16  # pixels
@@ -31,6 +31,15 @@ def picture_from_bytes(data: bytes, side: int = 384) -> Tensor:
         DataError: if ``data`` is no bytes, the file is empty, too large, no picture or a damaged one, the picture has
             too many pixels or too few, or ``side`` is below 16.
     """
+    return picture_with_notes(data, side)[0]
+
+
+def picture_with_notes(data: bytes, side: int = 384) -> tuple[Tensor, list[str]]:
+    """Return what ``picture_from_bytes`` does, and what was decided for it.
+
+    Returns:
+        The picture, and notes such as ``"only the first of its 3 frames was taken"``.
+    """
     check_size(side)
     side = int(side)  # of NumPy's integers the small ones overflow
     if not isinstance(data, (bytes, bytearray, memoryview)):
@@ -48,7 +57,7 @@ def picture_from_bytes(data: bytes, side: int = 384) -> Tensor:
     if min(image.size) < SMALLEST_SIDE:
         left = f"{image.width} × {image.height} pixels"
         raise PictureError("This picture", f"is so narrow that {left} would be left", "choose a less narrow one")
-    return normalise(to_tensor(image))
+    return normalise(to_tensor(image)), opened.notes
 
 
 def check_size(side: int) -> None:

@@ -70,6 +70,8 @@ def test_awkward_pictures_are_all_taken_and_the_others_are_told(
         load(tmp_path / "mine")
     made = load(tmp_path / "mine", on_error="skip")
     assert len(made) == len(AWKWARD)
+    assert {"moving.gif", "moving.png", "moving.webp", "clear"} < set(made.names)  # one name for one row
+    assert len(set(made.names)) == len(made)
     line = capsys.readouterr().out
     assert line.count("\n") == 1
     assert line.startswith(f"mine: {len(REFUSED)} left out: mine/bomb.png (has 9,000")
@@ -84,7 +86,7 @@ def test_awkward_pictures_are_all_taken_and_the_others_are_told(
 def test_each_awkward_picture_gets_the_colours_that_the_reader_gives(tmp_path: Path) -> None:
     write_awkward(tmp_path, AWKWARD)
     made = load(tmp_path, fit="stretch", size=16)
-    by_key = {Path(one.name).stem: one for one in AWKWARD if one.name.count("moving") + one.name.count("turned") == 0}
+    by_key = {key: one for one in AWKWARD for key in (one.name, Path(one.name).stem)}
     assert made.names is not None
     for name, image in zip(made.names, made.images, strict=True):
         if name in by_key:
@@ -297,6 +299,8 @@ def test_one_folder_that_holds_no_two_sides(tmp_path: Path) -> None:
         ({"y_channels": 1}, "y_channels has no meaning for kind='images'"),
         ({"fit": "pad", "kind": "photographs"}, "fit has no meaning for kind='photographs'"),
         ({"white": -1}, "white is -1: give the value"),
+        ({"name": 5}, "name is 5: give a text"),
+        ({"licence": None}, "licence is None: give a text"),
         ({"fit": "squash"}, "fit is 'squash'"),
         ({"size": 0}, "size is 0"),
         ({"seed": "x"}, "seed is 'x'"),

@@ -200,13 +200,22 @@ def profile_of_swapped_colours() -> bytes:
         name = bytes(data[place : place + 4])
         if name in (b"rXYZ", b"bXYZ"):
             data[place : place + 4] = b"bXYZ" if name == b"rXYZ" else b"rXYZ"
-    return bytes(data).replace(b"s\0R\0G\0B", b"o\0d\0d\0!").replace(b"sRGB", b"odd!")
+    return spelled(bytes(data), "sRGB", "odd!")
+
+
+def spelled(profile: bytes, word: str, other: str) -> bytes:
+    """Return a profile with another word in its description."""
+    for code in ("utf-16-be", "ascii"):
+        profile = profile.replace(word.encode(code), other.encode(code))
+    return profile
 
 
 def test_colour_profiles_are_converted() -> None:
     odd = profile_of_swapped_colours()
     found = corners(read_picture(saved(flag(), icc_profile=odd)))
     assert near(found, [BLUE, (0, 255, 0), (255, 0, 0), WHITE], 3)
+    light = spelled(spelled(odd, "built-in", "linear  "), "odd!", "sRGB")  # sRGB's colours, and not its curve
+    assert near(corners(read_picture(saved(flag(), icc_profile=light)))[0], BLUE, 3)
     usual = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert near(corners(read_picture(saved(flag(), icc_profile=usual))), FLAG, 0)
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from course_lib.errors import CourseError, DataError, ShapeError
 from course_lib.plotting.style import COLOURS
 from course_lib.widgets.explorer import Explorer, Picture
-from course_lib.widgets.picture_files import LARGEST_FILE, check_size, picture_from_bytes
+from course_lib.widgets.picture_files import LARGEST_FILE, check_size, picture_with_notes
 from course_lib.widgets.sheets import check_picture, css_width, picture_rows, to_array, to_keep, to_png
 
 HEIGHT, STILL_HEIGHT = 384.0, 192.0  # of the pictures on the page at most, in CSS pixels
@@ -48,10 +48,12 @@ class Photograph:
     Args:
         name: of its file.
         picture: ``(3, H, W)`` in [-1, 1].
+        note: how it was read, if that is to be known, in one sentence.
     """
 
     name: str
     picture: Tensor
+    note: str = ""
 
 
 class PictureUpload(ipywidgets.VBox):
@@ -86,12 +88,12 @@ class PictureUpload(ipywidgets.VBox):
         """Read a file; ``value`` is the new picture, or stays as it was and ``message`` says why."""
         name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
         try:
-            picture = picture_from_bytes(data, self._side)
+            picture, notes = picture_with_notes(data, self._side)
         except DataError as error:
             self.say(f"{name}: {error}")
         else:
             self.say("")
-            self.value = Photograph(name, picture)
+            self.value = Photograph(name, picture, f"{name}: {'; '.join(notes)}." if notes else "")
 
     def say(self, sentence: str) -> None:
         """Show a sentence, or, where there is none, what may be given."""
@@ -161,7 +163,7 @@ def paint_your_picture(systems: Mapping[str, Painter], example: Tensor, side: in
             fault = str(error) if isinstance(error, CourseError) else f"{type(error).__name__}: {error}"
             upload.say(f"The network of {painting} cannot paint {photograph.name}, so the last painting stays: {fault}")
             return last[0]
-        upload.say("")
+        upload.say(photograph.note)
         drawn = Picture(to_png(sheet), text(photograph, painting), css_width(sheet))
         last[:] = [drawn]
         link.value = download_link(painted(photograph, painting)[0], painting)

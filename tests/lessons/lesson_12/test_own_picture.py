@@ -147,6 +147,20 @@ def test_a_bad_file_leaves_the_last_painting(
     assert "sky.png" in widget.alt
 
 
+def test_what_was_decided_for_a_picture_is_said(widget: Explorer) -> None:
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("blue", "red")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    give(widget, "sea.gif", buffer.getvalue())
+    sentence = "<p role='alert'>sea.gif: only the first of its 2 frames was taken.</p>"
+    message = upload_of(widget).message
+    assert message.value == sentence
+    widget.controls["painting"].value = "Blue Waves"
+    assert message.value == sentence
+    give(widget, "sky.png", png_of(40, 40, "red"))
+    assert message.value == f"<p>{HINT}</p>"
+
+
 def test_a_network_that_fails_leaves_the_last_painting(widget: Explorer, systems: dict[str, Turning]) -> None:
     png = widget.png
     systems["Blue Waves"].fault = RuntimeError("not enough <memory>")
