@@ -27,6 +27,7 @@ from course_lib.data.inventory import Inventory
 from course_lib.data.prepared import addresses, home, mended, prepared, spread, square
 from course_lib.data.reading import PictureError
 from course_lib.data.remote import DOWNLOADS, RemoteSet
+from course_lib.data.request import Address, Refused
 from course_lib.data.unpack import Building
 from course_lib.errors import DataError
 from course_lib.paths import sha256_of
@@ -86,7 +87,15 @@ def download(
     direction = direction or remote.direction
     if direction not in ("AtoB", "BtoA"):
         raise DataError(f"direction is {direction!r}: choose 'AtoB' or 'BtoA'.")
-    base_url = base_url or os.environ.get("COURSE_DOWNLOADS") or None
+    named = "COURSE_DOWNLOADS" if base_url is None else "base_url"
+    base_url = os.environ.get("COURSE_DOWNLOADS") or None if base_url is None else base_url
+    if base_url is not None:
+        try:
+            Address.of(base_url)
+        except Refused as why:  # the address itself is not shown: a password may be in it
+            raise DataError(
+                f"{named} cannot be used, because {why}: give the folder of a server, such as https://example.org/sets."
+            ) from None
     if remote.kind == "torchvision":
         from course_lib.data.from_torchvision import from_torchvision
 

@@ -101,7 +101,7 @@ def fetch(
 
 def _from_one(url: str, part: Path, expected: Expected, needs: Needs, reasons: list[str]) -> bool:
     """Return whether one address gave the right file; if not, add why."""
-    host = "an address"
+    host = "one of its addresses"
     try:
         address = Address.of(url)
         host = address.host

@@ -179,6 +179,6 @@ def _from_drive(remote: RemoteSet, drive_id: str, target: Path, md5: str) -> Non
         download_file_from_google_drive(drive_id, target.parent, target.name, md5)
         if not matches(target, Expected(checksum=f"md5:{md5}")):
             raise DataError("it is not the expected file")
-    except Exception as error:  # gdown has its own errors, and may not be installed
+    except Exception:  # gdown has its own errors, and may not be installed
         discard(target)
-        raise DataError(f"{target.name} could not be downloaded ({remote.note}): {remote.instead}.") from error
+        raise DataError(f"{target.name} could not be downloaded ({remote.note}): {remote.instead}.") from None

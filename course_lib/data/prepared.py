@@ -43,11 +43,7 @@ def addresses(remote: RemoteSet, file: str, base_url: str | None) -> list[str]:
     """Return where to look for a file: the given server alone, or the set's mirrors in their order."""
     found = []
     for base in (base_url,) if base_url else remote.mirrors:
-        try:
-            parts = urlsplit(base)
-        except ValueError:
-            found.append(base)  # no address at all, as whoever asks it will say
-            continue
+        parts = urlsplit(base)
         found.append(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{file}")))
     return found
 

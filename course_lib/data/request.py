@@ -69,9 +69,9 @@ class Address:
             parts = urlsplit(text)
             scheme, name, port = parts.scheme.lower(), parts.hostname, parts.port
         except (ValueError, AttributeError):
-            raise Refused("the address is not a valid one") from None
+            raise Refused("it is no address") from None
         if scheme not in ("http", "https") or not name or re.search(r"[\s\x00-\x20\x7f]", text):
-            raise Refused("the address does not have the form https://server/folder")
+            raise Refused("it does not have the form https://server/folder")
         place = f"[{name}]" if ":" in name else name
         bare = place if port is None else f"{place}:{port}"
         # A password with an unquoted / or # would look like a port, so the port is only named where none can be.

@@ -232,6 +232,13 @@ def test_the_bundled_sets_that_messages_name_can_be_loaded(call: str) -> None:
     assert len(data.load(*values, **{one.arg: ast.literal_eval(one.value) for one in tree.keywords})) > 0
 
 
-def test_a_server_that_is_named_without_https_is_told_the_form(served: Server) -> None:
-    with pytest.raises(DataError, match="have the form https://server/folder"):
-        data.download("facades", base_url=served.url.removeprefix("http://"), progress=False)
+@pytest.mark.parametrize("address", ["{}", "", "ftp://{}", 7, b"http://127.0.0.1/", "http://[bad"])
+def test_an_address_that_is_none_is_told_the_form(address: object, served: Server, monkeypatch: Patch) -> None:
+    bare = served.url.removeprefix("http://")
+    wrong = address.format(bare) if isinstance(address, str) else address
+    with pytest.raises(DataError, match=r"^base_url cannot be used, because .* such as https://example\.org/sets\.$"):
+        data.download("facades", base_url=wrong, progress=False)
+    if address == "{}":
+        monkeypatch.setenv("COURSE_DOWNLOADS", wrong)
+        with pytest.raises(DataError, match=r"^COURSE_DOWNLOADS cannot be used"):
+            data.download("facades", progress=False)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
+import os
 import pickle
+import struct
 import tarfile
+import traceback
 import zipfile
 from pathlib import Path
 
@@ -35,6 +39,54 @@ def put(path: Path, body: bytes) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)
     return md5(body)
+
+
+@pytest.fixture
+def mnist(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put small archives of MNIST into the cache, and return the folder of what is unpacked."""
+    from torchvision.datasets import MNIST
+
+    def idx(*shape: int) -> bytes:
+        head = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+        return gzip.compress(head + (np.arange(np.prod(shape)) % 10).astype(np.uint8).tobytes(), mtime=0)
+
+    names = [(f"{part}-{kind}", shape) for part in ("train", "t10k") for kind, shape in KINDS.items()]
+    files = [(f"{name}.gz", put(home / "mnist" / f"{name}.gz", idx(*shape))) for name, shape in names]
+    monkeypatch.setattr(MNIST, "resources", files)
+    return home / "mnist" / "files" / "MNIST" / "raw"
+
+
+KINDS = {"images-idx3-ubyte": (20, 28, 28), "labels-idx1-ubyte": (20,)}
+
+
+def test_mnist_is_hashed_at_each_use_and_mends_itself(mnist: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archives = {path: path.read_bytes() for path in (home / "mnist").glob("*.gz")}
+    good = data.download("mnist", progress=False)
+    assert len(good) == 20
+    assert not list((home / "mnist").glob("*.gz"))
+    file = mnist / "train-images-idx3-ubyte"
+    before, body = file.stat(), bytearray(file.read_bytes())
+    body[-1] ^= 1
+    file.write_bytes(body)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(DataError, match=r"1 of the 4 files .*train-images.*no connection"):
+        data.download("mnist", progress=False)
+    for path, whole in archives.items():
+        path.write_bytes(whole)
+    assert torch.equal(data.download("mnist", progress=False).images, good.images)
+
+
+def test_files_that_torchvision_cannot_read_are_one_sentence(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.datasets import MNIST
+
+    data.download("mnist", progress=False)
+
+    def fail(*details: object, **options: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(MNIST, "_load_data", fail)
+    with pytest.raises(DataError, match=r"torchvision cannot read the files of mnist .*: bring torchvision up to date"):
+        data.download("mnist", progress=False)
 
 
 def test_cifar10(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +150,31 @@ def test_celeba(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert faces.names[0] == "000001"
     assert len(data.download("celeba", "validation", size=32, progress=False)) == 2
     assert not (folder / "img_align_celeba.zip").exists()
+    picture = home / "celeba" / "files" / "celeba" / "img_align_celeba" / names[1]
+    picture.write_bytes(picture.read_bytes()[:-4] + b"abcd")
+    put(folder / "img_align_celeba.zip", zipped.getvalue())
+    with pytest.raises(DataError, match=r"1 of the 11 files .*'celeba/img_align_celeba/000002\.jpg'.*no connection"):
+        data.download("celeba", size=32, progress=False)  # the lists of names were deleted with the archive
+    for name, text in texts.items():
+        put(folder / name, text.encode())
+    assert torch.equal(data.download("celeba", size=32, progress=False).images, faces.images)
+
+
+@pytest.mark.parametrize("given", [None, b"<html>too many downloads</html>"])
+def test_celeba_from_a_drive_that_refuses(given: bytes | None, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.datasets import utils
+
+    def drive(number: str, folder: Path, name: str, md5: str) -> None:
+        if given is None:
+            raise ConnectionError("https://drive.example/?key=sesame")
+        (Path(folder) / name).write_bytes(given)
+
+    monkeypatch.delenv("COURSE_DOWNLOADS")
+    monkeypatch.setattr(utils, "download_file_from_google_drive", drive)
+    with pytest.raises(DataError, match=r"could not be downloaded \(CelebA lies on Google Drive.*factorial") as caught:
+        data.download("celeba", progress=False)
+    assert "sesame" not in "".join(traceback.format_exception(caught.value))
+    assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
 def test_celeba_without_a_network_names_the_bundled_set(home: Path) -> None:

@@ -195,6 +195,7 @@ def in_a_child(work: Callable[[], object]) -> int:
     child = os.fork()
     if child:
         return child
+    signal.alarm(60)  # a child that waits for ever must not keep the test waiting
     try:
         work()
         os._exit(0)
