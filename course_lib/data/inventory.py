@@ -6,16 +6,15 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from course_lib.paths import sha256_of
 
 NAME = ".inventory.json"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One file: its size in bytes, when it was last changed (in ns), and its sha256."""
 
     size: int
@@ -66,7 +65,7 @@ class Inventory(dict[str, Entry]):
 
     def write(self) -> None:
         """Note this inventory in its folder, in one step."""
-        body = json.dumps({name: [one.size, one.changed, one.sha256] for name, one in self.items()})
+        body = json.dumps(self)
         text = json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest()}) + "\n" + body
         staging = self.folder / f"{NAME}.{os.getpid()}.tmp"
         try:
@@ -83,8 +82,7 @@ class Inventory(dict[str, Entry]):
             head, _, body = (folder / NAME).read_text(encoding="ascii").partition("\n")
             if json.loads(head)["sha256"] != hashlib.sha256(body.encode()).hexdigest():
                 return None
-            for name, (size, changed, digest) in json.loads(body).items():
-                found[name] = Entry(size, changed, digest)
+            found.update({name: Entry(*entry) for name, entry in json.loads(body).items()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return found
