@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 MOST_PIXELS = 60_000_000  # what a telephone takes, and 250 MB as colours
+HUNGRY = ("WEBP", "AVIF", "HEIF")  # decoders that hold several copies of the picture: half as many
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")  # HEIF with a plug-in for Pillow
 KNOWN = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -122,8 +123,8 @@ def open_picture(
     It is turned as its EXIF data say. What is transparent becomes white; a colour profile is converted to sRGB; of an
     animation the first frame is taken. 16-bit grey is brought to 8 bits with 65,535 as white, or with 4,095 or 255 if
     no value is greater (12 or 8 bits, stored in 16); floating grey with the greatest value above 1. The file's size in
-    pixels is looked at before anything is decoded: at most 60 million, of a JPEG those of the size that it is decoded
-    at.
+    pixels is looked at before anything is decoded: at most 60 million, 30 million of WebP and AVIF, and of a JPEG those
+    of the size that it is decoded at.
 
     Args:
         source: the path of a file, or the bytes of one.
@@ -235,12 +236,13 @@ def _decoded(
         except UnidentifiedImageError as error:
             raise PictureError(name or "This file", "is no picture that can be read", f"choose {KNOWN}") from error
         except Image.DecompressionBombError as error:
-            raise _too_many(here, "far too many") from error
+            raise _too_many(here, "far too many", MOST_PIXELS) from error
         except Exception as error:  # Pillow has no common error for what a broken file can do to it
             raise _damaged(here) from error
         looked_at = image.size if smooth else whole
-        if looked_at[0] * looked_at[1] > MOST_PIXELS:
-            raise _too_many(here, f"{whole[0]:,} × {whole[1]:,}")
+        most = MOST_PIXELS // 2 if image.format in HUNGRY else MOST_PIXELS
+        if looked_at[0] * looked_at[1] > most:
+            raise _too_many(here, f"{whole[0]:,} × {whole[1]:,}", most)
         try:
             stored = image.size
             image.load()
@@ -293,9 +295,9 @@ def _is_heic(start: bytes) -> bool:
     return start[4:8] == b"ftyp" and start[8:12] in HEIC and b"avif" not in brands
 
 
-def _too_many(name: str, pixels: str) -> PictureError:
-    most = f"{MOST_PIXELS / 1e6:.0f} million"
-    return PictureError(name, f"has {pixels} pixels", f"choose one of at most {most}, or make it smaller first")
+def _too_many(name: str, pixels: str, most: int) -> PictureError:
+    remedy = f"choose one of at most {most / 1e6:.0f} million, or make it smaller first"
+    return PictureError(name, f"has {pixels} pixels", remedy)
 
 
 def _damaged(name: str) -> PictureError:

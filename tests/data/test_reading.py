@@ -281,6 +281,14 @@ def test_a_jpeg_is_limited_by_the_size_that_it_is_decoded_at() -> None:
     assert MOST_PIXELS >= 8160 * 6144  # of a telephone with "50 megapixels"
 
 
+def test_decoders_that_hold_several_copies_have_a_limit_of_their_own() -> None:
+    data = bytearray(next(one.data for one in AWKWARD if one.name == "moving.webp"))
+    assert data[12:16] == b"VP8X"
+    data[24:30] = (7999).to_bytes(3, "little") + (4999).to_bytes(3, "little")  # of the canvas, less one
+    with pytest.raises(PictureError, match="8,000 × 5,000 pixels: choose one of at most 30 million"):
+        read_picture(bytes(data), longest=16)
+
+
 KINDS = {
     "PNG": saved(photograph((90, 60))),
     "palette": saved(photograph((90, 60)).quantize(16)),
