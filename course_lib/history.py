@@ -94,12 +94,12 @@ class History:
         """Write a table with a row a step: step, epoch, seconds and all lists; what was not reported stays empty.
 
         Args:
-            path: of the file, which is replaced as a whole.
+            path: of the file, which is replaced as a whole; ``~`` is the home folder.
 
         Returns:
             The path.
         """
-        path = Path(path)
+        path = Path(path).expanduser()
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".unfinished-{path.name}")
         with unfinished.open("w", newline="", encoding="utf-8") as file:
