@@ -28,7 +28,7 @@ from course_lib.metrics import elbo_figures
 from course_lib.runs.side_by_side import Comparison
 from course_lib.systems.vae import VAE, VAEConfig
 from course_lib.training import fit, seed_everything
-from course_lib.training.devices import matrix_products
+from course_lib.training.exactness import float32_products
 
 OURS = VAEConfig(lr=6e-3)
 BATCH = 512  # of ours, with a rate to match; the usual example takes 128 and 1e-3
@@ -222,7 +222,7 @@ def factors(rows: int = 20 * 1024, turns: int = 7) -> dict[str, Any]:
         model, optimizer = _usual_pair()
 
         def turn() -> float:
-            with matrix_products(matmul):
+            with float32_products(matmul):
                 return _seconds(lambda: plain_epoch(model, pictures.images, batch_size, optimizer))
 
         return turn
