@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from course_lib.asked import whole
 from course_lib.errors import ShapeError, TrainingError
+from course_lib.systems.batches import must_fit
 from course_lib.systems.modes import inference
 
 
@@ -24,30 +27,39 @@ class System(nn.Module):
     ``self.netG(x)``, never by another method, so that mixed precision and data parallel training work.
 
     Args:
-        config: a frozen dataclass of plain values (numbers, texts, tuples), kept as ``self.config``.
+        config: a frozen dataclass of plain values (numbers, texts, tuples), kept as ``self.config``; of the class that
+            the system's annotation ``config: ...`` names, where there is one.
 
     Attributes:
         ema_networks: names of the networks that ``fit`` keeps a moving average of.
         sampled_by: names of the networks that make samples of latents.
         noisy: whether ``translate(x)`` draws noise, which ``translate(x, noise=False)`` leaves out.
+        paired: whether row i of ``x`` must belong to row i of ``y``, so that two unpaired sides are no data for it.
+        one_size: whether pictures must have the very size of those in ``example_batch``.
         step: number of training steps done so far.
         total_steps: number of steps that the present ``fit`` will do in all.
         stage: number of the stage that the networks have grown to, from 0.
         stage_step: steps done in this stage; ``stage_steps``: its length.
         averages: the averaged networks by name; filled by ``fit``.
-        card: what the header of bundled weights says; only systems that ``runs.load`` returned have it.
+        card: what the header of bundled weights says; only systems that ``runs.load`` returned have it, until ``fit``.
         origin: a digest of the weights that training starts from, where another training made them: a checkpoint
             remembers it.
+
+    Raises:
+        ShapeError: if the config is of another class.
     """
 
     ema_networks: ClassVar[tuple[str, ...]] = ()
     sampled_by: ClassVar[tuple[str, ...]] = ("netG",)
     noisy: ClassVar[bool] = False
+    paired: ClassVar[bool] = False
+    one_size: ClassVar[bool] = False
     card: dict[str, Any]
     origin: str | None = None
 
     def __init__(self, config: Any) -> None:
         super().__init__()
+        self.check_config(config)
         self.config = config
         self.step = self.total_steps = 0
         self.stage = self.stage_step = self.stage_steps = 0
@@ -56,6 +68,7 @@ class System(nn.Module):
         self._backward: Callable[..., None] = Tensor.backward
         self._gradient: Callable[..., tuple[Tensor, ...]] = torch.autograd.grad
         self._unscale: Callable[[Optimizer], None] = lambda optimizer: None
+        self._scaled = False  # whether gradients are multiplied by the scale of 16-bit training
 
     # What a subclass writes.
 
@@ -103,6 +116,20 @@ class System(nn.Module):
 
     # What a subclass uses.
 
+    @classmethod
+    def check_config(cls, config: Any) -> None:
+        """Compare the class of a config with the annotation ``config: ...``; a subclass that reads it first calls this.
+
+        Raises:
+            ShapeError: if it is another one.
+        """
+        wanted = _class_of_config(cls)
+        if wanted is not None and wanted not in [kind.__name__ for kind in type(config).__mro__]:
+            raise ShapeError(
+                f"{cls.__name__} takes a {wanted} and was given a {type(config).__name__}: "
+                f"write {cls.__name__}({wanted}(...))."
+            )
+
     def optimizer_step(
         self, name: str, loss: Tensor, *, retain_graph: bool = False, clip_norm: float | None = None
     ) -> None:
@@ -117,14 +144,19 @@ class System(nn.Module):
             clip_norm: shorten the gradient of all parameters of the optimiser together to this norm, if it is longer.
 
         Raises:
-            TrainingError: if the loss is NaN or infinite. On the CPU this is checked here, before any weight has
-                changed. On another device looking at a number means waiting for it, so ``fit`` does it every few steps.
+            TrainingError: if the loss, or the gradient of a parameter, is NaN or infinite. On the CPU this is checked
+                here, before any weight has changed. On another device looking at a number means waiting for it, so
+                ``fit`` looks at the losses every few steps. Gradients with the scale of 16-bit training may be
+                infinite: then that step is left out and the scale is lowered.
         """
-        if loss.device.type == "cpu" and not math.isfinite(value := loss.item()):
+        on_cpu = loss.device.type == "cpu"
+        if on_cpu and not math.isfinite(value := loss.item()):
             raise not_finite(f"loss of {name}", value, self.step + 1)
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         self._backward(loss, retain_graph=retain_graph)
+        if on_cpu and not self._scaled and not math.isfinite(value := _largest_gradient(optimizer)):
+            raise not_finite(f"gradient of {name}", value, self.step + 1)
         if clip_norm is not None:
             self._unscale(
                 optimizer
@@ -185,11 +217,12 @@ class System(nn.Module):
 
         Raises:
             TrainingError: if the system has no latents.
+            ShapeError: if the count is no whole number.
         """
         size = getattr(self.config, "latents", None)
         if not isinstance(size, int):
             raise TrainingError(f"{type(self).__name__} has no latents: call translate(x), or sample(condition=x).")
-        return torch.randn(count, size, generator=generator).to(self.device)
+        return torch.randn(whole("count", count, 0), size, generator=generator).to(self.device)
 
     @torch.no_grad()
     def sample(
@@ -239,6 +272,41 @@ class System(nn.Module):
         """The device that the parameters are on."""
         return next(self.parameters()).device
 
+    def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
+        """Take up weights as any module does. Averages are let go of: they are those of the weights before."""
+        self.averages = {}
+        return super().load_state_dict(*arguments, **options)
+
+    def check_batch(self, batch: Any) -> None:
+        """Compare a batch with ``example_batch``; ``fit`` does so with the first batch of each stage.
+
+        A system without an example is not checked. Columns that a step does not read may be there.
+
+        Raises:
+            ShapeError: if a column is missing, or has other axes, channels or kinds of numbers, or rows of ``x`` and
+                ``y`` do not belong together where they must.
+        """
+        self._must_fit(batch)
+
+    def _must_fit(self, batch: Any, channels: bool = True) -> None:
+        try:
+            example = self.example_batch(2, "meta")
+        except NotImplementedError:
+            return
+        options: dict[str, Any] = {"paired": self.paired, "one_size": self.one_size, "channels": channels}
+        must_fit(type(self).__name__, batch, example, **options)
+
+    def begin_anew(self) -> None:
+        """Keep the weights and forget all else that an earlier training left; ``fit`` calls it at its start."""
+        self.step = self.total_steps = self.stage_step = self.stage_steps = 0
+        self.averages = {}
+        self._optimizers = None
+        self.zero_grad(set_to_none=True)
+        for pool in self.get_pools().values():
+            pool.clear()
+        vars(self).pop("card", None)  # it says how the weights came about that are about to change
+        self.origin = None
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> System:
         for network in self.averages.values():  # not sub-modules (state_dict stays as it is), but they move along
             network._apply(fn)
@@ -259,6 +327,21 @@ def adam(
     params = list(params)
     fused = all(p.device.type in ("cpu", "cuda", "mps") and p.is_floating_point() for p in params)
     return torch.optim.Adam(params, lr=lr, betas=betas, fused=fused, **options)
+
+
+def _class_of_config(system: type) -> str | None:
+    """Return the name of the class in the annotation ``config: ...`` of a system or the nearest it is made from."""
+    for kind in system.__mro__:
+        if (named := inspect.get_annotations(kind).get("config")) is not None:
+            return named if isinstance(named, str) else getattr(named, "__name__", None)
+    return None
+
+
+def _largest_gradient(optimizer: Optimizer) -> float:
+    """Return the largest absolute value of any gradient of an optimiser's parameters; NaN if there is one."""
+    found = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    dense = [grad._values() if grad.is_sparse else grad for grad in found if grad.numel()]
+    return float(torch.stack(torch._foreach_norm(dense, math.inf)).max()) if dense else 0.0
 
 
 def not_finite(what: str, value: float, step: int) -> TrainingError:

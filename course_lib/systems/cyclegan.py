@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
 from course_lib.losses.adversarial import LOSSES
@@ -31,6 +32,9 @@ class CycleGANConfig:
     ``|G(F(y)) - y|``, so that 0 in one or both gives the other rows of its ablation. ``identity`` is the weight of
     ``|G(y) - y|`` and ``|F(x) - x|`` as a share of lambda: 0.5 for paintings in the paper, else 0; the authors' PyTorch
     code has 0.5 by default for all.
+
+    Raises:
+        ShapeError: if a number cannot be.
     """
 
     x_channels: int = 3
@@ -50,6 +54,16 @@ class CycleGANConfig:
     lr: float = 2e-4
     d_lr: float = 2e-4
     beta1: float = 0.5
+
+    def __post_init__(self) -> None:
+        asked.fields(
+            self,
+            above_0=("lr",),
+            from_0=("d_lr", "gan_weight", "lambda_forward", "lambda_backward", "identity"),
+            decays=("beta1",),
+            counts=("x_channels", "y_channels", "base_channels", "d_channels"),
+            counts_from_0=("blocks", "downs", "patch_layers", "pool"),
+        )
 
 
 class CycleGAN(System):
@@ -86,9 +100,10 @@ class CycleGAN(System):
     def __init__(
         self, config: CycleGANConfig | None = None, netG: nn.Module | None = None, netF: nn.Module | None = None
     ) -> None:
+        self.check_config(config or CycleGANConfig())
         super().__init__(_config_for(config, netG, netF))
         c = self.config
-        if c.loss not in LOSSES:
+        if c.loss not in tuple(LOSSES):
             raise ShapeError(f"The loss is {c.loss!r}: choose one of {', '.join(LOSSES)}.")
         if not (c.gan_weight or c.lambda_forward or c.lambda_backward):
             raise ShapeError("All weights are 0, so G and F have nothing to learn from: set one of them.")

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
 from course_lib.losses.adversarial import LOSSES
@@ -26,7 +27,11 @@ class GANConfig:
 
     ``pack`` is the number of samples that D sees at once (1: the ordinary game). ``noise`` is the standard deviation,
     at the start, of noise added to all that D sees; it falls to 0 in a line over the run. ``image`` squashes G's output
-    to (-1, 1). ``decay`` is the share of the steps, at the end, over which the rates fall to 0.
+    to (-1, 1). ``decay`` is the share of the steps, at the end, over which the rates fall to 0. With ``d_lr=0`` D stays
+    as it is.
+
+    Raises:
+        ShapeError: if a number cannot be.
     """
 
     shape: tuple[int, ...] = (2,)
@@ -46,6 +51,16 @@ class GANConfig:
     beta1: float = 0.5
     decay: float = 0.0
 
+    def __post_init__(self) -> None:
+        asked.fields(
+            self,
+            above_0=("lr",),
+            from_0=("d_lr", "noise"),
+            decays=("beta1", "d_dropout"),
+            shares=("decay",),
+            counts=("shape", "latents", "g_hidden", "d_hidden", "pack"),
+        )
+
 
 class GAN(System):
     """Draw samples that D cannot tell from the data.
@@ -59,21 +74,20 @@ class GAN(System):
         config: sizes, loss and rates.
 
     Raises:
-        ShapeError: if the loss is unknown, or ``pack`` is below 1.
+        ShapeError: if the loss is unknown.
 
     Source: Goodfellow et al. 2014, algorithm 1 with k = 1.
     """
 
     config: GANConfig
     ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
+    one_size = True
 
     def __init__(self, config: GANConfig | None = None) -> None:
         super().__init__(config or GANConfig())
         c = self.config
-        if c.loss not in LOSSES:
+        if c.loss not in tuple(LOSSES):
             raise ShapeError(f"The loss is {c.loss!r}: choose one of {', '.join(LOSSES)}.")
-        if c.pack < 1:
-            raise ShapeError(f"pack is {c.pack}: D sees at least one sample at once.")
         self.adversarial = LOSSES[c.loss]
         values = math.prod(c.shape)
         self.netG = MLP(c.latents, values, c.g_hidden, c.g_activation, batch_norm=c.g_batch_norm)
@@ -137,7 +151,7 @@ class GAN(System):
         """Return D's logits, ``(N // pack,)``: neighbours in the batch are judged together."""
         flat = samples.flatten(1)
         if self.training and self.config.noise:
-            left = 1 - self.step / max(1, self.total_steps)  # real and fake are blurred alike, less and less
+            left = max(0.0, 1 - self.step / max(1, self.total_steps))  # real and fake are blurred alike, less and less
             flat = flat + self.config.noise * left * torch.randn_like(flat)
         rows = len(flat) - len(flat) % self.config.pack
         if not rows:

@@ -42,6 +42,8 @@ class ImagePool:
             Images (N, C, H, W) without a graph.
         """
         images = images.detach()
+        if self.images and self.images[0].device != images.device:  # the system has moved since
+            self.images = [image.to(images.device) for image in self.images]
         if self.images and self.images[0].shape != images.shape[1:]:
             raise ShapeError(
                 f"The pool holds images of shape {tuple(self.images[0].shape)} and was given "
@@ -56,6 +58,10 @@ class ImagePool:
                 image, self.images[place] = self.images[place], image.clone()
             returned.append(image)
         return torch.stack(returned)
+
+    def clear(self) -> None:
+        """Let go of all images, so that a new training begins with none of an earlier one."""
+        self.images = []
 
     def state_dict(self) -> dict[str, Any]:
         """Return the pool's content for a checkpoint."""

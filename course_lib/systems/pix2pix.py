@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError, TrainingError
 from course_lib.losses.adversarial import NonSaturating
@@ -28,6 +29,9 @@ class Pix2PixConfig:
     ``gan_weight=0`` is the paper's "L1", ``lambda_l1=0`` its "cGAN", ``d_sees_x=False`` its "GAN + L1", and
     ``skips=False`` its encoder-decoder. ``patch_layers`` 0, 1, 3 and 5 are patches of 1, 16, 70 and 286 pixels.
     ``wiring="authors"`` with ``dropout_start=1`` is the U-Net of the authors' PyTorch code, see ``UNet``.
+
+    Raises:
+        ShapeError: if a number cannot be.
     """
 
     x_channels: int = 3
@@ -50,6 +54,17 @@ class Pix2PixConfig:
     lr: float = 2e-4
     d_lr: float = 2e-4
     beta1: float = 0.5
+
+    def __post_init__(self) -> None:
+        asked.fields(
+            self,
+            above_0=("lr",),
+            from_0=("d_lr", "gan_weight", "lambda_l1"),
+            decays=("beta1", "dropout"),
+            counts=("x_channels", "y_channels", "base_channels", "levels", "d_channels"),
+            counts_from_0=("dropout_blocks", "dropout_start", "patch_layers"),
+            or_none=("max_channels",),
+        )
 
 
 def generator(config: Pix2PixConfig) -> UNet:
@@ -114,8 +129,10 @@ class Pix2Pix(System):
     adversarial = NonSaturating()
     ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
     noisy = True
+    paired = True
 
     def __init__(self, config: Pix2PixConfig | None = None, netG: nn.Module | None = None) -> None:
+        self.check_config(config or Pix2PixConfig())
         if netG is not None:
             check_generator("netG", netG, (config.x_channels, config.y_channels) if config else None)
         super().__init__(config or (Pix2PixConfig() if netG is None else config_of(netG)))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
+from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
 from course_lib.losses.perceptual import PerceptualLoss
@@ -30,6 +31,9 @@ class RegressionConfig:
 
     ``content_layer`` of VGG-16 is where the loss ``"perceptual"`` compares, and ``half_judge`` whether it computes in
     bfloat16 (see ``PerceptualLoss``); for other losses they mean nothing.
+
+    Raises:
+        ShapeError: if a number cannot be.
     """
 
     loss: str = "mse"
@@ -41,6 +45,14 @@ class RegressionConfig:
     lr: float = 1e-3
     content_layer: str = "relu2_2"
     half_judge: bool = False
+
+    def __post_init__(self) -> None:
+        asked.fields(
+            self,
+            above_0=("lr",),
+            counts=("x_channels", "y_channels", "base_channels", "levels"),
+            or_none=("max_channels",),
+        )
 
 
 class Regression(System):
@@ -60,12 +72,14 @@ class Regression(System):
     """
 
     config: RegressionConfig
+    paired = True
 
     def __init__(self, config: RegressionConfig | None = None, netG: nn.Module | None = None) -> None:
         super().__init__(config or RegressionConfig())
         if self.config.loss not in NAMES:
             raise ShapeError(f"The loss is {self.config.loss!r}: choose one of {', '.join(NAMES)}.")
-        self._judge: PerceptualLoss | None = None
+        self._judges: list[PerceptualLoss] = []  # one at most; in a list it is no sub-module, as it is not trained
+        self._own_network = netG is not None
         self.netG = netG or UNet(
             self.config.x_channels,
             self.config.y_channels,
@@ -79,14 +93,15 @@ class Regression(System):
     @property
     def judge(self) -> PerceptualLoss:
         """The content loss of ``"perceptual"``, with VGG-16; made on first use, as predicting does not need it."""
-        if self._judge is None:
-            self._judge = PerceptualLoss(self.config.content_layer, half=self.config.half_judge).to(self.device)
-        return self._judge
+        if not self._judges:
+            self._judges.append(PerceptualLoss(self.config.content_layer, half=self.config.half_judge))
+        judge = self._judges[0]
+        return judge if judge.vgg.mean.device == self.device else judge.to(self.device)
 
     def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return Adam for the one player."""
         if self.config.loss == PERCEPTUAL:
-            self.judge.to(self.device)
+            _ = self.judge  # training begins: what it needs is made now, not in the first step
         return {"G": adam(self.netG.parameters(), lr=self.config.lr, betas=(0.9, 0.999))}
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
@@ -100,6 +115,10 @@ class Regression(System):
         x = torch.randn(batch_size, c.x_channels, side, side, device=device)
         y = torch.randn(batch_size, c.y_channels, 64, 64, device=device)
         return Batch(index=torch.arange(batch_size), x=x, y=y)
+
+    def check_batch(self, batch: Any) -> None:
+        """Do as every system does; of a network that was given, the config does not know the channels."""
+        self._must_fit(batch, channels=not self._own_network)
 
     def training_step(self, batch: Any) -> dict[str, Tensor]:
         """Take one step on ``batch.x`` and ``batch.y``; return the loss by its name."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
+from course_lib import asked
 from course_lib.data.bundled.paintings import paintings
 from course_lib.data.bundled.photos import read_table
 from course_lib.data.containers import Batch
@@ -33,6 +34,9 @@ class StyleTransferConfig:
     relu2_2 have a mean square of about 230,000, so that a content weight of 4e-6 puts the content term into the same
     units as a balanced style term: a picture whose features are all 0 costs about 1 by each.
     ``style_ramp`` is the share of the steps over which the style weight rises from 0 in a line.
+
+    Raises:
+        ShapeError: if a number cannot be.
     """
 
     paintings: tuple[str, ...] = ("Café Terrace at Night",)
@@ -48,6 +52,16 @@ class StyleTransferConfig:
     style_ramp: float = 0.1
     half_judge: bool = False
     lr: float = 1e-3
+
+    def __post_init__(self) -> None:
+        asked.fields(
+            self,
+            above_0=("lr",),
+            from_0=("content_weight", "style_weight", "tv_weight"),
+            shares=("style_ramp",),
+            counts=("style_side", "base_channels"),
+            counts_from_0=("blocks",),
+        )
 
 
 class StyleTransfer(System):
@@ -134,6 +148,11 @@ class StyleTransfer(System):
         """Return a batch of pictures of 32 x 32 with random values in [-1, 1]."""
         images = 2 * torch.rand(batch_size, 3, 32, 32, device=device) - 1
         return Batch(index=torch.arange(batch_size), images=images)
+
+    def check_batch(self, batch: Any) -> None:
+        """Do as every system does, but the photographs of a set of pairs will do as well."""
+        pairs = "images" not in batch and "x" in batch
+        super().check_batch({"images": batch["x"] if isinstance(batch, dict) else batch.x} if pairs else batch)
 
     def training_step(self, batch: Any) -> dict[str, Tensor]:
         """Take one step on ``batch.images`` (or ``batch.x``); return the weighted terms of the loss."""

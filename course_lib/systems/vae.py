@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
 from course_lib.losses.elbo import bernoulli_nll, gaussian_nll, kl_diagonal_gaussian, reparameterise
@@ -32,6 +33,9 @@ class VAEConfig:
     ``width`` is the hidden layer of the dense networks or the channels of the convolutional ones. ``likelihood``:
     ``"soft"`` compares grey pixels with a Bernoulli's chance (the usual example; no proper likelihood), ``"binary"``
     draws each pixel black or white anew at every step, ``"gaussian"`` has a fixed ``std``.
+
+    Raises:
+        ShapeError: if a number cannot be.
     """
 
     architecture: str = "dense"
@@ -42,6 +46,9 @@ class VAEConfig:
     std: float = 0.1
     lr: float = 4e-3
     beta2: float = 0.99
+
+    def __post_init__(self) -> None:
+        asked.fields(self, above_0=("std", "lr"), from_0=("beta",), decays=("beta2",), counts=("width", "latents"))
 
 
 class VAE(System):
@@ -61,11 +68,12 @@ class VAE(System):
     """
 
     config: VAEConfig
+    one_size = True
 
     def __init__(self, config: VAEConfig | None = None) -> None:
         super().__init__(config or VAEConfig())
         c = self.config
-        if c.architecture not in ARCHITECTURES:
+        if c.architecture not in tuple(ARCHITECTURES):
             raise ShapeError(f"The architecture is {c.architecture!r}: choose one of {', '.join(ARCHITECTURES)}.")
         if c.likelihood not in LIKELIHOODS:
             raise ShapeError(f"The likelihood is {c.likelihood!r}: choose one of {', '.join(LIKELIHOODS)}.")
