@@ -81,7 +81,7 @@ class CheckpointFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str], rank: int = 0, barrier: Callable[[], Any] = lambda: None):
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser()
         self.rank = rank
         self.barrier = barrier
         self.newest: Path | None = None

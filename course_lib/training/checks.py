@@ -45,9 +45,8 @@ def meta_step(system: System, batch_size: int = 2) -> dict[str, Tensor]:
         TrainingError: if the step makes a tensor on another device or returns something that is not a detached scalar.
     """
     copied = copy.deepcopy(system).to("meta").train()
-    copied.total_steps, copied._optimizers = 1, None
-    for pool in copied.get_pools().values():
-        pool.images.clear()
+    copied.begin_anew()
+    copied.total_steps = 1
     batch = copied.example_batch(batch_size, "meta")
     copied.configure_schedules(copied.optimizers, 1)
     with _OnlyDevice("meta"):

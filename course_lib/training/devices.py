@@ -16,14 +16,50 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from course_lib.asked import shown, whole
 from course_lib.errors import TrainingError
 from course_lib.systems.base import System
 from course_lib.training.live import in_notebook
+from course_lib.words import suggest
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def _kind_and_index(device: Any, devices: int) -> tuple[str, int | None]:
+    """Return what ``"cuda:1"`` means: the kind of device, and which one, if it says so.
+
+    Raises:
+        TrainingError: if there is no such device, here or at all.
+    """
+    kind, colon, index = str(device).partition(":")
+    known = isinstance(device, (str, torch.device)) and kind in DEVICES
+    if not known or (colon and not (index.isdecimal() and kind != "auto")):
+        said = shown(str(device) if isinstance(device, torch.device) else device)
+        near = suggest("cuda" if kind.lower() == "gpu" else kind, DEVICES) if isinstance(device, str) else ""
+        raise TrainingError(
+            f"device is {said}{near}: choose one of auto, cpu, cuda, cuda:1 (the second of them) or mps."
+        )
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("There is no CUDA device here: use device='auto' or device='cpu'.")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise TrainingError("There is no MPS device here: use device='auto' or device='cpu'.")
+    here = torch.cuda.device_count() if kind == "cuda" else 1
+    if index and int(index) >= here:
+        raise TrainingError(
+            f"There is no device {kind}:{index} here, of {here} counted from 0: "
+            f"give a smaller number, or device={kind!r} for the first."
+        )
+    if index and devices > 1:
+        raise TrainingError(
+            f"device={str(device)!r} is one device and devices={devices} are more: give one of the two."
+        )
+    if kind == "cuda" and devices > here:
+        raise TrainingError(f"devices is {devices} and there are {here} CUDA devices here: give a smaller number.")
+    return kind, int(index) if index and kind == "cuda" else None
 
 
 def make_fabric(device: str | torch.device, precision: str, devices: int) -> Fabric:
@@ -33,12 +69,12 @@ def make_fabric(device: str | torch.device, precision: str, devices: int) -> Fab
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         precision: a name that Fabric knows, for example "32-true" or "bf16-mixed".
         devices: number of devices on this machine; under a launcher its number counts.
+
+    Raises:
+        TrainingError: if there is no such device, or not as many.
     """
-    kind, _, index = str(device).partition(":")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("There is no CUDA device here: use device='auto' or device='cpu'.")
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise TrainingError("There is no MPS device here: use device='auto' or device='cpu'.")
+    devices = whole("devices", devices, error=TrainingError)
+    kind, index = _kind_and_index(device, devices)
     launched = os.environ.get("LT_CLI_USED") == "1"  # by `fabric run`, which passes its options by the environment
     nodes = 1
     if "TORCHELASTIC_RUN_ID" in os.environ:  # by `torchrun`, or by `fabric run`, which uses it
@@ -56,7 +92,7 @@ def make_fabric(device: str | torch.device, precision: str, devices: int) -> Fab
         if nvml_check is None:  # importing it also makes every optimiser step look for NVIDIA's library on the disk
             os.environ.pop(NVML_CHECK, None)
         options: dict[str, Any] = {"accelerator": kind, "precision": precision, "num_nodes": nodes}
-        options["devices"] = [int(index)] if index and devices == nodes == 1 else devices
+        options["devices"] = [index] if index is not None and devices == nodes == 1 else devices
         if devices * nodes > 1:
             # Without sending buffers around before each forward pass: that would change the running means of batch
             # norm in place between two passes through one network, which autograd forbids.
@@ -102,7 +138,8 @@ def connected(system: System, fabric: Fabric, compile: bool = False) -> Iterator
         system._optimizers = dict(zip(raw, connected_optimizers, strict=True))
         system._backward = fabric.backward
         system._gradient = partial(_gradient, compile)
-        system._unscale = partial(_unscale, getattr(fabric.strategy.precision, "scaler", None))
+        scaler = getattr(fabric.strategy.precision, "scaler", None)
+        system._unscale, system._scaled = partial(_unscale, scaler), scaler is not None
         yield intact
         intact()
         for (_, _, network), (name, before) in zip(places, parameters, strict=True):
@@ -114,7 +151,7 @@ def connected(system: System, fabric: Fabric, compile: bool = False) -> Iterator
         system._optimizers = None
         system._backward = Tensor.backward
         system._gradient = torch.autograd.grad
-        system._unscale = lambda optimizer: None
+        system._unscale, system._scaled = (lambda optimizer: None), False
 
 
 def _exchanged(system: System, name: str) -> TrainingError:
@@ -183,14 +220,32 @@ def any_process(fabric: Fabric, *flags: bool) -> list[bool]:
 
 
 @contextmanager
-def matrix_products(exactness: str) -> Iterator[None]:
-    """Inside the block, torch may multiply float32 matrices with fewer digits: "highest", "high" or "medium"."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(exactness)
+def own_modes() -> Iterator[None]:
+    """Compute gradients inside the block, whatever is on around it, and leave the current CUDA device as it was.
+
+    Training on ``cuda:1`` makes that one current, where everything that is then put on ``"cuda"`` would go.
+    """
+    before = torch.cuda.current_device() if torch.cuda.is_initialized() else 0
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        if torch.cuda.is_initialized() and torch.cuda.current_device() != before:
+            torch.cuda.set_device(before)
+
+
+@contextmanager
+def one_row_explained(batch_size: int) -> Iterator[None]:
+    """Turn torch's error that batch norm has one number a channel to take a variance of into what to do about it."""
     try:
         yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise TrainingError(
+            f"Batch norm has one row to take a variance of (batch_size is {batch_size}, over all processes): "
+            "give batch_size=2 or more and as many rows of data, or a network without batch norm."
+        ) from error
 
 
 @contextmanager

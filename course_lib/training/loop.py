@@ -17,21 +17,24 @@ from torch import Tensor
 from course_lib.errors import TrainingError
 from course_lib.history import HELD_OUT, History
 from course_lib.systems.base import System, not_finite
-from course_lib.training.devices import any_process, connected, make_fabric, matrix_products, memory_explained, own_rows
+from course_lib.training import arguments
+from course_lib.training.devices import (
+    any_process,
+    connected,
+    make_fabric,
+    memory_explained,
+    one_row_explained,
+    own_modes,
+    own_rows,
+)
+from course_lib.training.exactness import float32_products
 from course_lib.training.folders import require_room, reserved
 from course_lib.training.live import LiveFigure, ProgressLine
 from course_lib.training.logs import Logs
 from course_lib.training.seeding import rng_untouched, seed_everything
 from course_lib.training.settings import Settings
 from course_lib.training.stages import Dataset, Plan, Stage, plans
-from course_lib.training.state import (
-    Position,
-    TrainingState,
-    config_defaults,
-    describe,
-    must_agree,
-    weights_are_finite,
-)
+from course_lib.training.state import Position, TrainingState, config_defaults, describe, must_agree
 from course_lib.training.stopping import REASONS, SPOKEN, pass_on, signals_heeded
 from course_lib.words import either
 
@@ -47,6 +50,7 @@ SAVE_SECONDS = 600.0  # between two checkpoints where save_every is not given
 Folder = str | os.PathLike[str]
 
 
+@own_modes()
 def fit(
     system: System,
     dataset: Dataset | Sequence[Stage],
@@ -79,9 +83,12 @@ def fit(
     saves nothing. SIGTERM and SIGHUP (a cluster takes its machine back, a terminal is closed) do the same, and are then
     passed on to whoever would have had them: a script ends by them.
 
-    A loss that is NaN or infinite stops the run. On the CPU it is seen before it can change a weight. On a GPU losses
-    are read every 10 steps, so the weights in memory may have taken up to 10 spoilt steps. In either case no
-    checkpoint is written before all losses have been read and all weights are known to be finite.
+    Of an earlier training the system keeps its weights and nothing else: no optimiser, average, count or earlier fake.
+
+    A loss or a gradient that is NaN or infinite stops the run. On the CPU it is seen before it can change a weight,
+    and running means are put back. On a GPU losses are read every 10 steps, so that weights and averages in memory may
+    have taken up to 10 spoilt steps. In either case no checkpoint is written before all losses have been read, and
+    weights, buffers, averages and optimisers are known to be finite.
 
     Args:
         system: trained in place; afterwards on the device it was trained on, in eval mode.
@@ -93,7 +100,8 @@ def fit(
             a process's rows only, and the running means of process 0 are kept.
         compile: compile the networks (costs a minute or two once; pays in long runs).
         checkpoint: folder of this run's checkpoints; the newest two are kept, beside the history as ``history.csv``.
-            One training has it at a time. What else lies there is not touched.
+            One training has it at a time. What else lies there is not touched. ``~`` is the home folder, here and in
+            ``tensorboard``.
         save_every: steps between two checkpoints; None: about every ten minutes. One is always written at the end.
         resume: go on from the newest checkpoint in the folder, if there is one. False starts again and replaces it.
         evaluate: called with the system, in eval mode; returns figures on held-out data by name, which stand in the
@@ -116,7 +124,15 @@ def fit(
         TrainingError: a loss is not finite, memory ran out, a setting cannot be, a network was exchanged, the
             checkpoint belongs to other settings or other data, or its folder cannot be written, has no room or is in
             use.
+        ShapeError: the data set does not give what the system trains on.
     """
+    arguments.must_be_system(system, settings)
+    arguments.must_be_callable(evaluate=evaluate, figure=figure, on_step=on_step)
+    arguments.must_be_steps(save_every=save_every, evaluate_every=evaluate_every, figure_every=figure_every)
+    arguments.must_be_flags(compile=compile, resume=resume, progress=progress)
+    arguments.must_be_seconds(time_limit)
+    checkpoint = arguments.folder("checkpoint", checkpoint)
+    tensorboard = arguments.folder("tensorboard", tensorboard)
     settings = (settings or Settings()).changed(**changes)
     fabric = make_fabric(device, settings.precision, devices)
     stages = plans(dataset, settings, fabric.world_size)
@@ -155,14 +171,17 @@ def _train(
     total = sum(plan.steps for plan in stages)
     described = describe(system, settings, stages, processes, contents=folder is not None)
 
+    stored = folder.load() if folder and resume else None
+    if stored:  # what is refused is refused before the system is touched
+        must_agree(checkpoint, stored[0]["settings"], described, config_defaults(system))
     seed_everything(settings.seed + 1000 * rank)
     with memory_explained(system, stages[0].batch_size):
         system.to(fabric.device).train()
         state = TrainingState(system, [plan.steps for plan in stages], settings, fabric.strategy.precision)
     require_room(fabric, folder, state)
-    if folder and resume and (stored := folder.load()):
-        must_agree(checkpoint, stored[0]["settings"], described, config_defaults(system))
+    if stored:
         state.restore(*stored)
+    state.must_be_sound()
     position, history = state.position, state.history
 
     unread: list[tuple[dict[str, Any], int, float]] = []  # scalars, epoch, seconds of steps still on the device
@@ -181,16 +200,18 @@ def _train(
         _read(unread, history)
         logs.update(history)
 
+    def must_be_sound(remedy: str, whole: bool = True) -> None:
+        if fault := state.fault(whole):
+            raise TrainingError(
+                f"The {fault} hold NaN or infinity after step {position.step}: lower the learning rate; {remedy}."
+            )
+
     def save() -> None:
         nonlocal saved_at, saved_step, table_told
         if folder is None or saved_step == position.step:
             return
         read()
-        if not weights_are_finite(system):
-            raise TrainingError(
-                f"The weights hold NaN or infinity after step {position.step}: "
-                "lower the learning rate; the last good checkpoint is kept."
-            )
+        must_be_sound("the last good checkpoint is kept")
         try:
             folder.save(position.step, state.shared() | {"settings": described}, state.personal())
         except (OSError, SafetensorError) as error:
@@ -211,13 +232,17 @@ def _train(
     def train_stage(plan: Plan) -> None:
         """Do the steps that are left of the present stage."""
         nonlocal half_done
-        end = position.stage_start + plan.steps
-        with memory_explained(system, plan.batch_size), connected(system, fabric, compile) as intact:
+        started_at, end = position.step, position.stage_start + plan.steps
+        explained = memory_explained(system, plan.batch_size), one_row_explained(plan.batch_size)
+        with explained[0], explained[1], connected(system, fabric, compile) as intact:
             rows = _batches(plan, position, fabric.device)
             while position.step < end and not history.stopped:
                 batch = own_rows(next(rows), rank, processes)
                 epoch, rates, half_done = position.epoch, state.rates(), True
-                scalars: dict[str, Any] = system.training_step(batch)
+                if position.step == started_at:
+                    with rng_untouched():
+                        system.check_batch(batch)
+                scalars: dict[str, Any] = state.step(batch)
                 intact()
                 state.after_step(plan.per_epoch)
                 half_done = False
@@ -247,12 +272,14 @@ def _train(
                     history.stopped = "time limit"
 
     try:
-        with signals_heeded(asked, processes), _quiet(), matrix_products(settings.matmul):
+        with signals_heeded(asked, processes), _quiet(), float32_products(settings.matmul):
             train_stage(stages[position.stage])
             while position.stage + 1 < len(stages) and not history.stopped:
                 state.grow()
                 train_stage(stages[position.stage])
             save()
+            if folder is None:
+                must_be_sound("build the system anew", whole=False)
             signals = any_process(fabric, *(reason in asked for reason in REASONS))
             if any(signals):  # while the last checkpoint was written
                 history.stopped = REASONS[signals.index(True)]
@@ -278,9 +305,9 @@ def _held_out(system: System, evaluate: Callable[[Any], Mapping[str, float]]) ->
     """Return held-out figures by their names in the history; the training does not notice."""
     system.eval()
     with rng_untouched(), torch.no_grad():
-        found = {f"{HELD_OUT}{name}": float(value) for name, value in evaluate(system).items()}
+        found = arguments.held_out_figures(evaluate(system))
     system.train()
-    return found
+    return {f"{HELD_OUT}{name}": value for name, value in found.items()}
 
 
 def _farewell(history: History, step: int, total: int, checkpoint: Any, saved_step: int, resume: bool) -> str:
@@ -319,7 +346,7 @@ def _read(unread: list[tuple[dict[str, Any], int, float]], history: History) -> 
     """Move the losses of the last steps from the device into the history, in one transfer.
 
     Raises:
-        TrainingError: if one is NaN or infinite.
+        TrainingError: if one is NaN or infinite; of held-out figures, such as PSNR, that is no fault.
     """
     tensors: list[Tensor] = []
     for name, value in ((name, value) for scalars, _, _ in unread for name, value in scalars.items()):
@@ -331,7 +358,7 @@ def _read(unread: list[tuple[dict[str, Any], int, float]], history: History) -> 
     for scalars, epoch, seconds in unread:
         plain = {name: next(numbers) if isinstance(v, Tensor) else float(v) for name, v in scalars.items()}
         for name, value in plain.items():
-            if not math.isfinite(value):
+            if not (math.isfinite(value) or name.startswith(HELD_OUT)):
                 raise not_finite(name, value, len(history) + 1)
         history.append(plain, epoch=epoch, seconds=seconds)
     unread.clear()

@@ -18,6 +18,7 @@ from course_lib.training.ema import EMA
 from course_lib.training.fingerprint import fingerprint
 from course_lib.training.seeding import rng_state, rng_untouched, seed_everything, set_rng_state
 from course_lib.training.settings import Settings
+from course_lib.training.soundness import Guard, Soundness, spoilt_columns
 from course_lib.training.stages import Plan
 from course_lib.words import either
 
@@ -80,6 +81,7 @@ class TrainingState:
             raise TrainingError(f"{type(system).__name__} names no ema_networks: pass ema_decay=0.")
         if system.stage:
             raise TrainingError(f"This system has grown to stage {system.stage} already: build it anew.")
+        system.begin_anew()
         self.system = system
         self.stage_steps = stage_steps
         self.precision = precision
@@ -98,6 +100,7 @@ class TrainingState:
         system.step, system.stage_step = position.step, position.step - position.stage_start
         system.stage_steps = self.stage_steps[position.stage]
         system._optimizers = None
+        self.guard, self.soundness = Guard(system), Soundness(system)
         self.optimizers: dict[str, Optimizer] = system.optimizers
         self.schedules: dict[str, LRScheduler] = system.configure_schedules(self.optimizers, system.stage_steps)
 
@@ -121,6 +124,49 @@ class TrainingState:
             seed_everything(self.position.seed + stage)  # new weights are the same in every process
             self.system.at_stage(stage)
         self.system.to(device).train()
+
+    def step(self, batch: Any) -> dict[str, Any]:
+        """Do one training step; if it is spoilt before a weight has changed, put back what it has changed besides.
+
+        Raises:
+            TrainingError: see ``System.optimizer_step``; if the batch itself holds NaN or infinity, it says so.
+        """
+        self.guard.remember()
+        try:
+            return self.system.training_step(batch)
+        except TrainingError as error:
+            self.guard.put_back()
+            if columns := spoilt_columns(batch):
+                raise TrainingError(
+                    f"The data hold NaN or infinity, in {columns[0]!r} of the batch of step {self.position.step + 1}: "
+                    "repair the data set or leave those rows out."
+                ) from error
+            raise
+
+    def must_be_sound(self) -> None:
+        """Raise a TrainingError if weights, buffers or averages hold NaN or infinity before a step is done."""
+        if fault := self.fault(whole=False):
+            raise TrainingError(
+                f"The {fault} of {type(self.system).__name__} hold NaN or infinity "
+                f"before step {self.position.step + 1}: build the system anew, or load other weights."
+            )
+
+    def fault(self, whole: bool = True) -> str | None:
+        """Return in words what of this state holds NaN or infinity, or None.
+
+        Args:
+            whole: look at all that a checkpoint holds; else at what is left after a training.
+        """
+        optimizers = {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()}
+        shared = {
+            "system": self.system.state_dict(),
+            "averages": {name: ema.module.state_dict() for name, ema in self.averages.items()},
+            "optimizers": optimizers if whole else {},
+        }
+        return self.soundness.fault(shared, {"pools": self._pools() if whole else {}})
+
+    def _pools(self) -> dict[str, Any]:
+        return {name: pool.state_dict() for name, pool in self.system.get_pools().items()}
 
     def after_step(self, batches_per_epoch: int) -> None:
         """Do what follows every training step: schedules, averages, counting."""
@@ -156,8 +202,7 @@ class TrainingState:
 
     def personal(self) -> dict[str, Any]:
         """Return the state that each process has for itself."""
-        pools = {name: pool.state_dict() for name, pool in self.system.get_pools().items()}
-        return {"rng": rng_state(), "pools": pools}
+        return {"rng": rng_state(), "pools": self._pools()}
 
     def restore(self, shared: dict[str, Any], personal: dict[str, Any]) -> None:
         """Take up the state of a checkpoint.
@@ -175,9 +220,11 @@ class TrainingState:
             for name, ema in self.averages.items():
                 ema.follow(getattr(self.system, name), {})
             self._begin_stage()
+            _must_match(self.system.state_dict(), shared["system"])
             self.system.load_state_dict(shared["system"])
             for name, ema in self.averages.items():
                 ema.module.load_state_dict(shared["averages"][name])
+            self.system.averages = {name: ema.module for name, ema in self.averages.items()}
             for name, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(shared["optimizers"][name])
                 _keep_layout(optimizer)
@@ -198,6 +245,14 @@ class TrainingState:
         self.history = History(values, history["epoch"].tolist(), history["seconds"].tolist())
         position.epoch_start = shared["epoch_start"]
         set_rng_state(personal["rng"])
+
+
+def _must_match(present: dict[str, Any], stored: dict[str, Any]) -> None:
+    """Raise a ValueError if names or shapes differ, before a single weight is replaced."""
+    for name in {**present, **stored}:
+        here, there = (tuple(state[name].shape) if name in state else "missing" for state in (present, stored))
+        if here != there:
+            raise ValueError(f"size mismatch: {name} is {there} there and {here} here")
 
 
 def _keep_layout(optimizer: Optimizer) -> None:
@@ -280,10 +335,3 @@ def must_agree(
                 f"The checkpoint in {folder} was made with {name} = {old!r} and this run has {new!r}: "
                 f"use the same, name another {either('folder', '--folder')}, or {again} to start again."
             )
-
-
-@torch.no_grad()
-def weights_are_finite(system: System) -> bool:
-    """Return whether no parameter holds NaN or infinity."""
-    sound = [torch.isfinite(p).all() for p in system.parameters()]
-    return not sound or bool(torch.stack(sound).all())

@@ -62,7 +62,7 @@ def save_weights(
             stored[name] = tensor
         else:
             stored[name] = tensor.half()
-    path = Path(path)
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{path.name}")
     save_file(stored, unfinished, {"dtype": dtype, "metadata": json.dumps(metadata or {}, sort_keys=True)})
@@ -99,7 +99,7 @@ def _is_int8(stored: dict[str, Tensor], name: str) -> bool:
 
 
 def _open(path: str | os.PathLike[str]) -> Any:
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise DataError(f"There are no weights at {path}: check the path, or save them with save_weights().")
     try:

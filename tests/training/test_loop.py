@@ -190,9 +190,28 @@ class TestNotFinite:
                 loss = super().loss(batch)
                 return loss + (self.net.weight * 0).sum().sqrt() if self.step == 6 else loss
 
-        with pytest.raises(TrainingError, match="The weights hold NaN or infinity after step 7"):
-            fit(Root(), toys.line_data(), steps=20, checkpoint=tmp_path, save_every=1, **QUICK)
-        assert read_checkpoint(tmp_path)["position"]["step"] == 6
+        class Unlooked(Root):
+            """As on a GPU, where nothing is looked at within a step."""
+
+            def optimizer_step(self, name: str, loss: Any, **_: Any) -> None:
+                self.optimizers[name].zero_grad()
+                self._backward(loss)
+                self.optimizers[name].step()
+
+        with pytest.raises(TrainingError, match=r"The weights net\.weight hold NaN or infinity after step 7"):
+            fit(Unlooked(), toys.line_data(), steps=20, checkpoint=tmp_path / "a", save_every=1, **QUICK)
+        assert read_checkpoint(tmp_path / "a")["position"]["step"] == 6
+        with pytest.raises(
+            TrainingError, match=r"The weights net\.weight hold NaN .* step 7: .* build the system anew"
+        ):
+            fit(Unlooked(), toys.line_data(), steps=7, **QUICK)
+        system, weights = Root(), []
+        with pytest.raises(TrainingError, match="The gradient of net became nan at step 7: lower the learning rate"):
+            fit(
+                system, toys.line_data(), steps=20, checkpoint=tmp_path / "b", save_every=1,
+                on_step=lambda s, _: weights.append(bits(s)), **QUICK,
+            )  # fmt: skip
+        assert bits(system) == weights[5]
 
 
 @pytest.mark.parametrize(
