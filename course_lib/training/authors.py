@@ -77,7 +77,10 @@ def load_authors_discriminator(path: str | os.PathLike[str], *, x_channels: int)
 
     Raises:
         DataError: if the file is missing, damaged or no such file; it says what was found.
+        ShapeError: if ``x_channels`` is no whole number from 0.
     """
+    if isinstance(x_channels, bool) or not isinstance(x_channels, int) or x_channels < 0:
+        raise ShapeError(f"x_channels is {x_channels!r}: give a whole number, 3 for pix2pix and 0 for CycleGAN.")
     state = _tensors(path, "discriminator")
     try:
         return discriminator_of(state, x_channels)
@@ -147,8 +150,11 @@ def _fault_of(path: Path) -> str | None:
     size = path.stat().st_size
     if size > LARGEST:
         return f"it has {size / 2**30:.0f} GiB, and at most {LARGEST / 2**30:.0f} are read"
-    with path.open("rb") as file:
-        start = file.read(16)
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
     if start[8:9] == b"{":
         return "it is a safetensors file, for which there is load_weights()"
     if start[:2] == b"PK":

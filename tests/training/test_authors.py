@@ -73,6 +73,9 @@ def test_a_discriminator_is_read(tmp_path: Path) -> None:
     assert torch.allclose(load_authors_discriminator(path, x_channels=3)(x, y), other(torch.cat([x, y], 1)), atol=1e-5)
     with pytest.raises(DataError, match=r"x_channels must be from 0 to 5: give the state dict of a discriminator"):
         load_authors_discriminator(path, x_channels=9)
+    for wrong in (-1, 1.5, True, None):
+        with pytest.raises(ShapeError, match="give a whole number, 3 for pix2pix and 0 for CycleGAN"):
+            load_authors_discriminator(path, x_channels=wrong)
     with pytest.raises(DataError, match=r"there is load_authors_discriminator\(\): give the state dict of a generator"):
         load_authors_generator(path)
 
@@ -243,6 +246,17 @@ def test_a_file_that_claims_more_than_its_bytes_or_is_too_large(
             load_authors_generator(path)
     monkeypatch.setattr(authors, "LARGEST", 100)
     with pytest.raises(DataError, match="it has 0 GiB, and at most 0 are read"):
+        load_authors_generator(path)
+
+
+def test_a_file_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(theirs.resnet(6), tmp_path / "G.pth")
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(DataError, match=r"it cannot be read \(Permission denied\): give the state dict"):
         load_authors_generator(path)
 
 
