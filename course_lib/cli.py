@@ -1,4 +1,4 @@
-"""The command line of the course: train, evaluate, bench, doctor and slides."""
+"""The command line of the course: train, evaluate, translate, sample, bench, doctor and slides."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import tyro
 
 from course_lib.commands.evaluate import Evaluate, evaluate
+from course_lib.commands.pictures import Sample, Translate, sample, translate
 from course_lib.commands.train import STOPPED, Train, train
 from course_lib.commands.upkeep import Bench, Doctor, Slides, bench, doctor, slides
 from course_lib.errors import CourseError, Stopped
@@ -20,6 +21,8 @@ from course_lib.words import for_the_shell
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Translate, tyro.conf.subcommand("translate")]
+    | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Slides, tyro.conf.subcommand("slides")]
@@ -28,6 +31,8 @@ Command = (
 ACTIONS: dict[type, Callable[[Any], int]] = {
     Train: train,
     Evaluate: evaluate,
+    Translate: translate,
+    Sample: sample,
     Bench: bench,
     Doctor: doctor,
     Slides: slides,

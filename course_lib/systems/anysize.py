@@ -14,10 +14,11 @@ from course_lib.data.pixels import LUMA
 from course_lib.errors import ShapeError, TrainingError
 from course_lib.models.norms import Statistics
 from course_lib.systems.base import System
-from course_lib.words import nearest, plain
+from course_lib.words import either, nearest, plain
 
 MEMORY = 2_000_000_000
 """Bytes that one pass may take; the same on every machine, so that a picture is cut into the same tiles everywhere."""
+_SMALL = 256  # pixels: no network takes too much memory for a square of this side
 _PROBED = 64  # pixels: the side of the picture that a network's memory is measured with
 _SAMPLED = 256  # pixels: the side of the squares that statistics of a large picture are taken from
 _UNKNOWN_REACH = 64  # pixels, of a network that does not say
@@ -132,9 +133,11 @@ def translated_bands(
     _check(picture, tile)
     height, width = picture.shape[1:]
     device, f = system.device, takes.factor
-    most = int(math.sqrt(MEMORY / bytes_for(quiet, network, takes, device)))  # side of the largest square in one pass
     size = takes.side_for(height), takes.side_for(width)
-    whole = size[0] * size[1] <= most * most if tile is None else tile >= max(size)
+    whole = size[0] * size[1] <= _SMALL * _SMALL if tile is None else tile >= max(size)
+    if not whole:  # the side of the largest square that goes through in one pass
+        most = int(math.sqrt(MEMORY / bytes_for(quiet, network, takes, device)))
+        whole = tile is None and size[0] * size[1] <= most * most
     if not whole:
         size = takes.side_for(height, in_tiles=True), takes.side_for(width, in_tiles=True)
     top, left = ((padded - side) // 2 for padded, side in zip(size, (height, width), strict=True))
@@ -246,12 +249,16 @@ def translation_of(
     paints = hasattr(system, "stylise")
     verb = "translate_back" if back else "stylise" if paints else "translate"
     if not hasattr(system, verb):
-        hint = "leave `back` out." if back else "ask it for samples."
+        hint = (
+            f"leave {either('back', '--back')} out."
+            if back
+            else either("call sample(n).", "draw some with `course sample`.")
+        )
         raise TrainingError(f"{name} {'does not translate back' if back else 'translates no pictures'}: {hint}")
     if style is not None and not paints:
-        raise TrainingError(f"{name} has no styles: leave `style` out.")
+        raise TrainingError(f"{name} has no styles: leave {either('style', '--style')} out.")
     if noise and not (getattr(system, "noisy", False) and not back):
-        raise TrainingError(f"{name} draws no noise: leave `noise` out.")
+        raise TrainingError(f"{name} draws no noise: leave {either('noise', '--noise')} out.")
     options: dict[str, Any] = {}
     if paints:
         options["style"] = style_number(style, system.config.paintings)

@@ -136,6 +136,7 @@ def test_statistics_of_a_large_picture_are_estimated(name: str, monkeypatch: pyt
     run, network = anysize.translation_of(system)
     per_pixel = bytes_for(run, network, Takes.of(system, network), system.device)
     monkeypatch.setattr(anysize, "_SAMPLED", 64)
+    monkeypatch.setattr(anysize, "_SMALL", 16)
     monkeypatch.setattr(anysize, "MEMORY", per_pixel * 160 * 160)  # half of the picture
     halves = torch.cat([translate_any(system, half.contiguous()) for half in x.chunk(2, dim=2)], dim=2)
     assert (translate_any(system, x) - whole).abs().mean() < (halves - whole).abs().mean() / 2
@@ -223,6 +224,7 @@ def test_large_pictures_go_in_tiles_by_themselves(monkeypatch: pytest.MonkeyPatc
     sides.clear()
     run, network = anysize.translation_of(system)
     per_pixel = bytes_for(run, network, Takes.of(system, network), system.device)
+    monkeypatch.setattr(anysize, "_SMALL", 16)
     monkeypatch.setattr(anysize, "MEMORY", per_pixel * 80 * 80)
     sides.clear()
     tiled = translate_any(system, x)
@@ -326,10 +328,10 @@ def test_noise_is_off_unless_asked_for() -> None:
 @pytest.mark.parametrize(
     ("system", "options", "sentence"),
     [
-        (regression, {"back": True}, "Regression does not translate back: leave `back` out."),
-        (GAN, {}, "GAN translates no pictures: ask it for samples."),
-        (regression, {"style": "wave"}, "Regression has no styles: leave `style` out."),
-        (regression, {"noise": True}, "Regression draws no noise: leave `noise` out."),
+        (regression, {"back": True}, "Regression does not translate back: leave back out."),
+        (GAN, {}, "GAN translates no pictures: call sample(n)."),
+        (regression, {"style": "wave"}, "Regression has no styles: leave style out."),
+        (regression, {"noise": True}, "Regression draws no noise: leave noise out."),
         (lambda: painting(TITLES), {}, f"This network paints in 3 styles: choose one of {'; '.join(TITLES)}."),
         (lambda: painting(TITLES), {"style": "wafe"}, "No style is called 'wafe': did you mean 'wave'?"),
         (lambda: painting(TITLES), {"style": "at"}, "Several styles are called 'at': choose one of"),
