@@ -1,4 +1,4 @@
-"""Folders of pictures through a system: names, sizes, what is kept, what is left out, and nothing of the user's lost."""
+"""Folders of pictures through a system: names, sizes, what is kept and left out, and nothing of the user's is lost."""
 
 from __future__ import annotations
 
