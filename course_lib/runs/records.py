@@ -139,4 +139,6 @@ def _write_strip(one: Run, system: System) -> None:
     path = data_dir() / strip_name(one.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     strip = tiles.permute(2, 0, 3, 1).flatten(1, 2)
-    Image.fromarray(strip.numpy()).save(path, quality=QUALITY, method=6)
+    unfinished = path.with_name(f".unfinished-{path.name}")
+    Image.fromarray(strip.numpy()).save(unfinished, "WEBP", quality=QUALITY, method=6)
+    os.replace(unfinished, path)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -114,7 +115,7 @@ class CheckpointFolder:
                 _write_text(unfinished / LIST, json.dumps(contents, indent=1))
                 _put(unfinished, target)
                 _flush(self.folder)
-        except OSError:
+        except (OSError, SafetensorError):
             if self.rank == 0:
                 with suppress(OSError):
                     _delete(unfinished)  # half a checkpoint would fill the disk for nothing

@@ -20,7 +20,7 @@ from course_lib.asked import shown, whole
 from course_lib.errors import TrainingError
 from course_lib.systems.base import System
 from course_lib.training.live import in_notebook
-from course_lib.words import suggest
+from course_lib.words import either, suggest
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -261,5 +261,5 @@ def memory_explained(system: System, batch_size: int) -> Iterator[None]:
         traceback.clear_frames(error.__traceback__)  # lets go of the tensors of the step that failed
         raise TrainingError(
             f"Memory ran out at step {system.step + 1} with batches of {batch_size}: "
-            "lower batch_size, or choose a smaller preset with COURSE_PRESET."
+            f"{either('lower batch_size', 'close other programs')}, or choose a smaller preset with COURSE_PRESET."
         ) from None

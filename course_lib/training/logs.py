@@ -9,6 +9,7 @@ from typing import Any
 
 from course_lib.errors import TrainingError
 from course_lib.history import HELD_OUT, RATE, History
+from course_lib.words import either
 
 TABLE = "history.csv"
 
@@ -36,7 +37,8 @@ class Logs:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError as error:
                 raise TrainingError(
-                    "TensorBoard is not installed: run `pip install tensorboard`, or leave it out; "
+                    "TensorBoard is not installed: run `pip install tensorboard`, or leave "
+                    f"{either('it', '--tensorboard')} out; "
                     "a checkpoint folder holds the same numbers in history.csv."
                 ) from error
             self.writer = SummaryWriter(os.fspath(tensorboard), purge_step=done + 1 if done else None)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.errors import TrainingError
 from course_lib.training.settings import Settings, length
+from course_lib.words import either
 
 
 class Dataset(Protocol):
@@ -123,7 +124,8 @@ def must_be_dataset(data: Any) -> None:
 def _plan(stage: Stage, flip: bool | None, processes: int) -> Plan:
     size, dataset = stage.batch_size, stage.dataset
     if size % processes:
-        raise TrainingError(f"batch_size is {size}: give each of the {processes} processes the same number of rows.")
+        same = f"give each of the {processes} processes the same number of rows"
+        raise TrainingError(f"batch_size is {size}: {either(same, f'start as many processes as divide {size}')}.")
     rows = dataset.num_batches(1) if len(dataset) else 0  # of an epoch, which may be more than the set has
     if not rows:
         raise TrainingError("The data set has too few rows, none at all: give one with rows.")

@@ -65,8 +65,12 @@ def save_weights(
     path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{path.name}")
-    save_file(stored, unfinished, {"dtype": dtype, "metadata": json.dumps(metadata or {}, sort_keys=True)})
-    os.replace(unfinished, path)
+    try:
+        save_file(stored, unfinished, {"dtype": dtype, "metadata": json.dumps(metadata or {}, sort_keys=True)})
+        os.replace(unfinished, path)
+    except (OSError, SafetensorError) as error:
+        unfinished.unlink(missing_ok=True)
+        raise DataError(f"{path} could not be written ({error}): make room, or name another place.") from error
     return path
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from course_lib.errors import TrainingError
 from course_lib.training import checkpoints, read_checkpoint
@@ -227,13 +228,16 @@ def test_a_training_begun_anew_comes_before_a_longer_one_that_could_not_be_delet
     assert read_checkpoint(tmp_path)["number"] == 9
 
 
-def test_a_full_disk_leaves_no_half_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [OSError, SafetensorError])
+def test_a_full_disk_leaves_no_half_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
     folder = saved(tmp_path, 1)
 
     def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
+        raise kind("No space left on device")
 
-    monkeypatch.setattr(checkpoints, "_write_text", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(checkpoints, "_write_text" if kind is OSError else "_write", full)
+    with pytest.raises(kind, match="No space left"):
         folder.save(2, *state(2.0))
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from course_lib.errors import DataError
@@ -86,3 +87,19 @@ def test_faults_have_a_sentence(tmp_path: Path) -> None:
         save_weights({"a": torch.tensor([float("nan")])}, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match="use 'float16'"):
         save_weights({}, tmp_path / "w.safetensors", "int4")
+
+
+def test_a_disk_without_room_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_weights({"w": torch.ones(3)}, tmp_path / "weights.safetensors")
+
+    def full(tensors: Any, unfinished: Path, *_: Any) -> None:
+        unfinished.write_bytes(b"half")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("course_lib.training.weights.save_file", full)
+    with pytest.raises(
+        DataError, match=r"could not be written \(No space left on device\): make room, or name another"
+    ):
+        save_weights({"w": torch.zeros(3)}, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["weights.safetensors"]
+    assert torch.equal(load_weights(path)["w"], torch.ones(3))
