@@ -58,10 +58,10 @@ def train(command: Train) -> int:
                 (root / command.run / f"seed{command.seed}").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrainingError(f"{flag} {root} cannot be used ({error.strerror}): choose another place.") from error
+    require_device(command.device)
     from course_lib import runs
 
     one = runs.run(command.run)
-    require_device(command.device)
     watched: dict[str, Any] = {"device": command.device}
     if command.restart:
         watched["resume"] = False
@@ -77,7 +77,7 @@ def train(command: Train) -> int:
     system, history = runs.train(command.run, command.seed, folder=command.folder, **watched)
     trained = history.seconds[-1] if len(history) else 0.0  # earlier parts of a resumed run included
     minutes = max(time.perf_counter() - started, trained) / 60
-    if os.environ.get("RANK", "0") != "0":  # one of several processes of torchrun: the first one says and writes it
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0":  # the first of the processes says it
         return STOPPED.get(history.stopped or "", 0)
     print(f"{command.run}, seed {command.seed}: {len(history)} steps, {trained / 60:.1f} minutes.")
     if command.publish and history.stopped:

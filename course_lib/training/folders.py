@@ -52,13 +52,13 @@ def reserved(
                         probe.write(b"\0" * 4096)
                         probe.flush()
                         os.fsync(probe.fileno())
-                    if folder is checkpoint:
+                    if flag == "--folder":
                         _own_names(Path(folder))
                         held.enter_context(locked(Path(folder)))
                 except OSError as error:
                     raise TrainingError(
                         f"{folder} cannot be written ({error.strerror or error}): "
-                        f"name another {either('folder', f'{flag}')}."
+                        f"name another {either('folder', flag)}."
                     ) from error
 
         by_the_first(fabric, take)

@@ -119,3 +119,8 @@ def test_an_error_on_the_way_frees_the_folder(toys: Any, tmp_path: Path) -> None
             fit(toys.Line(), toys.line_data(), checkpoint=tmp_path, on_step=fail, **QUICK)
     assert not [name for name in os.listdir(tmp_path) if "lock" in name]
     assert torch.isfinite(next(toys.Line().parameters())).all()
+
+
+def test_one_folder_for_both_is_locked_once(toys: Any, tmp_path: Path) -> None:
+    with folders.reserved(SimpleNamespace(global_rank=0, world_size=1, barrier=None), tmp_path, tmp_path):  # type: ignore[arg-type]
+        assert [path.name for path in tmp_path.iterdir()] == [".training.lock"]
