@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from course_lib.asked import is_whole, shown
 from course_lib.data.reading import PictureError
 from course_lib.errors import DataError
 from course_lib.words import suggest
@@ -13,6 +12,7 @@ from course_lib.words import suggest
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
+LARGEST = 65_535  # pixels of a side
 FITS = ("crop", "centre", "pad", "stretch")
 
 
@@ -26,12 +26,13 @@ def check_fit(fit: Any, size: Any) -> tuple[int, int]:
     Raises:
         DataError: if one of them cannot be.
     """
-    if fit not in FITS:
-        raise DataError(f"fit is {fit!r}: choose one of {', '.join(map(repr, FITS))}{suggest(fit, FITS)}.")
+    if not isinstance(fit, str) or fit not in FITS:
+        raise DataError(f"fit is {shown(fit)}: choose one of {', '.join(map(repr, FITS))}{suggest(fit, FITS)}.")
     sides = size if isinstance(size, (tuple, list)) else (size, size)
-    whole = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) and side > 0 for side in sides)
-    if len(sides) != 2 or not whole:
-        raise DataError(f"size is {size!r}: give a whole number of pixels from 1 up, or height and width.")
+    if len(sides) != 2 or not all(is_whole(side) and 0 < side <= LARGEST for side in sides):
+        raise DataError(
+            f"size is {shown(size)}: give a whole number of pixels from 1 to {LARGEST:,}, or height and width."
+        )
     return int(sides[0]), int(sides[1])
 
 

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from course_lib.asked import shown, whole
 from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
 from course_lib.data.fitting import check_fit
 from course_lib.data.folder_kinds import Plan, halves, images, pairs, photographs, unpaired
@@ -22,7 +23,7 @@ from course_lib.data.folder_rows import Told, Way
 from course_lib.data.folder_sides import two_sides
 from course_lib.data.photographs import PhotoSet
 from course_lib.data.picture_paths import a_folder
-from course_lib.data.reading import check_white, printable
+from course_lib.data.reading import check_channels, check_white, printable
 from course_lib.data.splitting import Splits, check_split
 from course_lib.errors import DataError
 from course_lib.words import suggest
@@ -102,13 +103,14 @@ def folder(
         DataError: if an argument cannot be, a folder is not there or holds no picture, a file cannot be read or has no
             partner (with ``on_error="raise"``), nothing is left, or the memory does not suffice.
     """
+    if not isinstance(labels, bool):
+        raise DataError(f"labels is {shown(labels)}: give True to take the names of the folders, or False.")
     kind = _kind(kind, y, labels)
     for what, value, choices in (("direction", direction, ("AtoB", "BtoA")), ("on_error", on_error, ("raise", "skip"))):
-        if value not in choices:
-            raise DataError(f"{what} is {value!r}: choose {choices[0]!r} or {choices[1]!r}.")
+        if not isinstance(value, str) or value not in choices:
+            raise DataError(f"{what} is {shown(value)}: choose {choices[0]!r} or {choices[1]!r}.")
     for what, channels in (("x_channels", x_channels), ("y_channels", y_channels)):
-        if channels not in (1, 3) or isinstance(channels, bool):
-            raise DataError(f"{what} is {channels!r}: give 3 for colours or 1 for grey.")
+        check_channels(what, channels)
     single = kind in ("images", "photographs")
     for what, given in (
         ("match", match is not None and kind != "pairs"),
@@ -122,12 +124,11 @@ def folder(
         raise DataError(f"size is {size!r}: give one number for photographs, that of the shorter side in pixels.")
     for what, text in (("name", name), ("licence", licence)):
         if not isinstance(text, str) and not (text is None and what == "name"):
-            raise DataError(f"{what} is {text!r}: give a text.")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise DataError(f"limit is {limit!r}: give a whole number of at least 1, or None.")
+            raise DataError(f"{what} is {shown(text)}: give a text.")
+    limit = None if limit is None else whole("limit", limit, error=DataError)
     for what, function in (("group", group), ("match", match)):
         if function is not None and not callable(function):
-            raise DataError(f"{what} is {function!r}: give a function from a picture's name to a text.")
+            raise DataError(f"{what} is {shown(function)}: give a function from a picture's name to a text.")
     check_split(split, splits, seed)
     check_white(white)
     first = a_folder(x, "x")
@@ -168,8 +169,8 @@ def folder(
 def _kind(kind: str | None, y: Any, labels: bool) -> str:
     usual = "images" if y is None else "pairs"
     kind = usual if kind is None else kind
-    if kind not in KINDS:
-        raise DataError(f"kind is {kind!r}: choose one of {', '.join(map(repr, KINDS))}{suggest(kind, KINDS)}.")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise DataError(f"kind is {shown(kind)}: choose one of {', '.join(map(repr, KINDS))}{suggest(kind, KINDS)}.")
     if y is not None and kind in ("images", "photographs", "halves"):
         raise DataError(f"kind={kind!r} takes one folder: leave out the second, or choose 'pairs' or 'unpaired'.")
     if labels and kind != "images":

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from course_lib.asked import shown
 from course_lib.data.reading import printable
 from course_lib.errors import DataError
 from course_lib.words import suggest
@@ -64,7 +65,7 @@ def a_folder(path: str | os.PathLike[str], what: str) -> Path:
         DataError: if it is no path, does not exist, or is a file.
     """
     if not isinstance(path, (str, os.PathLike)) or not str(path):
-        raise DataError(f"{what} is {path!r}: give the path of a folder of pictures.")
+        raise DataError(f"{what} is {shown(path)}: give the path of a folder of pictures.")
     folder = Path(os.path.expanduser(path))
     called = printable(str(path))
     try:

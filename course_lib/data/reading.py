@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.asked import is_number, is_whole, shown
 from course_lib.data.decoding import plain
 from course_lib.errors import DataError, ShapeError
 
@@ -142,8 +143,7 @@ def open_picture(
         DataError: if ``channels``, ``enough`` or ``white`` cannot be.
         PictureError: if there is no such file, or it is no picture that can be used.
     """
-    if channels not in (1, 3) or isinstance(channels, bool):
-        raise DataError(f"channels is {channels!r}: give 3 for colours or 1 for grey.")
+    check_channels("channels", channels)
     if enough is not None:
         enough = _whole("enough", enough)
     check_white(white)
@@ -175,14 +175,24 @@ def open_picture(
         raise PictureError(called, f"cannot be read ({error.strerror})", "choose another") from error
 
 
+def check_channels(what: str, channels: Any) -> None:
+    """Raise unless a number of channels is 3 or 1.
+
+    Raises:
+        DataError: if it is not; the message begins with ``what``.
+    """
+    if not is_whole(channels) or channels not in (1, 3):
+        raise DataError(f"{what} is {shown(channels)}: give 3 for colours or 1 for grey.")
+
+
 def check_white(white: Any) -> None:
     """Raise unless a value can count as the white of 16-bit or floating grey, or is ``None``.
 
     Raises:
         DataError: if it cannot.
     """
-    if white is not None and (isinstance(white, bool) or not isinstance(white, (int, float)) or not 0 < white < 2**32):
-        raise DataError(f"white is {white!r}: give the value that counts as white, for example 4095, or None.")
+    if white is not None and not (is_number(white) and 0 < white < 2**32):
+        raise DataError(f"white is {shown(white)}: give the value that counts as white, for example 4095, or None.")
 
 
 def printable(name: str) -> str:
@@ -306,8 +316,8 @@ def _damaged(name: str) -> PictureError:
 
 def _whole(what: str, side: Any) -> int:
     """Return a side as Python's integer: of NumPy's the small ones overflow."""
-    if isinstance(side, (bool, np.bool_)) or not isinstance(side, (int, np.integer)) or side < 1:
-        raise DataError(f"{what} is {side!r}: give a whole number of pixels from 1 up.")
+    if not is_whole(side) or side < 1:
+        raise DataError(f"{what} is {shown(side)}: give a whole number of pixels from 1 up.")
     return int(side)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from course_lib.asked import is_number, shown, whole
 from course_lib.data.picture_paths import SUFFIXES
 from course_lib.errors import DataError
 from course_lib.words import suggest
@@ -38,29 +39,33 @@ def check_split(split: Any, splits: Any, seed: Any) -> None:
         DataError: in one sentence that says which argument to change.
     """
     known = (*SPLITS, "all")
-    if split not in known:
+    if not isinstance(split, str) or split not in known:
         named = FOLDERS.get(str(split).lower())
         hint = f" (did you mean {named!r}?)" if named else suggest(split, known)
-        raise DataError(f"There is no split {split!r}: choose one of {', '.join(map(repr, known))}{hint}.")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise DataError(f"seed is {seed!r}: give a whole number, or None to split by a hash of the names.")
+        raise DataError(f"There is no split {shown(split)}: choose one of {', '.join(map(repr, known))}{hint}.")
+    if seed is not None:
+        whole("seed", seed, least=0, below=2**63, error=DataError)
     if splits is None:
         return
     if isinstance(splits, Mapping):
         if not splits or not set(splits) <= set(SPLITS):
-            raise DataError(f"splits has the keys {list(splits)}: give names or patterns for {', '.join(SPLITS)}.")
+            keys = f"the keys {', '.join(map(shown, splits))}" if splits else "no keys"
+            raise DataError(f"splits has {keys}: give names or patterns for {', '.join(SPLITS)}.")
         for key, patterns in splits.items():
-            if not patterns or not all(isinstance(pattern, str) and pattern for pattern in _patterns(patterns)):
-                raise DataError(f"splits[{key!r}] is {patterns!r}: give a pattern such as 'a*', or a list of names.")
+            listed = isinstance(patterns, (str, list, tuple, set, frozenset)) and bool(patterns)
+            if not listed or not all(isinstance(pattern, str) and pattern for pattern in _patterns(patterns)):
+                raise DataError(
+                    f"splits[{key!r}] is {shown(patterns)}: give a pattern such as 'a*', or a list of names."
+                )
         if split != "all" and split not in splits:
             raise DataError(f"splits says nothing about {split!r}: add the key {split!r}, or choose another split.")
         return
     numbers = isinstance(splits, (list, tuple)) and len(splits) == 3
-    numbers = numbers and all(isinstance(share, (int, float)) and 0 <= share <= 1 for share in splits)
+    numbers = numbers and all(is_number(share) and 0 <= share <= 1 for share in splits)
     if not numbers or abs(sum(splits) - 1) > 1e-6:
+        given = repr(splits) if numbers else shown(splits)
         raise DataError(
-            f"splits is {splits!r}: give three shares that add up to 1, such as {SHARES}, or names or patterns "
-            "by split."
+            f"splits is {given}: give three shares that add up to 1, such as {SHARES}, or names or patterns by split."
         )
 
 
