@@ -100,12 +100,9 @@ def judge(exercise: Exercise, answer: Any) -> str:
             if seen:
                 return f"{where} your function still raises NotImplementedError."
             raise
-    wrong = _verdict(exercise, cases, [one.result for one in seen], expected)
-    if wrong:
-        return wrong
     pairs = zip(_watched(exercise, cases), seen, strict=True)
     told = (_left(exercise, known, one.changes, one.settings, one.replaced) for known, one in pairs)
-    return next(filter(None, told), "")
+    return _verdict(exercise, cases, [one.result for one in seen], expected, next(filter(None, told), ""))
 
 
 NOT_ASKED_FOR = "and that is not what the docstring asks for"
@@ -126,14 +123,18 @@ def wrong_parts(exercise: Exercise, result: Any, expected: Any, case: Case) -> d
     return first
 
 
-def recognise(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any]) -> str:
+def recognise(
+    exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any], whole: bool = False
+) -> str:
     """Return the message of the first mistake that explains the results on all cases; an empty text if none does.
 
     A wrong variant explains the results if, wherever the variant is wrong, the answer agrees with it, and wherever
     the variant is right, the answer is right too. Of a dict only the parts count in which the variant is ever wrong,
-    so that a second mistake elsewhere does not hide the first.
+    so that a second mistake elsewhere does not hide the first; with ``whole`` the variant must be wrong in all parts in
+    which the answer is.
     """
     answers_wrong = _wrong(exercise, cases, results, expected)
+    parts = {part for wrong in answers_wrong for part in wrong}
     for mistake in exercise.mistakes:
         for variant in mistake.answers:
             observed, variants_wrong = _remembered(exercise, variant, cases)
@@ -143,9 +144,21 @@ def recognise(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any],
                 for result, other, mine, wrong in zip(results, observed, answers_wrong, variants_wrong, strict=True)
                 for part, slip in slips.items()
             )
-            if slips and agrees:
+            if slips and agrees and (parts <= slips.keys() or not (whole or mistake.whole)):
                 return mistake.message
     return ""
+
+
+def _exchanged(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any]) -> str:
+    """Say that two values of a dict are exchanged, if that alone is wrong."""
+    parts = list({part: None for wrong in _wrong(exercise, cases, results, expected) for part in wrong})
+    if len(parts) != 2 or not all(isinstance(result, dict) and set(parts) <= set(result) for result in results):
+        return ""
+    one, other = parts
+    back = [result | {one: result[other], other: result[one]} for result in results]
+    if any(_wrong(exercise, cases, back, expected)):
+        return ""
+    return f'The values of "{one}" and "{other}" are exchanged.'
 
 
 def _cases(exercise: Exercise) -> Sequence[Case]:
@@ -187,12 +200,19 @@ def _judge_value(exercise: Exercise, answer: Any) -> str:
     return _verdict(exercise, [Case("")], [answer], [exercise.reference])
 
 
-def _verdict(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any]) -> str:
+def _verdict(
+    exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], expected: Sequence[Any], left: str = ""
+) -> str:
+    """Say what is wrong with results; ``left`` is what the answer left changed, which may be the reason."""
     wrong = _wrong(exercise, cases, results, expected)
     first = next((i for i, found in enumerate(wrong) if found), None)
     if first is None:
-        return ""
-    message = recognise(exercise, cases, results, expected)
+        return left
+    message = (
+        recognise(exercise, cases, results, expected, whole=True)
+        or _exchanged(exercise, cases, results, expected)
+        or recognise(exercise, cases, results, expected)
+    )
     if message:
         return message
     part, difference = next(iter(wrong[first].items()))
@@ -201,6 +221,12 @@ def _verdict(exercise: Exercise, cases: Sequence[Case], results: Sequence[Any], 
         # A prediction is not given away: only what is wrong with its form is said in full.
         told = f"{where}{difference.text}" if difference.kind != "value" else f"{part or 'the value'} is not right"
         return _sentence(told[0].upper() + told[1:])
+    if left:
+        return f"{_sentence(f'On {given(exercise, cases[first])}, {where}{difference.text}')} {left}"
+    got = _part(results[first], part)
+    if exercise.kind == "prediction to test" and difference.kind == "value" and isinstance(got, str):
+        # One word of three or four: to name the right one would give the prediction away.
+        return _sentence(f"On {given(exercise, cases[first])}, {where}{describe(got)} is not right")
     text = _sentence(f"On {given(exercise, cases[first])}, {where}{difference.text}")
     mine = [_part(result, part) for result in results]
     right = [_part(value, part) for value in expected]

@@ -114,7 +114,7 @@ def _leaf(got: Any, expected: Any, rtol: float, atol: float, exact: bool) -> tup
 
 
 def _scalar(got: Any, expected: float, rtol: float, atol: float) -> tuple[str, str] | None:
-    one = (isinstance(got, Tensor) and got.numel() == 1) or getattr(got, "size", None) == 1
+    one = (isinstance(got, Tensor) and got.numel() == 1 and not got.is_meta) or getattr(got, "size", None) == 1
     if one and not isinstance(got, numbers.Real):
         got = got.item()
     if not isinstance(got, numbers.Real) or isinstance(got, bool):
@@ -125,7 +125,8 @@ def _scalar(got: Any, expected: float, rtol: float, atol: float) -> tuple[str, s
 
 
 def _tensor(got: Any, expected: Tensor, rtol: float, atol: float, exact: bool) -> tuple[str, str] | None:
-    if not isinstance(got, Tensor) or got.layout != expected.layout or got.is_complex() != expected.is_complex():
+    odd = isinstance(got, Tensor) and (got.layout != expected.layout or got.is_complex() != expected.is_complex())
+    if not isinstance(got, Tensor) or odd or got.is_meta:  # a tensor on the device "meta" has no values
         return "type", _wrong_type(got, _wanted(expected)).text
     got, expected = got.detach().cpu(), expected.detach().cpu()
     if got.shape != expected.shape:

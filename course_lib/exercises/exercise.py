@@ -32,16 +32,19 @@ class Mistake:
     Args:
         message: one or two short sentences in the second person that say what was done and what to look at.
         answers: wrong variants of the reference; one message may have several, for example two kinds of median.
+        whole: whether the message says that all else is right, so that nothing else may be wrong in an answer.
     """
 
     message: str
     answers: tuple[Any, ...]
+    whole: bool = False
 
-    def __init__(self, message: str, *answers: Any) -> None:
+    def __init__(self, message: str, *answers: Any, whole: bool = False) -> None:
         if not answers:
             raise ValueError(f"the mistake {message!r} needs at least one wrong answer")
         object.__setattr__(self, "message", message)
         object.__setattr__(self, "answers", answers)
+        object.__setattr__(self, "whole", whole)
 
 
 @dataclass(frozen=True)

@@ -46,15 +46,17 @@ class Call:
         @functools.wraps(self.answer, updated=())
         def call(*values: Any, **more: Any) -> Any:
             given = dict(zip([*self.names, *map(str, range(len(values)))], values, strict=False)) | more
-            before = {name: state_of(value) for name, value in given.items()}
+            with torch._C.DisableTorchFunction():  # a default device makes each call of torch dear
+                before = {name: state_of(value) for name, value in given.items()}
             try:
                 with kept(OF_TORCH, self.settings):
                     self.returned = self.answer(*values, **more)
             except BaseException as error:
                 self.error = error
                 raise
-            for name, value in given.items():
-                self.changes += changes(name, value, before[name], state_of(value))
+            with torch._C.DisableTorchFunction():
+                for name, value in given.items():
+                    self.changes += changes(name, value, before[name], state_of(value))
             return self.returned
 
         return call

@@ -77,9 +77,10 @@ def test_floats_of_another_precision_will_do_unless_the_dtype_is_asked_for() -> 
         assert (found.kind, found.part) == ("dtype", "a")
 
 
-@pytest.mark.parametrize("got", [torch.ones(2).to_sparse(), torch.ones(2) + 0j])
-def test_sparse_and_complex_tensors_are_refused_in_words(got: torch.Tensor) -> None:
+@pytest.mark.parametrize("got", [torch.ones(2).to_sparse(), torch.ones(2) + 0j, torch.ones(2, device="meta")])
+def test_tensors_that_cannot_be_compared_are_refused_in_words(got: torch.Tensor) -> None:
     assert only(got, torch.ones(2))[0] == "type"
+    assert only(torch.ones((), device="meta"), 1.0)[0] == "type"
 
 
 def test_what_has_no_text_is_described_by_its_class() -> None:

@@ -44,6 +44,7 @@ def _cases() -> list[Case]:
         Case("six equally likely answers", answers(6, 3, 4, 4), torch.full((6,), 1 / 6)),
         Case("five answers, one of them frequent", answers(5, 3, 3, 4), torch.tensor([0.05, 0.1, 0.55, 0.1, 0.2])),
         Case("four answers, weights given as counts", answers(4, 1, 5, 2), torch.tensor([3.0, 1.0, 6.0, 2.0])),
+        Case("answers beyond black and white", 2 * answers(3, 1, 2, 4), torch.tensor([0.2, 0.5, 0.3])),
         Case("weights with a large sum", answers(7, 2, 2, 3), torch.tensor([9.0, 2.0, 0.0, 7.0, 4.0, 1.0, 3.0])),
         Case("one answer only", answers(1, 3, 2, 2), torch.tensor([2.0])),
     ]

@@ -31,7 +31,6 @@ def fine_detail(images: torch.Tensor) -> torch.Tensor:
 
 
 def _cases() -> list[Case]:
-    # No size has a frequency at exactly 0.25, so that "above" and "from ... on" are the same.
     draw = torch.Generator().manual_seed(0)
 
     def images(*shape: int) -> Tensor:
@@ -47,6 +46,8 @@ def _cases() -> list[Case]:
         Case("three smooth pictures", smooth),
         Case("a ramp from black to white", ramp),
         Case("a chessboard of single pixels", board),
+        # 8 and 16 have frequencies at exactly 0.25, in the arithmetic of floats too.
+        Case("two pictures with waves at the limit itself", images(2, 8, 16)),
     ]
 
 
@@ -57,6 +58,7 @@ def _variant(
     limit: float = 0.25,
     radius: Callable[[Tensor, Tensor], Tensor] = torch.hypot,
     below: bool = False,
+    reached: bool = False,
     shift: bool = False,
     half: bool = False,
     total: bool = False,
@@ -70,7 +72,8 @@ def _variant(
         horizontal = torch.fft.rfftfreq(width) if half else torch.fft.fftfreq(width)
         energy = spectrum.abs() ** power
         energy = torch.fft.fftshift(energy, dim=(1, 2)) if shift else energy
-        high = radius(torch.fft.fftfreq(height).view(-1, 1), horizontal.view(1, -1)) > limit
+        frequency = radius(torch.fft.fftfreq(height).view(-1, 1), horizontal.view(1, -1))
+        high = frequency >= limit if reached else frequency > limit
         high = ~high if below else high
         if total:
             return energy[:, high].sum() / energy.sum()
@@ -108,6 +111,10 @@ FINE_DETAIL = Exercise(
         Mistake(
             "You took the share below the limit. Fine detail is above it.",
             _variant(below=True),
+        ),
+        Mistake(
+            "You count the waves at exactly 0.25 cycles per pixel too: above the limit means `>`, not `>=`.",
+            _variant(reached=True),
         ),
         Mistake(
             "Half of the Nyquist frequency is 0.25 cycles per pixel: Nyquist is 0.5, one cycle in two pixels.",

@@ -38,6 +38,7 @@ def _cases() -> list[Case]:
         case("grey-scale images with one answer", 3, 1, 1, 5, 3),
         case("images of one pixel", 6, 2, 3, 1, 1),
         Case("outputs that are a right answer", answers[:, 2].clone(), answers),
+        Case("outputs beyond black and white", 3 * mean - 1.5, answers - 1.5),
         Case("outputs that are the mean of the answers", mean, answers),
     ]
 

@@ -36,6 +36,7 @@ def _cases() -> list[Case]:
         pair("a single image", 1, 3, 5, 4),
         pair("grey-scale images", 3, 1, 4, 6),
         pair("images of one pixel", 5, 2, 1, 1),
+        Case("an output beyond black and white", 3 * same - 1.5, -same),
         Case("an output that equals its target", same, same.clone()),
     ]
 

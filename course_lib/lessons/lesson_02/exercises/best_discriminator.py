@@ -47,6 +47,7 @@ def _cases() -> list[Case]:
         Case("two Gaussians, four real to one fake", _gauss(x, -1, 0.8), _gauss(x, 0.7, 1.1), 0.8),
         Case("two boxes with gaps", _box(x, -3.05, 0.55), _box(x, -0.45, 2.05), 0.3),
         Case("two narrow Gaussians with far tails", _gauss(long, -1.5, 0.5), _gauss(long, 1.5, 0.5), 0.6),
+        Case("two densities above 1", _gauss(x / 4, 0.1, 0.3), _gauss(x / 4, -0.2, 0.25), 0.7),
         Case("a grid in the plane", p, q, 0.15),
         Case("a generator without fault", _gauss(x, 0, 1.5), _gauss(x, 0, 1.5), 0.25),
     ]

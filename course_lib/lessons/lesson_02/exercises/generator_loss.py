@@ -112,10 +112,11 @@ GENERATOR_LOSS = Exercise(
             lambda logits: _bce(logits, 0) * logits.numel(),
         ),
         Mistake(
-            "At a logit of -10000 the sigmoid is rounded to 0, and its logarithm is infinite. "
-            "Use a function that takes the logit itself, and never compute D.",
+            "At a logit of -10000 your loss is infinite: a sigmoid is rounded to 0 there, and exp(10000) is beyond all "
+            "floats. Use a function of torch that takes the logit itself, and compute neither.",
             lambda logits: -torch.sigmoid(logits).log().mean(),
             lambda logits: (1 + torch.exp(-logits)).log().mean(),
+            lambda logits: torch.exp(-logits).log1p().mean(),
             lambda logits: -torch.sigmoid(logits).log().sum(),
         ),
         Mistake(

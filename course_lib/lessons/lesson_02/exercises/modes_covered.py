@@ -47,6 +47,7 @@ def _cases() -> list[Case]:
     turn = torch.arange(8) / 8 * 2 * torch.pi
     ring = torch.stack([turn.cos(), turn.sin()], dim=1)
     grid = torch.cartesian_prod(torch.arange(-2.0, 3.0), torch.arange(-2.0, 3.0))
+    corners = torch.tensor([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
     pair = torch.tensor([[0.0, 0.0], [0.5, 0.0], [3.0, 3.0]])
     between = torch.tensor([[0.1, 0.0], [0.15, 0.1], [0.2, -0.1], [3.1, 2.9], [2.0, 1.0]])
     half = torch.cat([around(ring, [0, 1, 2, 4, 5], 30, 0.08), strays(50, 1.5)])
@@ -59,6 +60,8 @@ def _cases() -> list[Case]:
         case("a wide mixture", wide, 20 * ring, 2.0),
         case("two modes close together", between, pair, 0.15),
         case("strays only", torch.tensor([[0.1, 0.2], [-0.3, 0.1], [2.5, 2.0], [0.0, 3.0]]), ring, 0.1),
+        # 3 std, the places and the distances are exact in floats.
+        Case("a sample exactly 3 std away", torch.tensor([[1.5, 0.0], [8.0, -1.75], [0.25, 0.0]]), corners, 0.5),
         case("a single mode", around(pair[2:], [0], 9, 0.5), pair[2:], 0.3),
     ]
 
@@ -153,6 +156,10 @@ MODES_COVERED = Exercise(
             _rule(lambda distance, std: distance <= 4 * std),
             _rule(lambda distance, std: distance <= 6 * std),
             _rule(lambda distance, std: distance <= 3),
+        ),
+        Mistake(
+            "A sample at exactly 3 `std` is of high quality: at most means `<=`, not `<`.",
+            _rule(lambda distance, std: distance < 3 * std),
         ),
         Mistake(
             "You compare the squared distance with 3 `std`. Take the root first, or square both sides.",

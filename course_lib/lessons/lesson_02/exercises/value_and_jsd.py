@@ -59,6 +59,7 @@ def _cases() -> list[Case]:
         case("two Gaussians far apart", _gauss, 6, 0.04, (-2.0, 0.4), (2.0, 0.4)),
         case("two boxes apart", _box, 4, 0.1, (-3.0, -1.0), (0.5, 3.0)),
         case("two boxes that share a part", _box, 4, 0.125, (-3.0, 1.0), (-1.0, 2.0)),
+        case("two densities above 1", _gauss, 2, 0.01, (0.1, 0.2), (-0.2, 0.15)),
         case("the same Gaussian twice", _gauss, 8, 0.1, (0.0, 1.0), (0.0, 1.0)),
         case("two wide boxes on a coarse grid", _box, 5000, 10.0, (-4500.0, -500.0), (-1000.0, 4000.0)),
         Case("two Gaussians on a grid too coarse for them", *coarse, 1.0),

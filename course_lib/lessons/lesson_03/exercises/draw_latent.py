@@ -72,7 +72,8 @@ def _observe(answer: Callable[..., object], mu: Tensor, logvar: Tensor, noise: T
     if not isinstance(z, Tensor) or z.shape != mu.shape:
         shown = f"a tensor of shape {tuple(z.shape)}" if isinstance(z, Tensor) else f"a {type(z).__name__}"
         raise ExerciseError(f"Return one tensor z of the shape of mu, here {tuple(mu.shape)}; yours is {shown}.")
-    repeats = not differences(answer(*leaves, same_noise), z.detach())
+    again = [mu.clone().requires_grad_(), logvar.clone().requires_grad_()]  # also where the first call changed its own
+    repeats = not differences(answer(*again, same_noise), z.detach())
     gradients = [torch.zeros_like(leaf) for leaf in leaves]
     if z.requires_grad:
         weights = torch.linspace(1, 2, z.numel()).view(z.shape)

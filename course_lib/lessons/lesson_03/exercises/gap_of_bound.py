@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from course_lib.exercises.comparing import Difference, differences
 from course_lib.exercises.exercise import Case, Exercise, Mistake
 
 
@@ -19,7 +21,8 @@ def gap_of_bound(log_joint: torch.Tensor, log_q: torch.Tensor, dz: float) -> dic
 
     Args:
         log_joint: float64, shape (Z,), log p(x, z) at each point z of an even grid; from about -10000 to 2500.
-        log_q: float64, shape (Z,), log q(z|x) at the same points; the sum of its exponentials times dz is 1.
+        log_q: float64, shape (Z,), log q(z|x) at the same points, as it is: on a coarse grid the sum of its
+            exponentials times dz misses 1.
         dz: distance between neighbouring points of the grid.
 
     Returns:
@@ -51,6 +54,13 @@ def toy_case(
     return Case(label, log_likelihood(z) + _normal(z, 0.0, 1.0), log_q, dz)
 
 
+def _too_coarse() -> Case:
+    """Return a case whose q is so narrow for its grid that its sum is 0.66, and no difference equals the gap."""
+    z = torch.linspace(-3, 3, 7, dtype=torch.float64)
+    log_joint = _normal(torch.tensor(1.3, dtype=torch.float64), z, 0.6) + _normal(z, 0.0, 1.0)
+    return Case("a grid too coarse for q", log_joint, _normal(z, 0.5, 0.3), 1.0)
+
+
 def _picture(brightness: float, slope: float, std: float) -> Callable[[Tensor], Tensor]:
     """Return log p(x|z) of a picture of 784 pixels, each of them Gaussian about a slope times z."""
     index = torch.arange(784, dtype=torch.float64)
@@ -69,9 +79,20 @@ def _cases() -> list[Case]:
         toy_case("a narrow posterior", 6.0, 2401, pixel(0.9, 1.0, 0.05), 0.91, 0.06),
         toy_case("a picture with a very small density", 6.0, 301, _picture(6.5, 0.1, 1.0), 0.2, 0.5),
         toy_case("a picture with a very large density", 6.0, 361, _picture(0.005, 0.002, 0.017), 0.4, 0.3),
+        _too_coarse(),
     ]
 
 
+def _compare(result: Any, expected: dict[str, float], log_joint: Tensor, log_q: Tensor, dz: float) -> list[Difference]:
+    """Compare the three numbers; a bound that is the log evidence less a gap of its own is right as well."""
+    found = differences(result, expected, RTOL)
+    if not any(item.part == "elbo" and item.kind == "value" for item in found):
+        return found
+    by_difference = {"elbo": expected["log_evidence"] - expected["gap"]}
+    return [item for item in found if item.part != "elbo"] + differences(result, by_difference, RTOL)
+
+
+RTOL = 1e-5
 Number = Callable[[Tensor, Tensor, float], float | Tensor]
 
 
@@ -110,6 +131,15 @@ def _gap_of_ratio(log_joint: Tensor, log_q: Tensor, dz: float) -> Tensor:
     return (q * (q / posterior).log()).sum() * dz
 
 
+def _as_difference(log_joint: Tensor, log_q: Tensor, dz: float) -> float:
+    found = gap_of_bound(log_joint, log_q, dz)
+    return found["log_evidence"] - found["elbo"]
+
+
+def _of_normalised_q(log_joint: Tensor, log_q: Tensor, dz: float) -> float:
+    return gap_of_bound(log_joint, log_q - _log_evidence(log_q, dz), dz)["gap"]
+
+
 def _gap_of_logs(log_joint: Tensor, log_q: Tensor, dz: float) -> Tensor:
     posterior = (log_joint - _log_evidence(log_joint, dz)).exp()
     return (log_q.exp() * (log_q - posterior.log())).sum() * dz
@@ -128,12 +158,14 @@ GAP_OF_BOUND = Exercise(
         $\log p(x) = \log \int p(x, z)\, \mathrm{d}z$, the bound
         $\mathrm{ELBO} = \mathbb{E}_{q} \left[ \log p(x, z) - \log q(z \mid x) \right]$, and the divergence
         $\mathrm{KL}(q(z \mid x) \,\Vert\, p(z \mid x))$ to the true posterior. Compute this divergence as a sum of
-        its own over the grid, not as the difference of the other two. Is $\log p(x) - \mathrm{ELBO}$ equal to it? A
+        its own over the grid, not as the difference of the other two, and take $q$ as it comes, even where a grid is so
+        coarse that its sum misses 1. On a fine grid, is $\log p(x) - \mathrm{ELBO}$ equal to it? A
         picture has many pixels: log densities of -10000 or +2500 occur, and must not become infinite.
     """,
     reference=gap_of_bound,
     cases=_cases,
-    rtol=1e-5,
+    compare=_compare,
+    rtol=RTOL,
     mistakes=(
         Mistake(
             "You took the exponential first, and it is 0 or infinite for a picture of many pixels. "
@@ -210,6 +242,12 @@ GAP_OF_BOUND = Exercise(
             "Your gap is off by the factor dz. An expectation under q on the grid is a sum of density times value, "
             "times dz.",
             _but(gap=lambda log_joint, log_q, dz: gap_of_bound(log_joint, log_q, dz)["gap"] / dz),
+        ),
+        Mistake(
+            "Your gap is the difference of the other two numbers, or q is brought to the sum 1 first: "
+            "compute it as a sum of its own, with q as it comes, or there is nothing to compare.",
+            _but(gap=_as_difference),
+            _but(gap=_of_normalised_q),
         ),
         Mistake(
             "Far from its centre a density is rounded to 0, and its logarithm is then infinite. "

@@ -35,6 +35,10 @@ def _cases() -> list[Case]:
         return Case(label, mean + spread * torch.randn((n, k), generator=draw))
 
     levels = torch.tensor([[-5000.0], [-90.0], [0.0], [1500.0]])
+    # The largest weight of a row stands first, in the middle and last, far above and far below the others.
+    spread = torch.tensor(
+        [[-9000.0, 2400.0, -20.0, 3.0], [-8000.0, -9000.0, -9500.0, -20.0], [2500.0, 0.5, -70.0, 9.0]]
+    )
     return [
         case("three pictures with five draws", 3, 5, -1.0, 1.5),
         case("one draw for each picture", 4, 1, -3.0, 1.0),
@@ -42,6 +46,7 @@ def _cases() -> list[Case]:
         case("as many pictures as draws", 4, 4, 0.5, 1.0),
         case("weights of pictures of many pixels", 2, 8, -520.0, 4.0),
         case("very large weights", 2, 6, 2000.0, 3.0),
+        Case("draws of very different weights", spread),
         Case("pictures of very different weights", levels + 2 * torch.randn((4, 7), generator=draw)),
     ]
 
@@ -60,6 +65,16 @@ def _shifted(log_weights: Tensor) -> Tensor:
 
 def _never_added_back(log_weights: Tensor) -> Tensor:
     return _mean_of_exp(log_weights - log_weights.max(dim=1, keepdim=True).values)
+
+
+def _shifted_by(shift: Callable[[Tensor], Tensor]) -> Bound:
+    """Return the bound with another number taken from each row than its largest."""
+
+    def answer(log_weights: Tensor) -> Tensor:
+        taken = shift(log_weights)
+        return (log_weights - taken).exp().mean(dim=1).log() + taken[:, 0]
+
+    return answer
 
 
 def _without_log(log_weights: Tensor) -> Tensor:
@@ -145,6 +160,15 @@ IMPORTANCE_BOUND = Exercise(
             "You shifted all pictures by the same number, so that those with smaller weights are rounded to 0. "
             "Each picture needs its own largest weight.",
             _shifted,
+        ),
+        Mistake(
+            "You shifted each row by another number than its largest log weight: where the draws of one picture differ "
+            "by thousands, an exponential is infinite or all of them are 0.",
+            _shifted_by(lambda log_weights: log_weights.mean(dim=1, keepdim=True)),
+            _shifted_by(lambda log_weights: log_weights.min(dim=1, keepdim=True).values),
+            _shifted_by(lambda log_weights: log_weights[:, :1]),
+            _shifted_by(lambda log_weights: log_weights[:, -1:]),
+            _shifted_by(lambda log_weights: log_weights.median(dim=1, keepdim=True).values),
         ),
         Mistake(
             "You averaged over the pictures instead of the draws. The draws of one picture are along dimension 1.",

@@ -60,11 +60,15 @@ class NoisyG(nn.Module):
         self.dropout = nn.Dropout(p)
         self.block = nn.Sequential(nn.Identity(), nn.Dropout(p))
         self.never = nn.Dropout(0.0)
+        self._drawn: list[Tensor] = []  # all outputs with noise, for the check
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, 3, H, W)`` to the same shape, in [-1, 1]."""
         left, right = self.norm(x).chunk(2, dim=3)
-        return self.never(torch.cat([self.dropout(left), self.block(right)], dim=3)).tanh()
+        y_hat = self.never(torch.cat([self.dropout(left), self.block(right)], dim=3)).tanh()
+        if self.dropout.training or self.block.training or self.block[1].training:
+            self._drawn.append(y_hat.detach())
+        return y_hat
 
 
 def known_diversity(netG: NoisyG, x: Tensor, rate: float) -> Tensor:
@@ -91,6 +95,7 @@ def _cases() -> list[Case]:
 
 
 DIVERSITY, KEEPS = "the diversity", "whether the result carries gradients"
+DRAWN, PAIRS = "the number of outputs that are drawn", "whether the result is the mean over all pairs of them"
 MODE, RATE, NORM = "the mode of netG afterwards", "its dropout rates afterwards", "its batch norm afterwards"
 
 
@@ -106,11 +111,31 @@ def _observe(answer: Callable[..., object], netG: NoisyG, x: Tensor, draws: int,
     modes = {module.training for module in netG.modules()}
     return {
         DIVERSITY: found.detach() if isinstance(found, Tensor) else found,
+        **_of_draws(found, netG._drawn, len(x), draws),
         KEEPS: isinstance(found, Tensor) and found.requires_grad,
         NORM: "as before" if same else "changed",
         MODE: "eval" if modes == {False} else "training",
         RATE: ", ".join(rates),
     }
+
+
+def _of_draws(found: object, drawn: list[Tensor], n: int, draws: int) -> dict[str, object]:
+    """Say whether a result is the mean over all pairs of as many draws as asked for; more may be drawn and left out.
+
+    Several draws may be made in one batch, one behind the other or beside each other.
+    """
+    y_hat, wanted = torch.cat(drawn) if drawn else torch.zeros(0, 3, 2, 2), n * draws
+    rows = (y_hat[:wanted], y_hat[-wanted:]) if len(y_hat) >= wanted else ()
+    orders = [order for one in rows for order in (one.unflatten(0, (draws, n)), _by_input(one, n, draws))]
+    mine = found.detach().cpu().double() if isinstance(found, Tensor) else torch.zeros(0)
+    if mine.shape == (n,) and any(torch.allclose(mine, _pairs(one.double()), 2e-5, 1e-7) for one in orders):
+        return {DRAWN: "enough for the pairs", PAIRS: True}
+    number = "none" if not drawn else "fewer" if len(y_hat) < wanted else "more" if len(y_hat) > wanted else "as asked"
+    return {DRAWN: number, PAIRS: False}
+
+
+def _by_input(y_hat: Tensor, n: int, draws: int) -> Tensor:
+    return y_hat.unflatten(0, (n, draws)).transpose(0, 1)
 
 
 def _compare(
@@ -136,6 +161,7 @@ def _variant(
     gradient: bool = False,
     leave_rate: bool = False,
     leave_mode: bool = False,
+    number: int = 0,
 ) -> Answer:
     """Return an answer with another reduction of the draws, or another treatment of G."""
 
@@ -149,7 +175,7 @@ def _variant(
             netG.train()
         outputs = []
         with torch.set_grad_enabled(gradient):
-            for _ in range(draws):
+            for _ in range(number or draws):
                 if seeded:
                     torch.manual_seed(0)
                 outputs.append(netG(x))
@@ -299,17 +325,29 @@ DRAW_DIVERSITY = Exercise(
             _variant(lambda y_hat: (y_hat[0] - y_hat[1]).mean(dim=(1, 2, 3))),
         ),
         Mistake(
+            "You did not draw `draws` outputs for each input: K is an argument, and the pairs are those of these K.",
+            *(_variant(number=number) for number in (10, 5, 8, 2, 3, 4)),
+        ),
+        Mistake(
+            "Your figure is right on average, but it leaves out pairs: take all K (K - 1) / 2 of the draws.",
+            _variant(lambda y_hat: (y_hat[1:] - y_hat[:-1]).abs().mean(dim=(0, 2, 3, 4))),
+            _variant(lambda y_hat: (y_hat[1:] - y_hat[:1]).abs().mean(dim=(0, 2, 3, 4))),
+            _variant(lambda y_hat: (y_hat[0] - y_hat[1]).abs().mean(dim=(1, 2, 3))),
+        ),
+        Mistake(
             "The result carries gradients: G ran outside of `torch.no_grad()`, and K graphs stay in memory.",
             _variant(gradient=True),
         ),
         Mistake(
             "The diversity is right, but G keeps your dropout rate. Put the old one back.",
             _variant(leave_rate=True),
+            whole=True,
         ),
         Mistake(
             "The diversity is right, but dropout is left on: the next output of G would be noisy. "
             "Put the old mode back.",
             _variant(leave_mode=True),
+            whole=True,
         ),
     ),
     hints=(

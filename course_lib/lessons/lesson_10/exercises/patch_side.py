@@ -36,6 +36,7 @@ def _cases() -> list[Case]:
         Case("strides at the end", [(3, 1), (7, 1), (4, 2), (3, 3)]),
         Case("a large first kernel", [(7, 2), (3, 2), (3, 1)]),
         Case("kernels that do not overlap", [(2, 2), (2, 2), (2, 2)]),
+        Case("a patch larger than any picture here", [(4, 2)] * 8),
         Case("strides in between", [(4, 1), (4, 3), (4, 1), (4, 2)]),
     ]
 
@@ -174,6 +175,11 @@ PATCH_SIDE = Exercise(
         Mistake(
             "This is the sum of the kernels. Neighbouring windows overlap, and strides spread them out.",
             lambda layers: sum(kernel for kernel, _ in layers),
+        ),
+        Mistake(
+            "You stop at the size of a picture. Asked for is the side before any of it is lost at the border, "
+            "and it can be larger than every picture.",
+            *(lambda layers, most=most: min(patch_side(layers), most) for most in (256, 128, 286, 512)),
         ),
         Mistake(
             "You returned the area of the patch. Asked for is its side.",

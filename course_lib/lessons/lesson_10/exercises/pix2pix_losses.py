@@ -238,8 +238,8 @@ PIX2PIX_LOSSES = Exercise(
             _g_logits(lambda made: _bce(made.sigmoid(), 1)),
         ),
         Mistake(
-            "You took the logarithm of a sigmoid that is rounded to 0 or 1, and it is infinite or loses its gradient. "
-            "Use a function that takes the logits.",
+            "In the thousands your logarithm is infinite or loses its gradient: a sigmoid is rounded to 0 or 1 there, "
+            "and an exponential is infinite. Use a function that takes the logits.",
             *(variant for small in SMALL for variant in _logarithms(small)),
             _d_logits(lambda real, made: 0.5 * (_clamped(real, 1) + _clamped(made, 0))),
             _g_logits(lambda made: _clamped(made, 1)),

@@ -109,7 +109,9 @@ def _observe(
     answer: Answer, forward: Translate, back: Translate, x: Tensor, y: Tensor, sigma: float, noise: Tensor
 ) -> object:
     """Look at the three numbers, and require that the same noise gives the same ones."""
-    found, again = (answer(forward, back, x, y, sigma, noise) for _ in range(2))
+    # Each call gets tensors of its own: noise that is scaled in place is another fault than noise that is drawn.
+    calls = [[tensor.clone() for tensor in (x, y, noise)] for _ in range(2)]
+    found, again = (answer(forward, back, own_x, own_y, sigma, own_noise) for own_x, own_y, own_noise in calls)
     if found is None:
         raise ExerciseError(NOTHING)
     if isinstance(found, dict) and set(KEYS) <= set(found) and differences(again, found):

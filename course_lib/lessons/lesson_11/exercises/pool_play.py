@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from course_lib.errors import ExerciseError
 from course_lib.exercises.exercise import NOTHING
@@ -20,6 +21,7 @@ SHARE, AS_IS, EXCHANGE, PLACES = (
     "the pool when an old picture comes back",
     "which pictures of the pool come back",
 )
+COIN = "whether the coin is off the middle"
 GRAPH_OUT, GRAPH_IN = "the graph of what comes back", "the graph of what is stored"
 _SHARES = ("none", "about a sixth", "about a third", "about a half", "about two thirds", "about five sixths", "all")
 
@@ -55,6 +57,7 @@ def _play(answer: Query, images: Tensor, size: int, count: int) -> list[dict[str
 
 def findings(answer: Query, images: Tensor, pool: list[Tensor], size: int) -> dict[str, object]:
     """Look at how the pool fills, and at what comes back and what is stored once it is full."""
+    answer(images[0].clone(), list(images[:size]), size, None)  # torch's own generator must do as well
     steps = _play(answer, images, size, len(images))
     repeats = [step["back"] for step in _play(answer, images, size, min(len(images), 24))]
     first, rest = steps[:size], steps[size:]
@@ -69,11 +72,47 @@ def findings(answer: Query, images: Tensor, pool: list[Tensor], size: int) -> di
         AS_IS: _as_is(new),
         EXCHANGE: _exchange(old),
         PLACES: _places(old, size) if enough else "not counted",
+        COIN: enough and _coin(answer, images, size),
         SHARE: _share(len(new) / len(rest)) if enough else "not counted",
         GRAPH_OUT: "there is one" if any(step["graph"] for step in steps) else "none",
         GRAPH_IN: "there is one" if steps[-1]["stored graph"] else "none",
         SAME_DRAWS: repeats == [step["back"] for step in steps[: len(repeats)]],
     }
+
+
+class _Told(TorchFunctionMode):
+    """Lets each draw of a number between two ends give the same part of the way from the lower to the upper one."""
+
+    def __init__(self, part: float) -> None:
+        super().__init__()
+        self.part = part
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found, name = function(*args, **(kwargs or {})), getattr(function, "__name__", "")
+        if name in ("rand", "rand_like") or (name == "uniform_" and len(args) == 1):
+            return found.fill_(self.part)
+        if name == "randint":
+            low, high = args[:2] if isinstance(args[1], int) else (0, args[0])
+            return found.fill_(int(low + self.part * (high - low)))
+        if name in ("bernoulli", "bernoulli_") and len(args) == 1 + (name == "bernoulli_"):
+            return found.copy_(torch.as_tensor(args[-1]) > self.part)
+        return found
+
+
+def _coin(answer: Query, images: Tensor, size: int) -> bool:
+    """Say whether the coin is seen to be split off the middle, from what comes back when every draw is told.
+
+    Counting cannot tell a coin of 0.45 from a fair one without some thousand pictures.
+    """
+    parts = (0.03, 0.2, 0.35, 0.42, 0.46, 0.48, 0.495, 0.505, 0.52, 0.54, 0.58, 0.65, 0.8, 0.97)
+    sides = []
+    for part in parts:
+        pool = [image.clone() for image in images[1 : size + 1]]
+        with _Told(part):
+            returned = answer(images[0].clone(), pool, size, torch.Generator())
+        sides.append(isinstance(returned, Tensor) and torch.equal(returned, images[0]))
+    switches = [i for i in range(1, len(parts)) if sides[i] != sides[i - 1]]
+    return len(switches) == 1 and parts[switches[0]] != 0.505
 
 
 def _filling(steps: list[dict[str, Any]]) -> str:

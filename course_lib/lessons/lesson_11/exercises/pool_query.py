@@ -42,7 +42,7 @@ def query(
 
 def _cases() -> list[Case]:
     def case(label: str, count: int, shape: tuple[int, int, int], size: int) -> Case:
-        return Case(label, torch.rand(count, *shape), [], size)
+        return Case(label, 2 * torch.rand(count, *shape) - 1, [], size)
 
     return [
         case("a pool of four", 400, (1, 2, 2), 4),
@@ -86,6 +86,16 @@ def _place(size: int, draw: torch.Generator | None) -> int:
 def _chance(probability: float) -> Callable[..., Tensor]:
     def full(image: Tensor, pool: list[Tensor], size: int, draw: torch.Generator | None) -> Tensor:
         return image if _coin(draw, probability) else _exchanged(image, pool, _place(size, draw))
+
+    return full
+
+
+def _chance_of_a_gaussian(mark: float) -> Callable[..., Tensor]:
+    """Toss the coin in a way that cannot be told from one draw between two ends."""
+
+    def full(image: Tensor, pool: list[Tensor], size: int, draw: torch.Generator | None) -> Tensor:
+        new = bool(torch.randn((), generator=draw) < mark)
+        return image if new else _exchanged(image, pool, _place(size, draw))
 
     return full
 
@@ -269,8 +279,9 @@ POOL_QUERY = Exercise(
         Mistake(
             "The share of new pictures is not one half: your coin is not fair, or the new picture is among those drawn "
             "from. Compare one number between 0 and 1 with 0.5.",
-            *(_with(_chance(probability)) for probability in (0.17, 0.33, 0.67, 0.83)),
+            *(_with(_chance(probability)) for probability in (0.17, 0.33, 0.45, 0.55, 0.67, 0.83)),
             _with(_new_one_among_the_drawn),
+            *(_with(_chance_of_a_gaussian(mark)) for mark in (-0.95, -0.43, 0.43, 0.95)),
         ),
         Mistake(
             "It is always the picture in the same place that is exchanged, the first or the last. "

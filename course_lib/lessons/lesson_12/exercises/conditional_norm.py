@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from course_lib.errors import ExerciseError
-from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.exercises.exercise import Case, Exercise, Mistake
+from course_lib.exercises.gradients import result_and_gradients
 
 
 def styled(features: torch.Tensor, scales: torch.Tensor, shifts: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -56,19 +57,24 @@ def _cases() -> list[Case]:
 def _observe(
     answer: Callable[..., object], features: Tensor, scales: Tensor, shifts: Tensor, weights: Tensor
 ) -> object:
-    """Return what an answer gives for tables that are trained."""
-    scales, shifts = (table.clone().requires_grad_() for table in (scales, shifts))
-    found = answer(features, scales, shifts, weights)
-    if found is None:
-        raise ExerciseError(NOTHING)
-    if isinstance(found, Tensor) and not found.requires_grad:
+    """Return what an answer gives for tables that are trained, and what it sends back to them and to the features.
+
+    Where a channel has no contrast, right forms differ in the rounding of the gradient, which is not looked at then.
+    """
+    inputs = (features, scales, shifts)
+    leaves = {name: tensor.clone().requires_grad_() for name, tensor in zip(LEAVES, inputs, strict=True)}
+    look = bool((inputs[0].std(dim=(2, 3)) > 0.05).all())
+    found = answer(*leaves.values(), weights)
+    told = result_and_gradients(found, leaves, inputs[0].shape, "the tables, which are what a style learns", look)
+    if look and not any(told[f"its gradient in {name}"].any() for name in LEAVES[1:]):  # type: ignore[attr-defined]
         raise ExerciseError(
             "No gradient can flow back to the tables, which are what a style learns: "
             "compute with torch alone, without `detach`, `no_grad` or NumPy."
         )
-    return found
+    return told
 
 
+LEAVES = ("features", "scales", "shifts")
 Answer = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 EPS = 1e-5
 
@@ -100,6 +106,13 @@ def _by_variance(features: Tensor) -> Tensor:
 def _eps_outside(features: Tensor) -> Tensor:
     std, mean = torch.std_mean(features, dim=(2, 3), correction=0, keepdim=True)
     return (features - mean) / (std + EPS)
+
+
+def _centred_by(features: Tensor, cut_mean: bool, cut_variance: bool) -> Tensor:
+    """Normalise with a mean or a variance that no gradient passes through."""
+    variance, mean = torch.var_mean(features, dim=(2, 3), correction=0, keepdim=True)
+    mean, variance = mean.detach() if cut_mean else mean, variance.detach() if cut_variance else variance
+    return (features - mean) / (variance + EPS).sqrt()
 
 
 def _sample_std(features: Tensor) -> Tensor:
@@ -209,6 +222,21 @@ CONDITIONAL_NORM = Exercise(
         Mistake(
             "The features are multiplied by 1 + scale: here the scale is the whole factor.",
             _variant(apply=lambda x, scale, shift: (1 + scale) * x + shift),
+        ),
+        Mistake(
+            "The features are cut off, or their mean or variance is: the convolutions below a norm learn through it, "
+            "so leave out `detach`, `no_grad` and `.data`.",
+            lambda features, *tables: styled(features.detach(), *tables),
+            _variant(lambda features: _centred_by(features, cut_mean=True, cut_variance=False)),
+            _variant(lambda features: _centred_by(features, cut_mean=False, cut_variance=True)),
+            _variant(lambda features: _centred_by(features, cut_mean=True, cut_variance=True)),
+            whole=True,
+        ),
+        Mistake(
+            "One of the tables is cut off by a `detach`: both are what a style learns.",
+            lambda features, scales, shifts, weights: styled(features, scales.detach(), shifts, weights),
+            lambda features, scales, shifts, weights: styled(features, scales, shifts.detach(), weights),
+            whole=True,
         ),
         Mistake(
             "Each picture gets the style with the largest weight alone: mix the rows.",

@@ -79,6 +79,8 @@ def _setting(
         optimiser.step()
         if setting == "Johnson":
             optimiser.zero_grad()
+        if "set to 0" in setting:
+            vgg.zero_grad(set_to_none=False)
 
     networks = {"vgg": vgg} if by_pixels else {"netG": netG, "vgg": vgg}
     return step, networks, {"x": x, "y_s": y_s} | ({"y_hat": pixels} if by_pixels else {})
@@ -89,6 +91,7 @@ SETTINGS = (
     "Gatys",
     "Gatys, in the left half alone",
     "Gatys, nothing frozen",
+    "Gatys, nothing frozen, VGG's gradients set to 0",
     "Johnson, VGG's weights in the optimiser",
     "Johnson, VGG in training mode",
     "Johnson, a small learning rate",
@@ -306,6 +309,11 @@ FREEZE_CHECK = Exercise(
             "Idle is in your answer what asks for a gradient: look whether one lies there after the step, in `.grad`.",
             _variant(idle=lambda tensor, has_moved: tensor.requires_grad and not has_moved),
             _variant(idle=lambda tensor, has_moved: tensor.requires_grad),
+        ),
+        Mistake(
+            "A gradient of zeros is missing from your idle set: it lies in memory like any other, "
+            "so ask whether `.grad` is None, not whether it is 0.",
+            _variant(idle=lambda tensor, moved: tensor.grad is not None and bool(tensor.grad.any()) and not moved),
         ),
         Mistake(
             "Idle is in your answer all that has not moved: a frozen weight without a gradient costs nothing, "

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_lib.errors import ExerciseError
-from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.exercises.exercise import Case, Exercise, Mistake
+from course_lib.exercises.gradients import result_and_gradients
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
@@ -41,15 +41,9 @@ def _cases() -> list[Case]:
 
 def _observe(answer: Callable[[Tensor], object], features: Tensor) -> object:
     """Return what an answer gives for features that have a gradient, as those of an output do."""
-    found = answer(features.clone().requires_grad_())
-    if found is None:
-        raise ExerciseError(NOTHING)
-    if isinstance(found, Tensor) and not found.requires_grad:
-        raise ExerciseError(
-            "No gradient can flow back from your Gram matrix to the features: "
-            "compute with torch alone, without `detach`, `no_grad` or NumPy."
-        )
-    return found
+    features = features.clone().requires_grad_()
+    shape = torch.Size((len(features), features.shape[1], features.shape[1]))
+    return result_and_gradients(answer(features), {"the features": features}, shape, "the features")
 
 
 Answer = Callable[[Tensor], Tensor]
@@ -240,6 +234,14 @@ GRAM = Exercise(
             lambda features: features.square().sum(dim=(2, 3)) / features[0].numel(),
             lambda features: features.square().mean(dim=(2, 3)),
             lambda features: torch.diag_embed(features.square().sum(dim=(2, 3)) / features[0].numel()),
+        ),
+        Mistake(
+            "One of the two factors is cut off by a `detach`: the values are right, "
+            "and half of the gradient is missing.",
+            lambda features: gram(features).detach() / 2 + gram(features) / 2,
+            lambda features: features.flatten(2) @ features.flatten(2).detach().mT / features[0].numel(),
+            lambda features: features.flatten(2).detach() @ features.flatten(2).mT / features[0].numel(),
+            whole=True,
         ),
         Mistake(
             "The axis of the pictures is gone where there is only one: do not squeeze it, for (1, C, C) is wanted.",

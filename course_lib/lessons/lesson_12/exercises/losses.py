@@ -60,7 +60,7 @@ def broken_losses(features_of, netG, x, style):
 
 def _cases() -> list[Case]:
     def case(label: str, n: int, size: tuple[int, int], channels: int) -> Case:
-        x, style = 2 * torch.rand(n, 3, *size) - 1, torch.rand(1, 3, *size) ** 2
+        x, style = 2 * torch.rand(n, 3, *size) - 1, 2 * torch.rand(1, 3, *size) ** 2 - 1
         return Case(label, ToyVGG(channels), ToyTransform(), x, style)
 
     return [

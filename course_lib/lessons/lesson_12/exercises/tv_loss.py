@@ -38,6 +38,7 @@ def _cases() -> list[Case]:
         Case("a ramp from black on the left to white on the right", ramp.clone()),
         Case("a chessboard", board.view(1, 1, 6, 4)),
         Case("three pictures of one column", 2 * torch.rand(3, 2, 6, 1) - 1),
+        Case("two pictures of one row", 2 * torch.rand(2, 1, 1, 5) - 1),
         Case("a picture of one colour", torch.full((1, 3, 3, 5), 0.4)),
     ]
 

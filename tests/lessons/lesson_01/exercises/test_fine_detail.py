@@ -22,7 +22,7 @@ def _shifted(images):
     h = torch.fft.fftshift(torch.fft.fftfreq(width))
     radius = torch.sqrt(v[:, None] ** 2 + h[None] ** 2)
     energy[:, radius == 0] = 0
-    return energy[:, radius >= 0.25].sum(1) / energy.sum((1, 2))
+    return energy[:, radius > 0.25].sum(1) / energy.sum((1, 2))
 
 
 def _half_plane(images):

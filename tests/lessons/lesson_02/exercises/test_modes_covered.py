@@ -36,13 +36,13 @@ def _numpy(samples, centres, std):
 def _one_hot(samples, centres, std):
     squares = torch.cdist(samples, centres).square()
     nearest = torch.nn.functional.one_hot(squares.argmin(1), len(centres)).bool()
-    hits = nearest & (squares < 9 * std**2)
+    hits = nearest & (squares <= 9 * std**2)
     return {"modes": hits.any(0).sum(), "high_quality": hits.any(1).float().mean()}
 
 
 def _counts(samples, centres, std):
     near, which = torch.cdist(samples, centres, compute_mode="donot_use_mm_for_euclid_dist").min(1)
-    counts = which[near < 3 * std].bincount(minlength=len(centres))
+    counts = which[near <= 3 * std].bincount(minlength=len(centres))
     return {"modes": int((counts > 0).sum()), "high_quality": float(counts.sum() / len(samples))}
 
 
@@ -85,11 +85,12 @@ def test_a_consistent_wrong_line_is_named_though_both_figures_are_wrong() -> Non
     assert judge(find("02.5"), one_std).startswith("You draw the line at another distance than 3 `std`")
 
 
-def test_no_case_has_a_sample_on_the_border() -> None:
+def test_only_one_case_has_a_sample_on_the_border() -> None:
     for case in _cases():
         samples, centres, std = case.inputs
         distance = torch.cdist(samples.double(), centres.double())
-        assert ((distance / (3 * std) - 1).abs() > 0.01).all(), case.label
+        exact = case.label == "a sample exactly 3 std away"
+        assert ((distance / (3 * std) - 1).abs() > 0.01).all() != exact, case.label
         two = distance.sort(dim=1).values[:, :2]
         assert len(centres) == 1 or (two[:, 1] - two[:, 0] > 1e-6).all(), case.label
 

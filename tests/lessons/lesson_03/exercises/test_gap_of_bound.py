@@ -37,7 +37,7 @@ def _softmax(log_joint, log_q, dz):
     return {"log_evidence": log_evidence, "elbo": log_evidence - gap, "gap": gap}
 
 
-@pytest.mark.parametrize("answer", [_by_difference, _numpy, _softmax])
+@pytest.mark.parametrize("answer", [_numpy, _softmax])
 def test_gap_of_bound_right(answer: Any) -> None:
     assert judge(find("03.4"), answer) == ""
 
@@ -70,6 +70,7 @@ def _exp_first_everywhere(log_joint, log_q, dz):
 @pytest.mark.parametrize(
     "answer, message",
     [
+        (_by_difference, "Your gap is the difference of the other two numbers"),
         (_no_dz_at_all, "forgets the width of the pieces"),
         (_no_entropy_and_the_difference, "lacks the term with log q"),
         (_exp_first_everywhere, "You took the exponential first"),
@@ -139,6 +140,9 @@ def test_the_gap_is_never_negative_and_the_cases_reach_far() -> None:
     lowest, highest, least = math.inf, -math.inf, math.inf
     for case in make():
         log_joint, log_q, dz = case.inputs
+        if case.label == "a grid too coarse for q":
+            assert float(log_q.exp().sum()) * dz < 0.7
+            continue
         found = gap_of_bound(log_joint, log_q, dz)
         assert float(log_q.exp().sum()) * dz == pytest.approx(1)
         assert found["gap"] > -1e-9

@@ -54,10 +54,13 @@ def _by_samples(mu, logvar):
     [
         (lambda mu, logvar: kl_to_prior(mu, logvar).view(-1, 1), "expected shape (4,), got shape (4, 1)"),
         (lambda mu, logvar: kl_to_prior(mu, logvar).detach(), "No gradient can flow back"),
-        (lambda mu, logvar: kl_to_prior(mu, logvar).tolist(), "expected a torch tensor, got"),
+        (
+            lambda mu, logvar: kl_to_prior(mu, logvar).tolist(),
+            "Return a torch tensor of shape (4,); yours is a list of 4.",
+        ),
         (lambda mu, logvar: kl_to_prior(mu, logvar) / 0.6931472, "your result is 1.443 times the right one"),
         (lambda mu, logvar: 0 * mu.sum(1), "expected values from 1.09 to 9.243, got values from"),
-        (lambda mu, logvar: print(end=""), "got nothing (None): is a `return` missing?"),
+        (lambda mu, logvar: print(end=""), "Your function returned nothing (None): is a `return` missing?"),
         (lambda mu, logvar: mu.numpy(), "stopped with RuntimeError: Can't call numpy()"),
         (lambda mu: mu, "The function should take (mu, logvar), but yours takes (mu)."),
         (lambda mu, logvar: kl_to_prior(logvar, mu), "On four pictures with three latents"),

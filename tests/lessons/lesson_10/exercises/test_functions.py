@@ -87,7 +87,7 @@ def _losses(d: str = "0.5 * (sp(-netD(x, y)).mean() + sp(netD(x, fake.detach()))
         ),
         (
             _losses("-0.5 * (netD(x, y).sigmoid().log().mean() + (-netD(x, fake)).sigmoid().log().mean())"),
-            "You took the logarithm of a sigmoid",
+            "In the thousands your logarithm is infinite",
         ),
         (_losses("0.5 * (bce(netD(x, y), 0) + bce(netD(x, fake), 1))"), "The labels in D's loss are swapped"),
         (_losses(g="bce(netD(x, fake), 0) + lambda_l1 * (y - fake).abs().mean()"), "G's loss has D's label"),

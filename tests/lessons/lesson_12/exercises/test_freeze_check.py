@@ -68,6 +68,7 @@ EXPECTED = {
     "Gatys": ({"y_hat"}, set()),
     "Gatys, in the left half alone": ({"y_hat"}, set()),
     "Gatys, nothing frozen": ({"y_hat"}, OF_VGG | {"x"}),
+    "Gatys, nothing frozen, VGG's gradients set to 0": ({"y_hat"}, OF_VGG | {"x"}),
     "Johnson, VGG's weights in the optimiser": (OF_G | OF_VGG, set()),
     "Johnson, VGG in training mode": (OF_G | {f"vgg.{key}" for key in STATISTICS}, set()),
     "Johnson, a small learning rate": (OF_G, set()),

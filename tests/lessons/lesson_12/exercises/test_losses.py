@@ -123,7 +123,7 @@ def _rows(f: Tensor) -> Tensor:
         (lambda f: torch.softmax(_rows(f) @ _rows(f).mT, dim=2), "You turn the entries into probabilities"),
         (lambda f: gram(f) / gram(f).sum((1, 2), True), "You turn the entries into probabilities"),
         (lambda f: f @ f.transpose(2, 3) / f[0].numel(), "H and W are still two axes"),
-        (lambda f: gram(f.detach()), "No gradient can flow back from your Gram matrix"),
+        (lambda f: gram(f.detach()), "No gradient can flow back from your result to the features"),
         (lambda f: 3 * gram(f), "your result is 3 times the right one"),
         (lambda f: torch.triu(gram(f)), "On two feature maps"),
         (lambda f: print(end=""), "returned nothing (None)"),
