@@ -84,6 +84,16 @@ def test_a_server_that_is_wrong_about_ranges_and_cuts_has_an_end(kind: str, serv
     assert served.requests[-1] == (NAME, 500)
 
 
+def test_a_server_without_ranges_that_cuts_earlier_takes_nothing_away(served: Server, tmp_path: Path) -> None:
+    body = served.files[NAME]
+    leave_part(tmp_path, body[:800])
+    served.no_ranges = True
+    served.cut_after[NAME] = [300] * 9
+    with pytest.raises(DataError, match=r"what has come is kept.*cut"):
+        get(served)
+    assert (tmp_path / "cache" / "downloads" / PART).read_bytes() == body[:800]
+
+
 def no_length(handler: Handler, status: int, body: bytes, headers: dict[str, str]) -> None:
     handler.send(status, body, {**headers, "Content-Length": ""})
 
