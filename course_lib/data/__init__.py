@@ -5,6 +5,7 @@
     train = data.load("fashion_mnist", "train")
     for batch in train.batches(128, device="cpu", generator=torch.Generator().manual_seed(0)):
         ...
+    mine = data.folder("my pictures", size=64)  # see ``folders.py`` for pairs, labels and splits
 
 Nothing is read before it is asked for; importing this package imports no set.
 """
