@@ -64,6 +64,16 @@ def check_floats(value: Any, name: str, shape: str = "(...)", empty: bool = Fals
         raise ShapeError(f"{name} is empty, of shape {tuple(value.shape)}: give at least one row.")
 
 
+def check_values(value: Tensor, name: str) -> None:
+    """Make sure that a tensor has values, which one on the meta device has not.
+
+    Raises:
+        ShapeError: if it has none.
+    """
+    if value.device.type == "meta":
+        raise ShapeError(f"{name} lies on the meta device, where a tensor has no values: make it on another one.")
+
+
 def check_alike(first: Tensor, second: Tensor, names: tuple[str, str], shapes: bool = True) -> None:
     """Make sure that two tensors have one shape and lie on one device: broadcasting would compare the wrong values.
 

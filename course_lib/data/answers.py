@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_tensor
+from course_lib.arguments import check_tensor, check_values
 from course_lib.data.pixels import normalise
 from course_lib.errors import DataError, ShapeError
 
@@ -38,6 +38,8 @@ class AnswerSet:
     def __post_init__(self) -> None:
         check_tensor(self.x, "x", "(G, 1, H, W)")
         check_tensor(self.answers, "answers", "(G, K, 1 or 3, H, W)")
+        check_values(self.x, "x")
+        check_values(self.answers, "answers")
         if self.x.dtype != torch.uint8 or self.answers.dtype != torch.uint8:
             raise ShapeError(
                 f"x is {self.x.dtype} and answers {self.answers.dtype}: give bytes, torch.uint8, for both."

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_values
 from course_lib.data.columns import Making, take_list
 from course_lib.data.pixels import VALUE_RANGES
 from course_lib.errors import DataError, ShapeError
@@ -37,7 +38,7 @@ class Batch:
     index: Tensor
 
     def __init__(self, index: Tensor, **columns: Any) -> None:
-        if not isinstance(index, Tensor) or index.dim() != 1 or index.dtype != torch.int64:
+        if not isinstance(index, Tensor) or index.dim() != 1 or index.dtype != torch.int64 or index.is_meta:
             raise ShapeError("The index of a batch is an int64 tensor (N,) of rows: give torch.arange(N).")
         for name, value in columns.items():
             if hasattr(type(self), name) or name.startswith("_"):
@@ -76,6 +77,7 @@ class Batch:
         if not isinstance(rows, (slice, Tensor)):
             raise ShapeError("A batch is indexed by a slice or a tensor, for example batch[:8].")
         if isinstance(rows, Tensor):
+            check_values(rows, "rows")
             rows = rows.cpu()
             mask = rows.dtype == torch.bool
             whole = mask or not (rows.is_floating_point() or rows.is_complex())
@@ -83,7 +85,7 @@ class Batch:
                 raise ShapeError(f"A batch of {len(self)} rows is indexed by row numbers, or a mask of {len(self)}.")
             if not mask and len(rows) and not (-len(self) <= int(rows.min()) and int(rows.max()) < len(self)):
                 raise ShapeError(f"A row is out of range: the batch has {len(self)} rows, numbered from 0.")
-            rows = rows.nonzero().squeeze(1) if mask else rows
+            rows = rows.nonzero().squeeze(1) if mask else rows.to(torch.int64)
         return Batch(self.index[rows], **{name: _rows(getattr(self, name), rows) for name in self.columns})
 
     def to(self, device: torch.device | str) -> Batch:

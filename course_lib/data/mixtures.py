@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_count, check_finite, check_floats, check_number, check_tensor
+from course_lib.arguments import check_count, check_finite, check_floats, check_number, check_tensor, check_values
 from course_lib.data.columns import Column, Floats
 from course_lib.data.rowsets import Rows
 from course_lib.errors import ShapeError
@@ -60,10 +60,12 @@ class GaussianMixture:
         if self.means.dim() != 2 or not self.means.numel():
             raise ShapeError(f"The means have the shape {tuple(self.means.shape)}: give (K, d).")
         check_floats(self.means, "means")
+        check_values(self.means, "means")
         check_finite(self.means, "means")
         check_number(self.std, "The width", 0, above=True)
         weights = torch.ones(len(self.means)) if self.weights is None else self.weights
         check_floats(weights, "weights")
+        check_values(weights, "weights")
         check_finite(weights, "weights")
         if weights.shape != (len(self.means),) or bool((weights < 0).any()) or not float(weights.sum()) > 0:
             raise ShapeError(f"The weights fit no {len(self.means)} components: give one each, at least 0, not all 0.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_floats, check_tensor
+from course_lib.arguments import check_floats, check_tensor, check_values
 from course_lib.errors import ShapeError
 
 VALUE_RANGES = ((-1.0, 1.0), (0.0, 1.0))
@@ -50,5 +50,6 @@ def to_bytes(pictures: Tensor) -> Tensor:
         ShapeError: if they are no tensor of floats.
     """
     check_floats(pictures, "The pictures", empty=True)
+    check_values(pictures, "The pictures")
     floats = pictures.detach().float().cpu()
     return ((floats + 1) * 127.5).nan_to_num(0.0).round().clamp(0, 255).to(torch.uint8)

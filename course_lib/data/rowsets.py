@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_values
 from course_lib.data.batching import Batch, Batched, Epoch, Make
 from course_lib.data.columns import Column, Factors, Labels, Making, Texts, take_list
 from course_lib.errors import DataError, ShapeError
@@ -43,6 +44,7 @@ def as_rows(rows: Any, length: int) -> slice | Tensor:
         index = torch.as_tensor(rows)
     except (TypeError, ValueError, RuntimeError):
         index = torch.empty(0, 0)
+    check_values(index, "An index")
     if index.ndim == 1 and index.dtype == torch.bool and len(index) == length:
         return index.nonzero().squeeze(1)
     if index.ndim == 1 and len(index) == 0:

@@ -86,7 +86,7 @@ def bernoulli_nll(logits: Tensor, target: Tensor) -> Tensor:
     over [0, 1] (Loaiza-Ganem & Cunningham, The continuous Bernoulli, 2019).
 
     Args:
-        logits: ``(N, ...)``.
+        logits: ``(N, d, ...)``.
         target: the same shape, in [0, 1]; it gets no gradient.
 
     Raises:
@@ -102,7 +102,7 @@ def gaussian_nll(mean: Tensor, target: Tensor, std: float | Tensor) -> Tensor:
     """Return ``-log p(x | z)`` of each picture, ``(N,)``, where each pixel is N(mean, std^2).
 
     Args:
-        mean: ``(N, ...)``.
+        mean: ``(N, d, ...)``.
         target: the same shape.
         std: one number for all pixels, above 0; or a tensor of one.
 
@@ -112,6 +112,8 @@ def gaussian_nll(mean: Tensor, target: Tensor, std: float | Tensor) -> Tensor:
     _check_pair(mean, target, "mean")
     if not isinstance(std, Tensor):
         check_number(std, "std", 0, above=True)
+    elif std.device.type == "meta" != mean.device.type:
+        raise ShapeError(f"std is on {std.device} and mean on {mean.device}: give a number.")
     elif std.numel() != 1:
         raise ShapeError(f"std has the shape {tuple(std.shape)}: give one number for all pixels.")
     elif (seen := seen_range(std)) is not None:
@@ -128,6 +130,6 @@ def _check_codes(mu: Tensor, logvar: Tensor) -> None:
 
 
 def _check_pair(predicted: Tensor, target: Tensor, name: str) -> None:
-    check_floats(predicted, name, "(N, ...)")
-    check_floats(target, "target", "(N, ...)")
+    check_floats(predicted, name, "(N, d, ...)")
+    check_floats(target, "target", "(N, d, ...)")
     check_alike(predicted, target, (name, "target"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_alike, check_count, check_floats, check_number, check_tensor
+from course_lib.arguments import check_alike, check_count, check_floats, check_number, check_tensor, check_values
 from course_lib.errors import ShapeError
 
 
@@ -25,6 +25,7 @@ def _check_densities(p: Tensor, q: Tensor) -> None:
             raise ShapeError(f"A density is {density.dtype}: give floats, best float64.")
         check_floats(density, "A density")
         check_alike(p, density, ("p", "q"), shapes=False)
+        check_values(density, "A density")
         if not bool(((density >= 0) & density.isfinite()).all()):  # written so that NaN is caught too
             raise ShapeError("A density is negative or not finite somewhere: give values of at least 0.")
 

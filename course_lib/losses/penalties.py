@@ -15,7 +15,7 @@ def gradient_penalty(gradient: Tensor, target: float = 1.0) -> Tensor:
     """Return ``E[(|g| - target)^2]``, where |g| is the norm over all values of a row.
 
     Args:
-        gradient: of D's output in points between real and fake samples, ``(N, ...)``.
+        gradient: of D's output in points between real and fake samples, ``(N, d, ...)``.
         target: the slope that is asked for, at least 0.
 
     Raises:
@@ -31,7 +31,7 @@ def r1_penalty(gradient: Tensor) -> Tensor:
     """Return ``E[|g|^2] / 2``, where |g| is the norm over all values of a row.
 
     Args:
-        gradient: of D's output in real samples, ``(N, ...)``.
+        gradient: of D's output in real samples, ``(N, d, ...)``.
 
     Raises:
         ShapeError: if the gradient is no tensor of floats with rows.
@@ -81,5 +81,5 @@ def clip_weights(network: nn.Module, bound: float) -> None:
 
 def _squares(gradient: Tensor) -> Tensor:
     """Return the squared norm of each row, ``(N,)``."""
-    check_floats(gradient, "gradient", "(N, ...)")
+    check_floats(gradient, "gradient", "(N, d, ...)")
     return gradient.float().flatten(1).square().sum(dim=1)

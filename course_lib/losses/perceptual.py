@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from course_lib.arguments import check_alike, check_floats, check_network, check_number, check_tensor
+from course_lib.arguments import check_alike, check_floats, check_network, check_number, check_tensor, check_values
 from course_lib.errors import DataError, ShapeError
 from course_lib.losses.reconstruction import mean_squared_error
 from course_lib.models.norms import check_style, rows_of
@@ -148,6 +148,7 @@ def style_grams(
     pictures: list[Tensor] = [style_images] if one else list(style_images)  # type: ignore[list-item]
     for picture in pictures:
         check_floats(picture, "A picture of the style")
+        check_values(picture, "A picture of the style")
     if not pictures or any(picture.dim() != 3 for picture in pictures):
         raise ShapeError("A style is a picture (3, H, W) in [-1, 1], and several are (S, 3, H, W) or a list of such.")
     seen = [vgg(to_unit_range(picture[None].to(vgg.mean.device))) for picture in pictures]

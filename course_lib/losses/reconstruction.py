@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_alike, check_finite, check_floats, check_tensor, check_within
+from course_lib.arguments import check_alike, check_finite, check_floats, check_tensor, check_values, check_within
 from course_lib.errors import ShapeError
 
 
@@ -55,6 +55,7 @@ def mean_absolute_error(output: Tensor, target: Tensor) -> Tensor:
 
 def _weights_of(answers: Tensor, weights: Tensor | None) -> Tensor:
     check_floats(answers, "answers", "(K, ...)")
+    check_values(answers, "answers")
     check_finite(answers, "answers", "the mean and the median need the value of every answer")
     if weights is None:
         weights = torch.ones(answers.shape[0], dtype=answers.dtype, device=answers.device)

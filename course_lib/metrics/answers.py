@@ -49,8 +49,8 @@ def _nearest(outputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rms(difference: Tensor) -> Tensor:
-    """Return the root mean square of each row: ``(N, ...)``, float, to ``(N,)``; raises ShapeError for another type."""
-    check_floats(difference, "difference", "(N, ...)")
+    """Return the root mean square of each row: ``(N, d, ...)`` floats to ``(N,)``; else raises ShapeError."""
+    check_floats(difference, "difference", "(N, d, ...)")
     return difference.square().flatten(1).mean(dim=1).sqrt()
 
 

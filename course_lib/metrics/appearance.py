@@ -141,14 +141,14 @@ def diversity(samples: Tensor, distance: str = "l1", vgg: VGG16Features | None =
 
 
 def mean_pairwise_l1(draws: Tensor) -> Tensor:
-    """Return the mean absolute difference over pixels and over all pairs of K pictures (K, ...), without forming them.
+    """Return the mean absolute difference over pixels and all pairs of K pictures (K, d, ...), without forming them.
 
     Sorted, the k-th smallest value of a pixel enters the sum of the differences (2 k - K - 1) times.
 
     Raises:
         ShapeError: if there are fewer than two pictures, or they are no floats.
     """
-    check_floats(draws, "draws", "(K, ...)")
+    check_floats(draws, "draws", "(K, d, ...)")
     if len(draws) < 2:
         raise ShapeError(f"There is {len(draws)} picture, and so no pair: give two at least.")
     count = draws.shape[0]

@@ -191,7 +191,7 @@ def log_mixture(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     """
     for value, name, shape in ((z, "z", "(S, d)"), (mu, "mu", "(N, d)"), (logvar, "logvar", "(N, d)")):
         check_floats(value, name, shape)
-        check_alike(mu, value, ("mu", name), shapes=False)
+    check_alike(z, mu, ("z", "mu"), shapes=False)
     check_alike(mu, logvar, ("mu", "logvar"))
     if z.shape[1] != mu.shape[1]:
         raise ShapeError(f"z has {z.shape[1]} latents and mu {mu.shape[1]}: give as many.")

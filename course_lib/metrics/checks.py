@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from course_lib.arguments import check_alike, check_floats, check_tensor
+from course_lib.arguments import check_alike, check_floats, check_tensor, check_values
 from course_lib.errors import ShapeError
 
 _MARGIN = 0.05
@@ -33,7 +33,8 @@ def check_images(images: Tensor, name: str = "images", channels: tuple[int, ...]
     if not images.is_floating_point():
         raise ShapeError(f"{name} must be float pictures in [-1, 1], not {images.dtype}: use x.float() / 127.5 - 1.")
     check_floats(images, name)
-    low, high = _ends(images, name)
+    check_values(images, name)
+    low, high = (value.item() for value in images.detach().aminmax())
     if not (low >= -1 - _MARGIN and high <= 1 + _MARGIN):  # written so that NaN is caught too
         raise ShapeError(
             f"{name} must lie in [-1, 1], not in [{low:.3g}, {high:.3g}]: "
@@ -55,10 +56,3 @@ def check_pair(outputs: Tensor, targets: Tensor, channels: tuple[int, ...] = (1,
             "they must be the same pictures in the same order and size."
         )
     check_alike(outputs, targets, ("outputs", "targets"), shapes=False)
-
-
-def _ends(images: Tensor, name: str) -> tuple[float, float]:
-    if images.device.type == "meta":
-        raise ShapeError(f"{name} lies on the meta device, where a tensor has no values: make it on another one.")
-    low, high = (value.item() for value in images.detach().aminmax())
-    return low, high

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_choice, check_count, check_tensor
+from course_lib.arguments import check_choice, check_count, check_tensor, check_values
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
 
@@ -103,6 +103,7 @@ def colour_histograms(
     count = not_white(images) if ignore_white else torch.ones_like(images[:, :1], dtype=torch.bool)
     if mask is not None:
         check_tensor(mask, "mask")
+        check_values(mask, "mask")
         if mask.dtype != torch.bool or mask.shape != count.shape:
             raise ShapeError(
                 f"A mask is bool and has the shape {tuple(count.shape)} here, not {mask.dtype} {tuple(mask.shape)}: "

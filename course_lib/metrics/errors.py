@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from course_lib.arguments import check_floats, check_tensor, check_values
 from course_lib.errors import ShapeError
 
 
@@ -19,14 +21,21 @@ def standard_error(values: Tensor, groups: Tensor | None = None) -> float:
         groups: (N,) integers, equal for pictures that belong together; None: each picture stands for itself.
 
     Raises:
-        ShapeError: if there are fewer than two figures or groups, or they do not fit.
+        ShapeError: if there are fewer than two figures or groups, they do not fit, or figures are no floats.
 
     Source:
         Liang and Zeger, Longitudinal data analysis using generalized linear models, 1986, equation 7 for a mean.
     """
+    check_floats(values, "The figures")
+    check_values(values, "The figures")
     if values.dim() != 1 or not bool(values.isfinite().all()):
         raise ShapeError(f"Figures are {tuple(values.shape)} and all finite: give (N,), one for each picture.")
-    if groups is not None and (groups.shape != values.shape or groups.is_floating_point()):
+    if groups is not None:
+        check_tensor(groups, "groups")
+        check_values(groups, "groups")
+    if groups is not None and (
+        groups.shape != values.shape or groups.is_floating_point() or groups.dtype == torch.bool
+    ):
         raise ShapeError(
             f"The groups of {len(values)} figures are {tuple(groups.shape)} {groups.dtype}: give one integer for each."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_alike, check_count, check_finite, check_floats, check_tensor
+from course_lib.arguments import check_alike, check_count, check_finite, check_floats, check_tensor, check_values
 from course_lib.errors import ShapeError
 
 
@@ -86,6 +86,7 @@ def _units(n: int, m: int, fake_groups: Tensor | None, real_groups: Tensor | Non
         if groups is None:
             continue
         check_tensor(groups, "The groups")
+        check_values(groups, "The groups")
         if groups.shape != (count,) or groups.dtype == torch.bool or groups.is_floating_point():
             raise ShapeError(
                 f"The groups of {count} rows are {tuple(groups.shape)} {groups.dtype}: give one integer for each row."

@@ -15,7 +15,7 @@ import numbers
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_finite, check_floats, check_tensor
+from course_lib.arguments import check_finite, check_floats, check_tensor, check_values
 from course_lib.errors import ShapeError
 
 RADIUS = 3.0  # of a mode, in its standard deviations
@@ -34,6 +34,8 @@ def _counts(samples: Tensor, centres: Tensor, std: float) -> Tensor:
         raise ShapeError("There are no samples or no centres: give at least one of each.")
     check_floats(samples, "samples")
     check_floats(centres, "centres")
+    check_values(samples, "samples")
+    check_values(centres, "centres")
     if isinstance(std, bool) or not isinstance(std, numbers.Real):
         raise ShapeError(f"std is {std!r}: give one number, the standard deviation of every mode.")
     if not 0 < std < math.inf:

@@ -12,7 +12,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from course_lib.arguments import check_count, check_floats, check_tensor
+from course_lib.arguments import check_count, check_floats, check_tensor, check_values
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
 
@@ -104,6 +104,7 @@ def cosine_energy(images: Tensor) -> Tensor:
         ShapeError: if the pictures have another shape or type.
     """
     check_floats(images, "images", "(N, C, H, W)")
+    check_values(images, "images")
     x = images.detach().float().cpu()
     x = x - x.mean(dim=(2, 3), keepdim=True)
     rows, columns = (_cosine_basis(size) for size in x.shape[2:])

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from course_lib.arguments import check_count, check_finite, check_floats, check_network
+from course_lib.arguments import check_count, check_network
 from course_lib.errors import ShapeError
 from course_lib.metrics.checks import check_images
 from course_lib.metrics.mmd import unbiased_mmd
@@ -306,5 +306,4 @@ def _check_update(features: Any, images: Tensor, real: bool) -> None:
     if not isinstance(real, bool):
         raise ShapeError(f"real is {real!r}: say True for the truth and False for the model.")
     if not isinstance(features, PooledVGG):  # which looks itself
-        check_floats(images, "images", "(N, ...)")
-        check_finite(images, "images")
+        check_images(images)

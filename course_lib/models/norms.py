@@ -82,7 +82,9 @@ class ConditionalInstanceNorm(nn.Module):
             ShapeError: if x has another shape or type, or the style does not fit.
         """
         _check_maps(x, self.weight.shape[1])
-        style = _checked_style(self.weight, style)
+        style = _checked_style(self.weight, style, len(x))
+        if x.device != self.weight.device:
+            raise ShapeError(f"x is on {x.device} and the network on {self.weight.device}: bring it there with x.to().")
         half = x.dtype in (torch.float16, torch.bfloat16)
         wide = x.float() if half else x
         scale, shift = (_rows(table, style).to(wide.dtype) for table in (self.weight, self.bias))
@@ -193,11 +195,10 @@ def rows_of(table: Tensor, style: int | Tensor) -> Tensor:
         ShapeError: if the style is something else, a number is out of range, or the two lie on two devices.
     """
     check_floats(table, "table", "(S, ...)")
-    return _rows(table, _checked_style(table, style))
+    return _rows(table, _checked_style(table, style, len(style) if isinstance(style, Tensor) and style.dim() else 1))
 
 
-def _checked_style(table: Tensor, style: int | Tensor) -> int | Tensor:
-    rows = len(style) if isinstance(style, Tensor) and style.dim() else 1
+def _checked_style(table: Tensor, style: int | Tensor, rows: int) -> int | Tensor:
     style = check_style(style, len(table), rows)
     if isinstance(style, Tensor) and style.device != table.device:
         raise ShapeError(f"style is on {style.device} and what it chooses from on {table.device}: use style.to(...).")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.arguments import check_count, check_input, check_tensor
+from course_lib.arguments import check_count, check_floats, check_input
 from course_lib.errors import ShapeError
 from course_lib.models.norms import ConditionalInstanceNorm, check_style
 
@@ -173,7 +173,7 @@ def doubled(x: Tensor, size: Sequence[int]) -> Tensor:
     Raises:
         ShapeError: if x has another shape, or the size is another.
     """
-    check_tensor(x, "x")
+    check_floats(x, "x", empty=True)
     if x.dim() != 4 or any(side not in (2 * half, 2 * half - 1) for side, half in zip(size, x.shape[2:], strict=True)):
         raise ShapeError(
             f"x {tuple(x.shape)} does not double to {tuple(size)}: give (N, C, H, W) and a size 2 H or 2 H - 1."

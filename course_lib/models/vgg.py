@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.arguments import check_alike, check_tensor
+from course_lib.arguments import check_alike, check_floats, check_tensor
 from course_lib.errors import DataError, ShapeError
 from course_lib.paths import bundled_file, sha256_of
 
@@ -190,7 +190,11 @@ def relative_error_per_layer(
 
     Returns:
         ``{layer: relative error}``; both norms are Euclidean, over all pictures, channels and positions together.
+
+    Raises:
+        ShapeError: if there is no picture, or the pictures have another shape, type or range.
     """
+    check_floats(images, "The pictures", "(N, 3, H, W)")
     with torch.no_grad():
         reference = VGG16Features(layers, weights=reference_state)(images)
         rounded = VGG16Features(layers, weights=state)(images)

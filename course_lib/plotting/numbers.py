@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.arguments import check_values
 from course_lib.errors import ShapeError
 
 
@@ -73,6 +74,7 @@ def check_range(value_range: Any) -> None:
 
 def _channels_first(image: Any) -> np.ndarray:
     if isinstance(image, Tensor):
+        check_values(image, "A picture")
         image = image.detach().cpu()
         return (image.float() if image.is_floating_point() else image).numpy()
     if type(image).__module__.partition(".")[0] == "PIL":

@@ -1,0 +1,73 @@
+"""A right call of each network; see ``test_arguments.py``."""
+
+from __future__ import annotations
+
+import torch
+from rows_of_losses import first_layer, vgg_state
+from spoilt import Row, rand
+
+from course_lib.models import mlp, norms, patchgan, resnet_generator, srresnet, transform_net, unet, vae, vgg
+
+
+def networks() -> dict[str, Row]:
+    torch.manual_seed(0)
+    image, maps = {"x": rand(2, 3, 16, 16)}, {"x": rand(2, 4, 8, 8)}
+    none = {"*": {"empty"}}  # no picture, and none comes out
+    meta = {"*": {"empty", "elsewhere"}}  # no weights, so that pictures may lie anywhere
+    chosen = {"style": torch.tensor([0, 1])}
+    styled = {"x": {"empty"}, "style": set[str]()}
+    grey, codes = {"images": rand(2, 1, 28, 28)}, {"z": rand(2, 3)}
+    return {
+        "models.mlp.MLP.forward": Row(mlp.MLP(6, 2).eval(), {"x": rand(4, 6)}, fine=none),
+        "models.norms.InstanceNorm.forward": Row(norms.InstanceNorm(), maps, fine=meta),
+        "models.norms.ConditionalInstanceNorm.forward": Row(
+            norms.ConditionalInstanceNorm(4, 2), maps | chosen, fine=styled
+        ),
+        "models.norms.rows_of": Row(
+            norms.rows_of, {"table": rand(2, 4), **chosen}, fine={"table": {"fewer axes"}, "style": {"empty"}}
+        ),
+        "models.norms.check_style": Row(
+            norms.check_style, chosen, {"styles": 2, "rows": 2}, fine={"style": {"elsewhere"}}
+        ),
+        "models.patchgan.PatchGAN.forward": Row(
+            patchgan.PatchGAN(1, 3, base_channels=4, layers=1).eval(),
+            {"x": rand(2, 1, 16, 16), "y": rand(2, 3, 16, 16)},
+        ),
+        "models.resnet_generator.ReflectedResidualBlock.forward": Row(
+            resnet_generator.ReflectedResidualBlock(4), maps, fine=none
+        ),
+        "models.resnet_generator.ResNetGenerator.forward": Row(
+            resnet_generator.ResNetGenerator(base_channels=4, blocks=1), image, fine=none
+        ),
+        "models.srresnet.ResidualBlock.forward": Row(srresnet.ResidualBlock(4).eval(), maps, fine=none),
+        "models.srresnet.SRResNet.forward": Row(srresnet.SRResNet(channels=4, blocks=1).eval(), image, fine=none),
+        "models.transform_net.StyledConv.forward": Row(
+            transform_net.StyledConv(4, 4, 3, styles=2), maps | chosen, fine=styled
+        ),
+        "models.transform_net.StyledResidualBlock.forward": Row(
+            transform_net.StyledResidualBlock(4, styles=2), maps | chosen, fine=styled
+        ),
+        "models.transform_net.TransformNet.forward": Row(
+            transform_net.TransformNet(4, 1, styles=2), image | chosen, fine=styled
+        ),
+        "models.transform_net.doubled": Row(
+            transform_net.doubled,
+            {"x": rand(2, 3, 4, 4)},
+            {"size": (8, 7)},
+            fine={"*": {"empty"}},
+        ),
+        "models.unet.DownBlock.forward": Row(unet.DownBlock(4, 4).eval(), maps, fine=none),
+        "models.unet.UpBlock.forward": Row(unet.UpBlock(4, 4).eval(), maps, fine=none),
+        "models.unet.UNet.forward": Row(unet.UNet(base_channels=4, levels=2).eval(), image, fine=none),
+        "models.vae.DenseEncoder.forward": Row(vae.DenseEncoder(8, 3), grey, fine=none),
+        "models.vae.DenseDecoder.forward": Row(vae.DenseDecoder(8, 3), codes, fine=none),
+        "models.vae.ConvEncoder.forward": Row(vae.ConvEncoder(4, 3), grey, fine=none),
+        "models.vae.ConvDecoder.forward": Row(vae.ConvDecoder(4, 3), codes, fine=none),
+        "models.vgg.VGG16Features.forward": Row(
+            lambda images: first_layer()(images), {"images": rand(4, 3, 12, 12).abs()}, fine=none
+        ),
+        "models.vgg.relative_error_per_layer": Row(
+            lambda images: vgg.relative_error_per_layer(vgg_state(), vgg_state(), images, ("relu1_1",)),
+            {"images": rand(4, 3, 12, 12).abs()},
+        ),
+    }
