@@ -189,7 +189,9 @@ def read_checkpoint(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     state = CheckpointFolder(folder).load()
     if state is None:
-        raise TrainingError(f"There is no checkpoint in {folder}: train with fit(..., checkpoint={str(folder)!r}).")
+        train = f"train with fit(..., checkpoint={str(folder)!r})"
+        where = "name the folder of a run and a seed, such as runs/lesson_01/mae/seed0"
+        raise TrainingError(f"There is no checkpoint in {folder}: {either(train, where)}.")
     return state[0]
 
 

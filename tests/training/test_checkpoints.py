@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from course_lib.errors import TrainingError
 from course_lib.training import checkpoints, read_checkpoint
 from course_lib.training.checkpoints import CheckpointFolder, pack, unpack
+from course_lib.words import for_the_shell
 
 
 def state(number: float) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -109,7 +110,9 @@ def test_if_none_is_whole_that_is_said(tmp_path: Path) -> None:
 
 def test_no_checkpoint(tmp_path: Path) -> None:
     assert CheckpointFolder(tmp_path / "none").load() is None
-    with pytest.raises(TrainingError, match="There is no checkpoint in"):
+    with pytest.raises(TrainingError, match=r"There is no checkpoint in .*: train with fit\("):
+        read_checkpoint(tmp_path / "none")
+    with for_the_shell(), pytest.raises(TrainingError, match="name the folder of a run and a seed, such as runs/"):
         read_checkpoint(tmp_path / "none")
 
 
