@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from course_lib.asked import whole
+from course_lib.asked import shown, whole
 from course_lib.errors import ShapeError, TrainingError
 from course_lib.systems.batches import must_fit
 from course_lib.systems.modes import inference
+from course_lib.words import suggest
 
 
 class System(nn.Module):
@@ -147,12 +148,16 @@ class System(nn.Module):
             TrainingError: if the loss, or the gradient of a parameter, is NaN or infinite. On the CPU this is checked
                 here, before any weight has changed. On another device looking at a number means waiting for it, so
                 ``fit`` looks at the losses every few steps. Gradients with the scale of 16-bit training may be
-                infinite: then that step is left out and the scale is lowered.
+                infinite: then that step is left out and the scale is lowered. Or if there is no such optimiser.
+            ShapeError: if the loss is not one number, or has no graph.
         """
+        if loss.numel() != 1 or not loss.requires_grad:
+            fault = f"has the shape {tuple(loss.shape)}" if loss.numel() != 1 else "has no graph"
+            raise ShapeError(f"The loss of {name} {fault}: give one number that was computed from the networks.")
         on_cpu = loss.device.type == "cpu"
         if on_cpu and not math.isfinite(value := loss.item()):
             raise not_finite(f"loss of {name}", value, self.step + 1)
-        optimizer = self.optimizers[name]
+        optimizer = self._optimizer(name)
         optimizer.zero_grad(set_to_none=True)
         self._backward(loss, retain_graph=retain_graph)
         if on_cpu and not self._scaled and not math.isfinite(value := _largest_gradient(optimizer)):
@@ -189,8 +194,11 @@ class System(nn.Module):
 
         What is done at every k-th step only (a lazy penalty, one step of G after k steps of D) asks here. A penalty
         then counts k times as much.
+
+        Raises:
+            ShapeError: if ``every`` is no whole number of at least 1.
         """
-        return self.step % every == 0
+        return self.step % whole("every", every) == 0
 
     def at_stage(self, stage: int) -> System:
         """Grow to a stage, from wherever the system is, and return the system.
@@ -260,8 +268,23 @@ class System(nn.Module):
     def optimizers(self) -> dict[str, Optimizer]:
         """The optimisers in use: those of ``fit``, else made on first use, so that a step can be done by hand."""
         if self._optimizers is None:
-            self._optimizers = self.configure_optimizers()
+            found = self.configure_optimizers()
+            if not isinstance(found, dict) or not found:
+                raise TrainingError(
+                    f"configure_optimizers() of {type(self).__name__} returned {shown(found)}: "
+                    'return the optimisers by name, such as {"G": adam(self.netG.parameters(), 2e-4)}.'
+                )
+            self._optimizers = found
         return self._optimizers
+
+    def _optimizer(self, name: str) -> Optimizer:
+        if name not in self.optimizers:
+            known = list(self.optimizers)
+            raise TrainingError(
+                f"{type(self).__name__} has no optimiser {name!r}{suggest(name, known)}: "
+                f"choose one of {', '.join(known)}."
+            )
+        return self.optimizers[name]
 
     def averaged(self, name: str) -> nn.Module:
         """Return the moving average of network ``name`` where ``fit`` kept one, else the network itself."""

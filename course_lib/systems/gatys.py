@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.asked import is_number, is_whole, shown
 from course_lib.errors import ShapeError
 from course_lib.history import History
 from course_lib.losses.perceptual import STYLE_LAYERS, PerceptualLoss
@@ -80,18 +80,18 @@ def paint(
     """
     _check_picture("content", content)
     if not isinstance(loss, PerceptualLoss):
-        raise ShapeError(f"loss is {_shown(loss)}: give a PerceptualLoss.")
+        raise ShapeError(f"loss is {shown(loss)}: give a PerceptualLoss.")
     for what, word, known in (("optimiser", optimiser, OPTIMISERS), ("start", start, STARTS)):
         if not isinstance(word, str) or word not in known:
-            raise ShapeError(f"{what} is {_shown(word)}: choose {' or '.join(map(repr, known))}.")
-    if not _is_whole(steps) or steps < 1:
-        raise ShapeError(f"steps is {_shown(steps)}: give a whole number of at least 1.")
-    if not _is_whole(seed) or not -(2**63) <= seed < 2**64:
-        raise ShapeError(f"seed is {_shown(seed)}: give a whole number below 2**64, such as 0.")
+            raise ShapeError(f"{what} is {shown(word)}: choose {' or '.join(map(repr, known))}.")
+    if not is_whole(steps) or steps < 1:
+        raise ShapeError(f"steps is {shown(steps)}: give a whole number of at least 1.")
+    if not is_whole(seed) or not -(2**63) <= seed < 2**64:
+        raise ShapeError(f"seed is {shown(seed)}: give a whole number below 2**64, such as 0.")
     if callback is not None and not callable(callback):
-        raise ShapeError(f"callback is {_shown(callback)}: give a function of the step and the picture, or None.")
-    if isinstance(lr, bool) or not isinstance(lr, numbers.Real) or not 0 < lr < math.inf:
-        raise ShapeError(f"lr is {_shown(lr)}: give a finite number above 0, such as 0.05.")
+        raise ShapeError(f"callback is {shown(callback)}: give a function of the step and the picture, or None.")
+    if not is_number(lr) or not 0 < lr < math.inf:
+        raise ShapeError(f"lr is {shown(lr)}: give a finite number above 0, such as 0.05.")
     canvas = content.detach().to(loss.vgg.mean.device, torch.float32)
     objective = _Objective(canvas, loss, int(steps), style_index, callback)
     if start == "noise":
@@ -194,7 +194,7 @@ def reconstruct_style(
 def _check_picture(what: str, picture: Any) -> None:
     """Raise unless ``picture`` is ``(1, 3, H, W)``, float, finite and in [-1, 1] but for rounding."""
     if not isinstance(picture, Tensor):
-        raise ShapeError(f"The {what} is {_shown(picture)}: give a float tensor (1, 3, H, W) in [-1, 1].")
+        raise ShapeError(f"The {what} is {shown(picture)}: give a float tensor (1, 3, H, W) in [-1, 1].")
     if picture.dim() != 4 or picture.shape[:2] != (1, 3) or picture.numel() == 0:
         raise ShapeError(f"The {what} must be one picture (1, 3, H, W), not {tuple(picture.shape)}.")
     if not picture.is_floating_point():
@@ -205,16 +205,6 @@ def _check_picture(what: str, picture: Any) -> None:
     if max(-low, high) > 1 + MARGIN:
         remedy = "map them with x / 127.5 - 1" if high > 2 and low >= 0 else "clamp them with x.clamp(-1, 1)"
         raise ShapeError(f"The {what} has values from {low:.4g} to {high:.4g} and not in [-1, 1]: {remedy}.")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
-    """Return a word or a number as it is, and of anything else, which may be long, the type alone."""
-    short = value is None or isinstance(value, (str, numbers.Number))
-    return repr(value) if short else f"of type {type(value).__name__}"
 
 
 class _Done(Exception):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.asked import whole
 from course_lib.errors import ShapeError
 
 
@@ -20,13 +21,14 @@ class ImagePool:
     Args:
         size: number of images held; 0 switches the pool off.
 
+    Raises:
+        ShapeError: if the size is no whole number of at least 0.
+
     Source: Shrivastava et al. 2017, section 2.3, in the form of Zhu et al. 2017 (CycleGAN), section 4.
     """
 
     def __init__(self, size: int = 50) -> None:
-        if size < 0:
-            raise ValueError(f"size is {size}: it must be 0 or more.")
-        self.size = size
+        self.size = whole("size", size, 0)
         self.images: list[Tensor] = []
 
     def __len__(self) -> int:

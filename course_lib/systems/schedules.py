@@ -8,6 +8,8 @@ from collections.abc import Callable
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from course_lib.asked import number, whole
+
 Factor = Callable[[int], float]
 
 
@@ -31,7 +33,11 @@ def linear_decay(total_steps: int, share: float = 0.5, final: float = 0.0) -> Fa
 
     Source: CycleGAN (Zhu et al. 2017), section 4: half the training at a constant rate, half falling to zero. There
     the rate falls once an epoch, here at every step.
+
+    Raises:
+        ShapeError: if a number cannot be.
     """
+    whole("total_steps", total_steps, 0), number("share", share, most=1.0), number("final", final)
 
     def factor(step: int) -> float:
         if not share:
@@ -45,7 +51,11 @@ def cosine(total_steps: int, final: float = 0.0) -> Factor:
     """Return half a cosine from 1 at step 0 to ``final`` at ``total_steps``.
 
     Source: Loshchilov and Hutter 2017, equation 5, without restarts.
+
+    Raises:
+        ShapeError: if a number cannot be.
     """
+    whole("total_steps", total_steps, 0), number("final", final)
 
     def factor(step: int) -> float:
         done = min(1.0, step / max(1, total_steps))
@@ -60,6 +70,10 @@ def warmup(steps: int, then: Factor | None = None) -> Factor:
     Args:
         steps: length of the warm-up.
         then: the schedule it is put in front of (counted from step 0); constant if not given.
+
+    Raises:
+        ShapeError: if ``steps`` is no whole number of at least 0.
     """
+    whole("steps", steps, 0)
     after = then or constant()
     return lambda step: min(1.0, (step + 1) / max(1, steps)) * after(step)

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from course_lib import asked
+from course_lib.arguments import check_floats, check_tensor
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
 from course_lib.losses.elbo import bernoulli_nll, gaussian_nll, kl_diagonal_gaussian, reparameterise
@@ -88,7 +89,13 @@ class VAE(System):
 
         Args:
             images: the training pictures, ``(N, 1, 28, 28)`` uint8.
+
+        Raises:
+            ShapeError: if they are of another shape or kind.
         """
+        check_tensor(images, "images", "(N, 1, 28, 28)")
+        if images.dtype != torch.uint8:
+            raise ShapeError(f"images is {images.dtype}: give bytes (uint8), as a set holds them in set.images.")
         mean = images.float().mean(dim=0).div(255).clamp(0.01, 0.99)
         last = next(
             layer for layer in reversed(list(self.netG.children())) if isinstance(layer, (nn.Linear, nn.Conv2d))
@@ -146,7 +153,12 @@ class VAE(System):
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
-        """Return the mean picture of p(x | z) in [-1, 1], ``(N, 1, 28, 28)``, for latents ``(N, latents)``."""
+        """Return the mean picture of p(x | z) in [-1, 1], ``(N, 1, 28, 28)``, for latents ``(N, latents)``.
+
+        Raises:
+            ShapeError: if z is of another shape.
+        """
+        check_floats(z, "z", f"(N, {self.config.latents})", empty=True)
         with inference(self.netG):
             return 2 * torch.sigmoid(self.netG(z)) - 1
 

@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from course_lib.asked import number
+
 
 class EMA:
     """Keep ``average = decay * average + (1 - decay) * weights``, one update a training step.
@@ -21,6 +23,9 @@ class EMA:
         decay: between 0 (a copy of the present weights) and 1.
         ramp: at most this share of the steps is looked back over; 0 for the same decay from the first step on.
 
+    Raises:
+        ShapeError: if a number cannot be.
+
     Attributes:
         module: the averaged network, in eval mode, without gradients.
 
@@ -29,9 +34,7 @@ class EMA:
     """
 
     def __init__(self, network: nn.Module, decay: float, ramp: float = 0.0) -> None:
-        if not 0.0 <= decay < 1.0:
-            raise ValueError(f"decay is {decay}: it must be at least 0 and less than 1.")
-        self.decay, self.ramp = decay, ramp
+        self.decay, self.ramp = number("decay", decay, below=1.0), number("ramp", ramp)
         self.network = network
         self.module = copy.deepcopy(network).eval().requires_grad_(False)
 

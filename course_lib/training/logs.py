@@ -20,7 +20,8 @@ class Logs:
     Args:
         table: folder for ``history.csv``, or None.
         tensorboard: folder for TensorBoard's files, or None.
-        done: steps of an earlier part of the run, which are in those files already.
+        done: steps of an earlier part of the run, which are in those files already. What an earlier run, or this one
+            before it was stopped, wrote there of later steps is hidden.
 
     Raises:
         TrainingError: if TensorBoard is asked for and not installed.
@@ -41,7 +42,7 @@ class Logs:
                     f"{either('it', '--tensorboard')} out; "
                     "a checkpoint folder holds the same numbers in history.csv."
                 ) from error
-            self.writer = SummaryWriter(os.fspath(tensorboard), purge_step=done + 1 if done else None)
+            self.writer = SummaryWriter(os.fspath(tensorboard), purge_step=done + 1)
 
     def update(self, history: History) -> None:
         """Hand the steps that are new to TensorBoard: losses, learning rates and held-out figures in groups."""

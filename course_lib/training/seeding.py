@@ -10,13 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from course_lib.asked import whole
+
 
 def seed_everything(seed: int) -> None:
     """Seed Python's ``random``, NumPy's global generator and torch's on all devices.
 
     On the CPU the same seed, thread count and version of torch give the same bits. On a GPU some kernels add in an
     order that varies; ``torch.use_deterministic_algorithms(True)`` forbids those.
+
+    Args:
+        seed: from 0 to 2**64 - 1.
+
+    Raises:
+        ShapeError: if it is another one: Python takes -1 for 1.
     """
+    seed = whole("seed", seed, 0, 2**64)
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from course_lib.asked import shown
 from course_lib.errors import TrainingError
 from course_lib.history import RATE, History
 from course_lib.systems.base import System
@@ -133,7 +134,7 @@ class TrainingState:
         """
         self.guard.remember()
         try:
-            return self.system.training_step(batch)
+            scalars = self.system.training_step(batch)
         except TrainingError as error:
             self.guard.put_back()
             if columns := spoilt_columns(batch):
@@ -142,6 +143,12 @@ class TrainingState:
                     "repair the data set or leave those rows out."
                 ) from error
             raise
+        if not isinstance(scalars, dict):
+            raise TrainingError(
+                f"training_step of {type(self.system).__name__} returned {shown(scalars)}: "
+                'return losses by name, such as {"loss": loss.detach()}.'
+            )
+        return scalars
 
     def must_be_sound(self) -> None:
         """Raise a TrainingError if weights, buffers or averages hold NaN or infinity before a step is done."""

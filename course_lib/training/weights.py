@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from course_lib.errors import DataError
+from course_lib.errors import DataError, ShapeError
 
 SMALLEST_INT8 = 1024
 HALF_MAX = 65504.0
@@ -41,7 +41,7 @@ def save_weights(
         The path.
     """
     if dtype not in ("float16", "int8", "float32"):
-        raise ValueError(f"dtype is {dtype!r}: use 'float16', 'int8' or 'float32'.")
+        raise ShapeError(f"dtype is {dtype!r}: use 'float16', 'int8' or 'float32'.")
     state = source.state_dict() if isinstance(source, nn.Module) else source
     stored: dict[str, Tensor] = {}
     for name, tensor in state.items():

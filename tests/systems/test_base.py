@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.errors import TrainingError
+from course_lib.errors import ShapeError, TrainingError
 from course_lib.systems.base import System, adam
+from course_lib.systems.gan import GAN, GANConfig
 
 
 @dataclass(frozen=True)
@@ -105,3 +106,31 @@ def test_missing_methods_are_named() -> None:
             call()
     assert empty.get_pools() == {}
     assert empty.configure_schedules({}, 1) == {}
+
+
+# What the writer of a system may get wrong.
+
+
+def test_what_is_no_step_of_an_optimiser_has_a_sentence() -> None:
+    system = Two()
+    player = next(iter(system.optimizers))
+    loss = sum(p.sum() for p in system.parameters())
+    with pytest.raises(TrainingError, match=f"Two has no optimiser '{player}x': choose one of G, D"):
+        system.optimizer_step(f"{player}x", loss)
+    for wrong, words in ((torch.ones(2), r"has the shape \(2,\)"), (loss.detach(), "has no graph")):
+        with pytest.raises(ShapeError, match=f"The loss of {player} {words}: give one number"):
+            system.optimizer_step(player, wrong)
+    for every in (0, 2.5, True):
+        with pytest.raises(ShapeError, match=r"every is .*: give a whole number of at least 1"):
+            system.due(every)
+    with pytest.raises(ShapeError, match=r"count is -1: give a whole number of at least 0"):
+        GAN(GANConfig(g_hidden=(4,), d_hidden=(4,))).latents(-1)
+
+
+def test_optimisers_and_scalars_come_by_name() -> None:
+    class Bare(Two):
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    with pytest.raises(TrainingError, match=r"configure_optimizers\(\) of Bare returned of type SGD: return the opt"):
+        _ = Bare().optimizers

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from course_lib.errors import ShapeError
 from course_lib.systems.schedules import constant, cosine, linear_decay, schedule, warmup
 
 
@@ -45,3 +46,19 @@ def test_warmup_alone_and_before_a_decay() -> None:
     assert rates(warmup(4), 6, lr=1.0) == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1])
     factor = warmup(2, linear_decay(10))
     assert [factor(s) for s in (0, 1, 5, 9)] == pytest.approx([0.5, 1, 1, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: linear_decay(-1), "total_steps is -1"),
+        (lambda: linear_decay(10, share=1.5), "share is 1.5"),
+        (lambda: linear_decay(10, final=math.nan), "final is nan"),
+        (lambda: cosine(2.5), "total_steps is 2.5"),  # type: ignore[arg-type]
+        (lambda: cosine(10, final=-1), "final is -1"),
+        (lambda: warmup(-2), "steps is -2"),
+    ],
+)
+def test_what_cannot_be(make: object, words: str) -> None:
+    with pytest.raises(ShapeError, match=words):
+        make()  # type: ignore[operator]

@@ -166,3 +166,16 @@ def test_unknown_names_are_refused():
         VAE(VAEConfig(architecture="transformer"))
     with pytest.raises(ShapeError, match="choose one of soft, binary, gaussian"):
         VAE(VAEConfig(likelihood="poisson"))
+
+
+def test_what_it_cannot_start_from_or_decode():
+    system = VAE(VAEConfig(width=8, latents=4))
+    bytes_ = torch.zeros(3, 1, 28, 28, dtype=torch.uint8)
+    for wrong, words in (
+        (bytes_.float(), "images is torch.float32: give bytes"),
+        (bytes_[:, 0], "images has the shape"),
+    ):
+        with pytest.raises(ShapeError, match=words):
+            system.start_at_mean(wrong)
+    with pytest.raises(ShapeError, match=r"z has the shape \(2, 5\): give \(N, 4\)"):
+        system.decode(torch.zeros(2, 5))

@@ -44,7 +44,7 @@ def test_decay_zero_follows_the_weights_and_decay_one_is_refused() -> None:
         network.weight.zero_()
     ema.update()
     assert torch.equal(ema.module.weight, network.weight)
-    with pytest.raises(ValueError, match="less than 1"):
+    with pytest.raises(ValueError, match=r"decay is 1\.0: give a finite number of at least 0 and below 1"):
         EMA(network, 1.0)
 
 

@@ -144,3 +144,15 @@ def test_the_ramp_looks_back_over_a_share_of_the_steps() -> None:
         [0.0, 0.0, 0.5, 0.9, 0.998, 0.998]
     )
     assert EMA(nn.Linear(2, 2), 0.998).decay_at(1) == 0.998
+
+
+def test_tensorboard_hides_an_earlier_run_in_the_same_folder(toys: Any, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    fit(toys.Line(), toys.line_data(), steps=5, tensorboard=tmp_path, **QUICK)
+    history = fit(toys.Line(), toys.line_data(), steps=3, tensorboard=tmp_path, **QUICK)
+    found = EventAccumulator(str(tmp_path))
+    found.Reload()
+    scalars = found.Scalars("loss/mse")
+    assert [one.step for one in scalars] == [1, 2, 3]
+    assert [one.value for one in scalars] == pytest.approx(history["mse"])

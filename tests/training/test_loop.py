@@ -352,3 +352,12 @@ def test_no_word_is_printed_but_the_bar(toys: Any, capfd: Any, recwarn: pytest.W
     fit(toys.Duel(), toys.duel_data(), steps=3, **QUICK)
     assert capfd.readouterr() == ("", "")
     assert len(recwarn) == 0
+
+
+def test_a_step_that_returns_no_names(toys: Any) -> None:
+    class Bare(toys.Line):
+        def training_step(self, batch: Any) -> Any:
+            return super().training_step(batch)["mse"]
+
+    with pytest.raises(TrainingError, match="training_step of Bare returned of type Tensor: return losses by name"):
+        fit(Bare(), toys.line_data(), steps=1, **QUICK)
