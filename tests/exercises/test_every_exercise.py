@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from dataclasses import replace
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from nbgrader.preprocessors import ClearSolutions
@@ -82,6 +84,76 @@ def test_a_constant_fails(exercise: Exercise) -> None:
     for case in exercise.cases():
         constant = exercise.reference(*case.inputs)
         assert judge(exercise, lambda *inputs, constant=constant: constant) != ""
+
+
+def _arguments(exercise: Exercise) -> list[list[Any]]:
+    """Return all that the reference is given in a check, one list an argument."""
+    seen: list[list[Any]] = [[] for _ in inspect.signature(exercise.reference).parameters]
+
+    def spy(*inputs: Any) -> Any:
+        for values, value in zip(seen, inputs, strict=False):
+            values.append(value)
+        return exercise.reference(*inputs)
+
+    judge(exercise, spy)
+    return seen
+
+
+@every
+def test_no_number_or_word_may_be_hard_coded(exercise: Exercise) -> None:
+    for place, values in enumerate(_arguments(exercise)):
+        known = {value for value in values if isinstance(value, (int, float, str)) and not isinstance(value, bool)}
+        for fixed in known:
+
+            def answer(*inputs: Any, place: int = place, fixed: Any = fixed) -> Any:
+                return exercise.reference(*inputs[:place], fixed, *inputs[place + 1 :])
+
+            assert _told(exercise, answer) != "", f"argument {place + 1} is always {fixed}"
+
+
+@every
+def test_no_tensor_may_be_left_out(exercise: Exercise) -> None:
+    for place, values in enumerate(_arguments(exercise)):
+        if not isinstance(values[0], torch.Tensor):
+            continue
+
+        def answer(*inputs: Any, place: int = place) -> Any:
+            return exercise.reference(*inputs[:place], torch.zeros_like(inputs[place]), *inputs[place + 1 :])
+
+        assert _told(exercise, answer) != "", f"argument {place + 1} is 0"
+
+
+def _told(exercise: Exercise, answer: Any) -> str:
+    try:
+        return judge(exercise, answer)
+    except Stopped as error:
+        return str(error)
+
+
+ODD = [
+    "text", 3, float("nan"), [], {}, set(), (torch.zeros(2), torch.zeros(2)), torch.zeros(0), torch.zeros(2, 3),
+    torch.tensor(1.0), torch.zeros(3).to_sparse(), torch.zeros(2) + 1j, torch.zeros(2, device="meta"), np.zeros(3),
+    object(), object, torch.nn.Linear(1, 1), torch.zeros(3, dtype=torch.int64), None,
+]  # fmt: skip
+
+
+@every
+def test_a_result_of_any_kind_is_told_in_words(exercise: Exercise) -> None:
+    """No error of the check's own lines reaches the learner."""
+    assert exercise.cases is not None
+    keys: list[str] = []
+
+    def spy(*inputs: Any) -> Any:
+        found = exercise.reference(*inputs)
+        keys.extend(found if isinstance(found, dict) else ())
+        return found
+
+    judge(exercise, spy)
+    for odd in [*ODD, *([dict.fromkeys(keys, value) for value in ODD[::3]] if keys else [])]:
+        kept = [odd]
+        told = judge(exercise, lambda *inputs, kept=kept: kept[0])
+        assert told, odd
+        assert not re.search(r"[A-Z]\w*Error\b", told), told
 
 
 @every

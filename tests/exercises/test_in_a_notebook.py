@@ -16,6 +16,9 @@ CELLS = [
     'hint("01.2")\nhint("01.2")',
     'solution("01.2")',
     find("01.2").cell + '\ncheck("01.2", squared_error)',
+    "from course_lib.exercises import limits\nlimits.SECONDS, limits.TICK = 0.3, 0.05",
+    'def squared_error(output, target):\n    while True:\n        pass\n\ncheck("01.2", squared_error)',
+    'def squared_error(output, target):\n    return input("?")\n\ncheck("01.2", squared_error)',
 ]
 
 
@@ -58,3 +61,14 @@ def test_hints_and_solution_are_markdown(outputs: list[list[nbformat.NotebookNod
 def test_a_right_answer_prints_one_line(outputs: list[list[nbformat.NotebookNode]]) -> None:
     (right,) = outputs[6]
     assert right.text == f"Exercise 01.2 is right: {find('01.2').why}\n"
+
+
+def test_a_loop_without_an_end_gives_the_kernel_back(outputs: list[list[nbformat.NotebookNode]]) -> None:
+    (error,) = outputs[8]
+    (text,) = error.traceback
+    assert "your function had not come to its end after a long time (in the line `" in text
+
+
+def test_a_question_is_not_waited_for(outputs: list[list[nbformat.NotebookNode]]) -> None:
+    (error,) = outputs[9]
+    assert 'asks with `input()` (in the line `return input("?")`)' in error.traceback[0]

@@ -15,7 +15,7 @@ from course_lib.exercises.checking import judge
 
 def _through_data(output: Tensor, target: Tensor) -> Tensor:
     loss = (output - target).square().sum(dim=(1, 2, 3)).mean()
-    target.data.zero_()
+    output.data.zero_()
     return loss
 
 
@@ -107,7 +107,7 @@ def _nearer_than(samples: Tensor, centres: Tensor, std: float) -> dict[str, floa
 
 MISSED = {
     "01.1 keys exchanged": (_reversed_keys, 'The values of "mse_minimiser" and "mae_minimiser" are exchanged.'),
-    "01.2 through .data": (_through_data, "Your function changes its input target: work on a copy"),
+    "01.2 through .data": (_through_data, "Your function changes its input output: work on a copy"),
     "01.2 clamps": (
         lambda output, target: find("01.2").reference(output.clamp(-1, 1), target),
         "On an output beyond black and white",
