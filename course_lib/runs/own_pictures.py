@@ -25,7 +25,8 @@ from course_lib.data.reading import MOST_PIXELS, open_picture, printable, shrunk
 from course_lib.errors import CourseError, DataError, TrainingError
 from course_lib.paths import sha256_of
 from course_lib.runs.own_weights import weights_mark
-from course_lib.systems.anysize import Takes, translated_bands, translation_of
+from course_lib.systems.anysize import Takes, translated_bands
+from course_lib.systems.directions import translation_of
 from course_lib.words import either
 
 NOTE = "course"

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.data.pixels import LUMA
-from course_lib.errors import ShapeError, TrainingError
+from course_lib.errors import ShapeError
 from course_lib.models.norms import Statistics
-from course_lib.systems.base import System
-from course_lib.words import either, nearest, plain
+from course_lib.systems.directions import Pass, translation_of
 
 MEMORY = 2_000_000_000
 """Bytes that one pass may take; the same on every machine, so that a picture is cut into the same tiles everywhere."""
@@ -23,7 +22,6 @@ _PROBED = 64  # pixels: the side of the picture that a network's memory is measu
 _SAMPLED = 256  # pixels: the side of the squares that statistics of a large picture are taken from
 _UNKNOWN_REACH = 64  # pixels, of a network that does not say
 _UNKNOWN_NUMBERS = 128.0  # a pixel in its largest layer, of a network that cannot be looked at
-Pass = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,14 @@ class Takes:
         """Return the least side from ``side`` up that the network takes, or that tiles of it have."""
         multiple = self.grid if in_tiles else self.multiple
         return math.ceil(max(side, self.smallest) / multiple) * multiple
+
+    def framed(self, side: int) -> int:
+        """Return the side of the picture with its frame: none if it fits, and no narrow one around a large picture.
+
+        What a network makes of the outermost places is coloured by the zeros beyond: that is to fall on the frame.
+        """
+        fits = self.side_for(side)
+        return fits if fits in (side, self.multiple) else self.side_for(side + self.multiple)
 
 
 def translate_any(
@@ -133,13 +139,13 @@ def translated_bands(
     _check(picture, tile)
     height, width = picture.shape[1:]
     device, f = system.device, takes.factor
-    size = takes.side_for(height), takes.side_for(width)
+    size = takes.framed(height), takes.framed(width)
     whole = size[0] * size[1] <= _SMALL * _SMALL if tile is None else tile >= max(size)
     if not whole:  # the side of the largest square that goes through in one pass
         most = int(math.sqrt(MEMORY / bytes_for(quiet, network, takes, device)))
         whole = tile is None and size[0] * size[1] <= most * most
     if not whole:
-        size = takes.side_for(height, in_tiles=True), takes.side_for(width, in_tiles=True)
+        size = takes.side_for(size[0], in_tiles=True), takes.side_for(size[1], in_tiles=True)
     top, left = ((padded - side) // 2 for padded, side in zip(size, (height, width), strict=True))
     padded = extended(fitted(picture, takes.channels), size)[None]
 
@@ -230,80 +236,6 @@ class Spans:
             yield tile.narrow(dim, begin - offset, middle - ramp - begin)
             begin = middle - ramp
             fading = (1 - rising) * tile.narrow(dim, begin - offset, 2 * ramp)
-
-
-def translation_of(
-    system: Any,
-    *,
-    back: bool = False,
-    style: int | str | Tensor | None = None,
-    noise: bool = False,
-    generator: torch.Generator | None = None,
-) -> tuple[Pass, nn.Module | None]:
-    """Return the function from batch to batch that translates in the way asked for, and its network.
-
-    Raises:
-        TrainingError: if the system translates no pictures, or not in that way.
-    """
-    name = type(system).__name__
-    paints = hasattr(system, "stylise")
-    verb = "translate_back" if back else "stylise" if paints else "translate"
-    if not hasattr(system, verb):
-        hint = (
-            f"leave {either('back', '--back')} out."
-            if back
-            else either("call sample(n).", "draw some with `course sample`.")
-        )
-        raise TrainingError(f"{name} {'does not translate back' if back else 'translates no pictures'}: {hint}")
-    if style is not None and not paints:
-        raise TrainingError(f"{name} has no styles: leave {either('style', '--style')} out.")
-    if noise and not (getattr(system, "noisy", False) and not back):
-        raise TrainingError(f"{name} draws no noise: leave {either('noise', '--noise')} out.")
-    options: dict[str, Any] = {}
-    if paints:
-        options["style"] = style_number(style, system.config.paintings)
-    elif getattr(system, "noisy", False) and not back:
-        options["noise"] = noise
-        if noise and generator is not None:
-            options["generator"] = generator
-    call = getattr(system, verb)
-    network = "netF" if back else "netG"
-    found = system.averaged(network) if isinstance(system, System) and hasattr(system, network) else None
-    return (lambda x: call(x, **options)), found
-
-
-def style_number(style: int | str | Tensor | None, titles: tuple[str, ...]) -> int | Tensor:
-    """Return which of a system's paintings is meant.
-
-    Args:
-        style: a number from 0, a title or a part of one (accents and capitals do not count), weights ``(S,)``, or
-            None where there is only one painting.
-        titles: of the paintings.
-
-    Raises:
-        TrainingError: if it is none of them, or could be several.
-    """
-    choice = f"choose one of {'; '.join(titles)}." if len(titles) > 1 else f"the only one is {titles[0]}."
-    if isinstance(style, Tensor):
-        if style.shape != (len(titles),) or not style.is_floating_point():
-            raise ShapeError(
-                f"style has the shape {tuple(style.shape)}: give floats, one a painting, ({len(titles)},)."
-            )
-        return style[None]
-    if style is None:
-        if len(titles) > 1:
-            raise TrainingError(f"This network paints in {len(titles)} styles: {choice}")
-        return 0
-    if isinstance(style, int) or str(style).isdigit():
-        if not 0 <= int(style) < len(titles):
-            raise TrainingError(f"There is no style {style}: give a number from 0 to {len(titles) - 1}.")
-        return int(style)
-    found = [number for number, title in enumerate(titles) if plain(style) in plain(title)]
-    if len(found) == 1:
-        return found[0]
-    near = nearest(style, [word for title in titles for word in plain(title).split()])
-    hint = f"did you mean {near!r}?" if near and not found else choice
-    raise TrainingError(f"{'No style is' if not found else 'Several styles are'} called {style!r}: {hint}")
 
 
 def fitted(picture: Tensor, channels: int) -> Tensor:

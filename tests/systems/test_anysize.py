@@ -233,6 +233,15 @@ def test_large_pictures_go_in_tiles_by_themselves(monkeypatch: pytest.MonkeyPatc
     torch.testing.assert_close(tiled, translate_any(system, x), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(("side", "seen"), [(3, 4), (4, 4), (5, 12), (8, 8), (21, 28), (24, 24)])
+def test_a_large_picture_has_a_frame_for_what_the_zeros_beyond_do(side: int, seen: int) -> None:
+    system = lively(regression())
+    sides: list[int] = []
+    system.netG.register_forward_hook(lambda _, inputs, __: sides.append(inputs[0].shape[-1]))
+    translate_any(system, picture(side, side))
+    assert sides == [seen]
+
+
 def test_memory_grows_with_the_channels() -> None:
     def needed(base: int) -> float:
         net = ResNetGenerator(base_channels=base, blocks=1)
