@@ -18,6 +18,9 @@ from course_lib.runs.records import IN_8_BITS, records_of
 from course_lib.runs.registry import names, run, seeds
 from course_lib.runs.trained import figures, load
 
+OTHERWISE = "weights not rounded, noise on where there is some"
+"""How the figures of seeds were measured whose entries do not say it."""
+
 INTRODUCTION = """\
 # Checkpoints of {lesson}
 
@@ -48,7 +51,7 @@ def card(one: Run) -> str:
     further = _further_seeds(one)
     for entry in further.values():  # only what was measured at the same width of the weights goes into one mean
         alike = entry.get("weights") == IN_8_BITS
-        column = "held-out figure" if alike else f"of seeds {list(further)}, weights not rounded"
+        column = "held-out figure" if alike else f"of seeds {list(further)}, {OTHERWISE}"
         measured.setdefault(column, []).append(entry["figures"])
     size = manifest()[checkpoint_name(one.name, bundled[0])]["bytes"] / 1e6
     minutes = ", ".join(f"{entry['minutes']:g}" for entry in [*headers, *further.values()])

@@ -51,7 +51,7 @@ def test_figures_of_rounded_and_of_other_weights_are_not_averaged(weights, monke
         assert row == f"| L1 | {l1 + 1:.3f} ± {2**0.5:.3f} |"
     else:
         assert row == f"| L1 | {l1:.3f} | {l1 + 2:.3f} |"
-        assert "| held-out figure | value | of seeds [1], weights not rounded |" in text
+        assert f"| held-out figure | value | of seeds [1], {cards.OTHERWISE} |" in text
 
 
 @pytest.mark.parametrize(
