@@ -142,6 +142,8 @@ def check_number(
     Raises:
         ShapeError: if it is not.
     """
+    if isinstance(value, Tensor) and value.dim() == 0 and not value.is_meta:
+        value = value.item()
     fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if fits and (low < value if above else low <= value) and (value < high if below else value <= high):
         return

@@ -84,7 +84,7 @@ FIGURES = {"a": {"l1": 1.0}}
         (lambda: plotting.bars_with_spread({"a": 1.0}, reference=1.0), "a pair of name and value"),
         (lambda: plotting.metric_table([1.0]), "dict of figures for each row"),
         (lambda: plotting.metric_table(FIGURES, columns=["psnr"]), "No row has a figure 'psnr': choose from l1"),
-        (lambda: plotting.metric_table(FIGURES, best={"l2": "min"}), "No row has a figure 'l2'"),
+        (lambda: plotting.metric_table(FIGURES, best={"l1": "least"}), "not 'least'"),
         (lambda: plotting.metric_table(FIGURES, digits=-1), "digits is -1"),
         (lambda: plotting.subplots(0), "rows is 0"),
         (lambda: plotting.subplots(size=(3, 0)), "A side of size is 0"),

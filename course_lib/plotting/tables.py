@@ -85,15 +85,15 @@ def metric_table(
         rows: for each row's name, its figures by metric: a number, a pair (mean, spread), a list of numbers (shown as
             mean and standard deviation, with divisor n - 1), a text, or None where there is none.
         columns: which metrics, in this order; a mapping also says under what heading. None: all that occur.
-        best: ``"min"`` or ``"max"`` for all columns, or for some by metric: the best mean of the column is set in bold
-            (and all that look the same).
+        best: ``"min"`` or ``"max"`` for all columns, or by metric, of which not all need be in this table: the best
+            mean of the column is set in bold (and all that look the same).
         digits: decimals, of all columns or by metric, at least 0; None: three significant digits of the column's
             largest figure.
         caption: what the table shows, in a sentence.
         corner: heading of the names.
 
     Raises:
-        ShapeError: if there is no row, a figure is no number, no row has a metric that was named, or ``best`` is
+        ShapeError: if there is no row, a figure is no number, no row has a metric of ``columns``, or ``best`` is
             neither "min" nor "max".
     """
     if not isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows.values()):
@@ -104,9 +104,8 @@ def metric_table(
         columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
     columns = (columns,) if isinstance(columns, str) else columns
     headings = dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns}
-    named = {*headings, *(best if isinstance(best, Mapping) else ()), *(digits if isinstance(digits, Mapping) else ())}
     known = list(dict.fromkeys(metric for row in rows.values() for metric in row))
-    if unknown := sorted(named - {*known}):
+    if unknown := [name for name in headings if name not in known]:
         raise ShapeError(f"No row has a figure {unknown[0]!r}: choose from {', '.join(map(str, known))}.")
     for count in digits.values() if isinstance(digits, Mapping) else () if digits is None else (digits,):
         check_count(count, "digits", 0)
