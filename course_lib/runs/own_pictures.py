@@ -105,7 +105,7 @@ def translate_folder(
         TrainingError: if the system does not translate in the way that is asked for.
     """
     generator = torch.Generator()
-    options = {"back": back, "style": style, "noise": noise, "generator": generator}
+    options: dict[str, Any] = {"back": back, "style": style, "noise": noise, "generator": generator}
     _, network = translation_of(system, **options)
     takes = Takes.of(system, network)
     for what, value in (("size", size), ("tile", tile)):

@@ -111,7 +111,7 @@ def translate_any(
         ShapeError: if the picture has another shape, type or range, or ``tile`` is no size.
         TrainingError: if the system translates no pictures, or not in the way that is asked for.
     """
-    options = {"back": back, "style": style, "noise": noise, "generator": generator}
+    options: dict[str, Any] = {"back": back, "style": style, "noise": noise, "generator": generator}
     bands = list(translated_bands(system, picture, tile=tile, progress=progress, **options))
     return bands[0] if len(bands) == 1 else torch.cat(bands, dim=1)
 
