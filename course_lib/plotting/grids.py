@@ -18,7 +18,7 @@ from course_lib.plotting.text import block_width, fitting_size, wrap
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Row = Tensor | Sequence[Any]
+Row = Tensor | np.ndarray | Sequence[Any]
 
 _TITLE, _LABEL, _CAPTION, _SMALLEST = 13.0, 12.0, 10.5, 9.0  # points
 _LINE = 1.3  # line height in font sizes
@@ -28,7 +28,7 @@ _PX = 72 / CSS_DPI  # points in a CSS pixel
 
 
 def image_grid(
-    rows: Tensor | np.ndarray | Sequence[Row],
+    rows: Row | Sequence[Row],
     row_titles: Sequence[str] | None = None,
     column_titles: Sequence[str] | None = None,
     captions: Sequence[Sequence[str]] | None = None,
