@@ -88,9 +88,9 @@ def _cases() -> list[Case]:
         return Case(label, NoisyG(p, 0.5).eval(), x.expand(-1, -1, side, side).contiguous(), draws, rate)
 
     return [
-        case("three inputs with four draws", [0.9, -0.4, 0.0], 40, 4, 0.5, 0.2),
-        case("two draws", [0.3, 1.0], 64, 2, 0.2, 0.5),
-        case("one input with three draws", [-0.7], 64, 3, 0.5, 0.7),
+        case("three inputs with four draws", [0.9, -0.4, 0.0], 36, 4, 0.5, 0.2),
+        case("two draws", [0.3, 1.0], 48, 2, 0.2, 0.5),
+        case("one input with three draws", [-0.7], 48, 3, 0.5, 0.7),
     ]
 
 
