@@ -67,7 +67,8 @@ def image_grid(
         if rows.ndim != 4:
             raise ShapeError(f"A batch of pictures has the shape (N, C, H, W), not {tuple(rows.shape)}.")
         step = columns or min(8, max(1, len(rows)))
-        rows = [rows[start : start + step] for start in range(0, len(rows), step)]
+        batch: Any = rows
+        rows = [batch[start : start + step] for start in range(0, len(batch), step)]
     if not isinstance(rows, (list, tuple)):
         raise ShapeError(f"rows is of type {type(rows).__name__}: give a batch (N, C, H, W), or a list of rows.")
     pictures = [[None if image is None else as_picture(image, value_range) for image in _tiles(row)] for row in rows]
