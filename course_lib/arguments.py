@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_lib.asked import whole
 from course_lib.errors import ShapeError
 
 
@@ -130,8 +131,7 @@ def check_count(value: Any, name: str, least: int = 1) -> None:
     Raises:
         ShapeError: if it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise ShapeError(f"{name} is {value!r}: give a whole number of at least {least}.")
+    whole(name, value, least)
 
 
 def check_number(

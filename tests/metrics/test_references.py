@@ -10,8 +10,9 @@ import pytest
 import scipy.fft
 import scipy.linalg
 import torch
+from corner_features import Corner
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib import metrics
 from course_lib.metrics.bounds import log_mixture
@@ -19,17 +20,6 @@ from course_lib.metrics.colour import RANGES
 from course_lib.metrics.spectrum import cosine_energy
 
 Array = NDArray[np.float64]
-
-
-class Corner(nn.Module):
-    """A stand-in for the network: the first pixels of a picture are its features."""
-
-    def __init__(self, dimension: int) -> None:
-        super().__init__()
-        self.num_features = dimension
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.flatten(1)[:, : self.num_features].double()
 
 
 def pictures(count: int, size: int = 12, seed: int = 0, channels: int = 3) -> Tensor:
