@@ -121,6 +121,12 @@ RUNS = (
         _recorded(f"outline_patch{pixels}", f"Outline to 3D emoji, D sees {pixels} pixels.", config, outline_pairs)
         for pixels, config in PATCHES.items()
     ),
+    _recorded(
+        "outline_authors",
+        "Outline to 3D emoji by L1 and the conditional adversary, G wired as in the authors' code.",
+        replace(OUTLINE, wiring="authors"),
+        outline_pairs,
+    ),
     *(
         _recorded(f"flat_{name}", f"Flat to 3D emoji: {about}.", config, flat_pairs)
         for name, (about, config) in SKIPS.items()

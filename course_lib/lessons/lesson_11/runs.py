@@ -140,6 +140,7 @@ RUNS = (
         lambda: Pix2Pix(replace(PAIRED, levels=5)),
         paired_half,
         SHORT,
+        settings=PLAIN,
         measure=lambda system, split: cycle_figures(system, held_out(size=SMALL_SIDE, split=split)),
         pictures=pictures_on(lambda: held_out(size=SMALL_SIDE)),
         bundled=0,
