@@ -9,7 +9,7 @@ from course_lib.data.unpaired import grey_pairs
 from course_lib.lessons.lesson_10 import paper_scale
 from course_lib.models.patchgan import PATCH_LAYERS
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.settings import ABLATION, HALF, OUTLINE, SMALL, constant_average, outline_pairs
+from course_lib.runs.settings import ABLATION, HALF, OUTLINE, PLAIN, SMALL, constant_average, outline_pairs
 from course_lib.runs.translation import figures_on, pictures_on
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 
@@ -72,6 +72,7 @@ def _recorded(name: str, about: str, config: Pix2PixConfig, pairs) -> Run:
         lambda: Pix2Pix(config),
         pairs,
         ABLATION,
+        settings=PLAIN,
         measure=figures_on(pairs),
         pictures=pictures_on(lambda: pairs("test")),
         bundled=0,

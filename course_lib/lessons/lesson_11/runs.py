@@ -11,7 +11,7 @@ from course_lib.lessons.lesson_11 import paper_scale
 from course_lib.lessons.lesson_11.held_out import cycle_figures, hidden_code_figures, painting_figures
 from course_lib.models.patchgan import PATCH_LAYERS
 from course_lib.runs.base import Run, RunSizes
-from course_lib.runs.settings import HALF, constant_average
+from course_lib.runs.settings import HALF, PLAIN, constant_average
 from course_lib.runs.settings import SMALL as PAIRED
 from course_lib.runs.translation import pictures_on
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
@@ -43,7 +43,6 @@ LONG = RunSizes(smoke_epochs=1, cpu_epochs=20, gpu_epochs=200, batch_size=2)
 SHORT = RunSizes(smoke_epochs=1, cpu_epochs=12, gpu_epochs=200, batch_size=2)
 
 AVERAGED = constant_average(0.998, precision=HALF)
-PLAIN = Settings(precision=HALF)
 
 ROWS = {
     "gan_alone": ("adversarial losses alone", replace(ABLATED, lambda_forward=0.0, lambda_backward=0.0)),

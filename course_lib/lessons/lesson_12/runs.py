@@ -8,7 +8,7 @@ from course_lib.data.crops import photo_crops
 from course_lib.lessons.lesson_12.held_out import style_figures
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.enlarging import ENLARGING, enlarged_patches, enlarging, enlarging_figures
-from course_lib.runs.settings import ABLATION, HALF, OUTLINE, constant_average, outline_pairs
+from course_lib.runs.settings import ABLATION, HALF, OUTLINE, PLAIN, constant_average, outline_pairs
 from course_lib.runs.translation import figures_on, pictures_on
 from course_lib.systems.pix2pix import generator
 from course_lib.systems.regression import Regression, RegressionConfig
@@ -88,6 +88,7 @@ RUNS = (
         perceptual_outlines,
         outline_pairs,
         ABLATION,
+        settings=PLAIN,
         measure=figures_on(outline_pairs),
         pictures=pictures_on(lambda: outline_pairs("test")),
         bundled=0,
