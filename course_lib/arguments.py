@@ -7,7 +7,6 @@ they are looked at on the CPU only, and not while ``torch.compile`` or ``torch.f
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.asked import whole
+from course_lib.asked import number, whole
 from course_lib.errors import ShapeError
 
 
@@ -144,12 +143,7 @@ def check_number(
     """
     if isinstance(value, Tensor) and value.dim() == 0 and not value.is_meta:
         value = value.item()
-    fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-    if fits and (low < value if above else low <= value) and (value < high if below else value <= high):
-        return
-    parts = [f"{'above' if above else 'of at least'} {low:g}"] if low > -math.inf else []
-    parts += [f"{'below' if below else 'at most'} {high:g}"] if high < math.inf else []
-    raise ShapeError(f"{name} is {value!r}: give a finite number {' and '.join(parts)}".rstrip() + ".")
+    number(name, value, low, high, above=low if above else None, below=high if below else None)
 
 
 def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:

@@ -80,9 +80,13 @@ def number(
     fits = is_number(value) and math.isfinite(value)
     fits = fits and (value >= least if above is None else value > above)
     if not (fits and (value <= most if below is None else value < below)):
-        start = f"of at least {least:g}" if above is None else f"above {above:g}"
-        end = f"below {below:g}" if below is not None else f"at most {most:g}" if most < math.inf else ""
-        raise error(f"{what} is {shown(value)}: give a finite number {start}{' and ' * bool(end)}{end}.")
+        start = f"at least {least:g}" if least > -math.inf else ""
+        end = f"at most {most:g}" if most < math.inf else ""
+        ends = [start if above is None else f"above {above:g}", end if below is None else f"below {below:g}"]
+        bounds = " and ".join(filter(None, ends))
+        raise error(
+            f"{what} is {shown(value)}: give a finite number{' of' * bounds.startswith('at')} {bounds}".rstrip() + "."
+        )
     return value if type(value) in (int, float) else float(value)
 
 
