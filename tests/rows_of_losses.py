@@ -9,7 +9,7 @@ from spoilt import ANY_SHAPE, Row, rand
 from spoilt import pictures as P
 from torch import Tensor
 
-from course_lib.losses import adversarial, elbo, game, penalties, perceptual, reconstruction
+from course_lib.losses import adversarial, elbo, features, game, penalties, perceptual, reconstruction
 from course_lib.models import vgg
 
 LOGITS = {"*": ANY_SHAPE}  # losses of logits take any shape
@@ -44,6 +44,11 @@ def perceptual_loss() -> perceptual.PerceptualLoss:
 
 
 @cache
+def feature_loss() -> features.FeatureLoss:
+    return features.FeatureLoss("relu1_1")
+
+
+@cache
 def first_layer() -> vgg.VGG16Features:
     return vgg.VGG16Features(("relu1_1",))
 
@@ -57,9 +62,10 @@ def losses() -> dict[str, Row]:
     pair = {"p": density(0), "q": density(1)}
     two = {"output": rand(4, 3, 5, 5), "target": rand(4, 3, 5, 5, seed=1)}
     answers = {"answers": rand(3, 4, 4), "weights": rand(3, seed=1) + 1}
-    features = {"features": rand(2, 4, 5, 5)}
+    maps = {"features": rand(2, 4, 5, 5)}
     image = rand(2, 3, 12, 12)
     terms = {"output": image, "content": rand(2, 3, 12, 12, seed=1)}
+    compared = {"output": image, "target": terms["content"]}
     kept = {"output": image, "content_features": rand(2, 64, 12, 12, seed=1)}
     dx = {"dx": 0.1}
     return adversarial_rows() | {
@@ -83,7 +89,9 @@ def losses() -> dict[str, Row]:
         ),
         "losses.penalties.r1_penalty": Row(penalties.r1_penalty, {"gradient": rand(4, 6)}, fine={"*": {"more axes"}}),
         "losses.penalties.between": Row(penalties.between, {"real": rand(4, 6), "fake": rand(4, 6, seed=1)}),
-        "losses.perceptual.gram_matrix": Row(perceptual.gram_matrix, features),
+        "losses.features.FeatureLoss.each": Row(lambda **given: feature_loss().each(**given), compared),
+        "losses.features.FeatureLoss.forward": Row(lambda **given: feature_loss()(**given), compared),
+        "losses.perceptual.gram_matrix": Row(perceptual.gram_matrix, maps),
         "losses.perceptual.content_loss": Row(
             perceptual.content_loss, {"features": two["output"], "target": two["target"]}
         ),

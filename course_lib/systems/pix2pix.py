@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError, TrainingError
 from course_lib.losses.adversarial import NonSaturating
+from course_lib.losses.features import FeatureLoss
 from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.models.patchgan import PatchGAN
 from course_lib.models.unet import UNet
 from course_lib.systems.base import System, adam
+from course_lib.systems.judged import Judge
 from course_lib.systems.modes import check_generator, drawn_from, frozen, inference
 from course_lib.systems.schedules import linear_decay, schedule
 
@@ -29,6 +32,8 @@ class Pix2PixConfig:
     ``gan_weight=0`` is the paper's "L1", ``lambda_l1=0`` its "cGAN", ``d_sees_x=False`` its "GAN + L1", and
     ``skips=False`` its encoder-decoder. ``patch_layers`` 0, 1, 3 and 5 are patches of 1, 16, 70 and 286 pixels.
     ``wiring="authors"`` with ``dropout_start=1`` is the U-Net of the authors' PyTorch code, see ``UNet``.
+    ``lambda_features`` is the weight of a third term that the paper has not, see ``FeatureLoss``; it is taken at
+    ``feature_layers`` of VGG-16, which computes in bfloat16 if ``half_judge``.
 
     Raises:
         ShapeError: if a number cannot be.
@@ -51,6 +56,9 @@ class Pix2PixConfig:
     d_sees_x: bool = True
     gan_weight: float = 1.0
     lambda_l1: float = 100.0
+    lambda_features: float = 0.0
+    feature_layers: tuple[str, ...] = ("relu2_2", "relu3_3")
+    half_judge: bool = False
     lr: float = 2e-4
     d_lr: float = 2e-4
     beta1: float = 0.5
@@ -59,7 +67,7 @@ class Pix2PixConfig:
         asked.fields(
             self,
             above_0=("lr",),
-            from_0=("d_lr", "gan_weight", "lambda_l1"),
+            from_0=("d_lr", "gan_weight", "lambda_l1", "lambda_features"),
             decays=("beta1", "dropout"),
             counts=("x_channels", "y_channels", "base_channels", "levels", "d_channels"),
             counts_from_0=("dropout_blocks", "dropout_start", "patch_layers"),
@@ -137,8 +145,9 @@ class Pix2Pix(System):
             check_generator("netG", netG, (config.x_channels, config.y_channels) if config else None)
         super().__init__(config or (Pix2PixConfig() if netG is None else config_of(netG)))
         c = self.config
-        if not c.gan_weight and not c.lambda_l1:
+        if not (c.gan_weight or c.lambda_l1 or c.lambda_features):
             raise ShapeError("gan_weight and lambda_l1 are both 0, so G has nothing to learn from: set one of them.")
+        self._judge = Judge(partial(FeatureLoss, c.feature_layers, half=c.half_judge))
         self.netG = generator(c) if netG is None else netG
         self.netD = PatchGAN(
             c.x_channels if c.d_sees_x else 0,
@@ -151,6 +160,8 @@ class Pix2Pix(System):
 
     def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return Adam for each player."""
+        if self.config.lambda_features:
+            self._judge.on(self.device)  # training begins: what it needs is made now, not in the first step
         betas = (self.config.beta1, 0.999)
         return {
             "G": adam(self.netG.parameters(), lr=self.config.lr, betas=betas),
@@ -174,9 +185,11 @@ class Pix2Pix(System):
         x, y = batch.x, batch.y
         fake = self.netG(x)
         l1 = mean_absolute_error(fake, y)
+        near = {"l1": l1} | self._by_features(fake, y)  # the paper has L1 alone
+        tie = self.config.lambda_l1 * l1 + self.config.lambda_features * near.get("features", 0.0)
         if not self.config.gan_weight:  # the paper's "L1" row: there is no second player
-            self.optimizer_step("G", self.config.lambda_l1 * l1)
-            return _detached({"l1": l1})
+            self.optimizer_step("G", tie)
+            return _detached(near)
 
         # D: the fake is detached, so that this loss cannot reach G; the loss is halved, as in the paper.
         real_logits = self.netD(x, y)
@@ -187,10 +200,14 @@ class Pix2Pix(System):
         # G: D has just moved and stays fixed now; its weights collect no gradient, but the picture does.
         with frozen(self.netD):
             g_adversarial = self.adversarial.g_loss(self.netD(x, fake))
-        self.optimizer_step("G", self.config.gan_weight * g_adversarial + self.config.lambda_l1 * l1)
+        self.optimizer_step("G", self.config.gan_weight * g_adversarial + tie)
 
         said = {"d_real": torch.sigmoid(real_logits).mean(), "d_fake": torch.sigmoid(fake_logits).mean()}
-        return _detached({"d_loss": d_loss, "g_adversarial": g_adversarial, "l1": l1} | said)
+        return _detached({"d_loss": d_loss, "g_adversarial": g_adversarial} | near | said)
+
+    def _by_features(self, fake: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return the distance by features by its name, or nothing, without VGG-16, if it has no weight."""
+        return {"features": self._judge.on(self.device)(fake, y)} if self.config.lambda_features else {}
 
     @torch.no_grad()
     def translate(

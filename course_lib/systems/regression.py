@@ -13,24 +13,27 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
+from course_lib.losses.features import FeatureLoss
 from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.losses.reconstruction import mean_absolute_error, mean_squared_error
 from course_lib.models.unet import UNet
 from course_lib.systems.base import System, adam
+from course_lib.systems.judged import VGG_RANGE, Judge
 from course_lib.systems.modes import inference
 
 LOSSES = {"mse": mean_squared_error, "mae": mean_absolute_error}
 PERCEPTUAL = "perceptual"
-NAMES = (*LOSSES, PERCEPTUAL)
-_VGG_RANGE = 1.4  # VGG-16 takes values a little beyond black and white; a network without tanh may go further at first
+FEATURES = "features"
+NAMES = (*LOSSES, PERCEPTUAL, FEATURES)
 
 
 @dataclass(frozen=True)
 class RegressionConfig:
     """What defines a regression; the U-Net fields matter only where no network is given.
 
-    ``content_layer`` of VGG-16 is where the loss ``"perceptual"`` compares, and ``half_judge`` whether it computes in
-    bfloat16 (see ``PerceptualLoss``); for other losses they mean nothing.
+    ``content_layer`` of VGG-16 is where the loss ``"perceptual"`` compares, ``feature_layers`` and ``feature_weights``
+    are those of the loss ``"features"`` (see ``FeatureLoss``), ``lambda_l1`` is the weight of an L1 term beside either
+    of them, and ``half_judge`` says whether VGG-16 computes in bfloat16; for other losses they mean nothing.
 
     Raises:
         ShapeError: if a number cannot be.
@@ -44,12 +47,16 @@ class RegressionConfig:
     levels: int = 5
     lr: float = 1e-3
     content_layer: str = "relu2_2"
+    feature_layers: tuple[str, ...] = ("relu2_2", "relu4_3")
+    feature_weights: tuple[float, ...] | None = None
+    lambda_l1: float = 0.0
     half_judge: bool = False
 
     def __post_init__(self) -> None:
         asked.fields(
             self,
             above_0=("lr",),
+            from_0=("lambda_l1",),
             counts=("x_channels", "y_channels", "base_channels", "levels"),
             or_none=("max_channels",),
         )
@@ -61,8 +68,8 @@ class Regression(System):
     ``netG`` (f): the network, condition x to output f(x). No noise: the same x always gives the same output.
 
     Args:
-        config: the loss by name (``"mse"``, ``"mae"``, or ``"perceptual"``, which is the squared difference of
-            features of VGG-16), the sizes of the U-Net, the learning rate.
+        config: the loss by name (``"mse"``, ``"mae"``; ``"perceptual"``, which is the squared difference of features
+            of VGG-16 at one layer, or ``"features"``, at several), the sizes of the U-Net, the learning rate.
         netG: any network from image to image; a U-Net without dropout if not given.
 
     Raises:
@@ -78,7 +85,7 @@ class Regression(System):
         super().__init__(config or RegressionConfig())
         if self.config.loss not in NAMES:
             raise ShapeError(f"The loss is {self.config.loss!r}: choose one of {', '.join(NAMES)}.")
-        self._judges: list[PerceptualLoss] = []  # one at most; in a list it is no sub-module, as it is not trained
+        self._judge = Judge(self._loss_network)
         self._own_network = netG is not None
         self.netG = netG or UNet(
             self.config.x_channels,
@@ -91,16 +98,19 @@ class Regression(System):
         self.to(memory_format=torch.channels_last)  # for conv + batch norm on a CPU: about twice as fast
 
     @property
-    def judge(self) -> PerceptualLoss:
-        """The content loss of ``"perceptual"``, with VGG-16; made on first use, as predicting does not need it."""
-        if not self._judges:
-            self._judges.append(PerceptualLoss(self.config.content_layer, half=self.config.half_judge))
-        judge = self._judges[0]
-        return judge if judge.vgg.mean.device == self.device else judge.to(self.device)
+    def judge(self) -> PerceptualLoss | FeatureLoss:
+        """The loss of ``"perceptual"`` or ``"features"``, with VGG-16; made on first use, see ``Judge``."""
+        return self._judge.on(self.device)
+
+    def _loss_network(self) -> PerceptualLoss | FeatureLoss:
+        c = self.config
+        if c.loss == FEATURES:
+            return FeatureLoss(c.feature_layers, c.feature_weights, half=c.half_judge)
+        return PerceptualLoss(c.content_layer, half=c.half_judge)
 
     def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return Adam for the one player."""
-        if self.config.loss == PERCEPTUAL:
+        if self.config.loss not in LOSSES:
             _ = self.judge  # training begins: what it needs is made now, not in the first step
         return {"G": adam(self.netG.parameters(), lr=self.config.lr, betas=(0.9, 0.999))}
 
@@ -123,12 +133,19 @@ class Regression(System):
     def training_step(self, batch: Any) -> dict[str, Tensor]:
         """Take one step on ``batch.x`` and ``batch.y``; return the loss by its name."""
         y_hat = self.netG(batch.x)
-        if self.config.loss == PERCEPTUAL:
-            loss = self.judge(y_hat.clamp(-_VGG_RANGE, _VGG_RANGE), content=batch.y)
-        else:
-            loss = LOSSES[self.config.loss](y_hat, batch.y)
-        self.optimizer_step("G", loss)
-        return {self.config.loss: loss.detach()}
+        terms = self.terms(y_hat, batch.y)
+        self.optimizer_step("G", sum(terms.values()))
+        return {name: term.detach() for name, term in terms.items()}
+
+    def terms(self, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return the loss of outputs by its name, and beside features the weighted ``l1``, if it has a weight."""
+        name = self.config.loss
+        if name in LOSSES:
+            return {name: LOSSES[name](y_hat, y)}
+        found = {name: self.judge(y_hat.clamp(-VGG_RANGE, VGG_RANGE), y)}
+        if self.config.lambda_l1:
+            found["l1"] = self.config.lambda_l1 * mean_absolute_error(y_hat, y)
+        return found
 
     @torch.no_grad()
     def translate(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from course_lib.errors import DataError
 from course_lib.losses.perceptual import STYLE_LAYERS, PerceptualLoss
 from course_lib.models.transform_net import TransformNet
 from course_lib.systems.base import System, adam
+from course_lib.systems.judged import Judge
 from course_lib.systems.modes import inference
 from course_lib.words import suggest
 
@@ -104,7 +106,7 @@ class StyleTransfer(System):
                 )
         self.netG = TransformNet(c.base_channels, c.blocks, len(c.paintings))
         self.to(memory_format=torch.channels_last)
-        self._judges: dict[bool, PerceptualLoss] = {}  # by whether it computes in half precision; no sub-modules
+        self._judges = {half: Judge(partial(self._loss, half)) for half in (False, True)}
 
     @property
     def judge(self) -> PerceptualLoss:
@@ -112,22 +114,22 @@ class StyleTransfer(System):
         return self._judge_in(half=False)
 
     def _judge_in(self, half: bool) -> PerceptualLoss:
-        if half not in self._judges:
-            c = self.config
-            everything = paintings()
-            pictures = [everything.images[everything.names.index(title)] for title in c.paintings]
-            self._judges[half] = PerceptualLoss(
-                c.content_layer,
-                c.style_layers,
-                content_weight=c.content_weight,
-                style_weight=c.style_weight,
-                tv_weight=c.tv_weight,
-                style=[normalise(shorter_side_to(picture, c.style_side), (-1, 1)) for picture in pictures],
-                balanced=c.balanced,
-                half=half,
-            )
-        judge = self._judges[half]
-        return judge if judge.vgg.mean.device == self.device else judge.to(self.device)
+        return self._judges[half].on(self.device)
+
+    def _loss(self, half: bool) -> PerceptualLoss:
+        c = self.config
+        everything = paintings()
+        pictures = [everything.images[everything.names.index(title)] for title in c.paintings]
+        return PerceptualLoss(
+            c.content_layer,
+            c.style_layers,
+            content_weight=c.content_weight,
+            style_weight=c.style_weight,
+            tv_weight=c.tv_weight,
+            style=[normalise(shorter_side_to(picture, c.style_side), (-1, 1)) for picture in pictures],
+            balanced=c.balanced,
+            half=half,
+        )
 
     def configure_optimizers(self) -> dict[str, Optimizer]:
         """Return Adam for the one network that learns."""

@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 
 from course_lib.data.containers import PairedSet
 from course_lib.errors import ShapeError
+from course_lib.losses.features import FeatureLoss
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 from course_lib.training import meta_step
 
@@ -230,6 +231,30 @@ def test_l1_alone_is_weighted_all_the_same(batch, lambda_l1):
     descend(netG, lambda_l1 * loss, 0.01)
     assert system.training_step(batch)["l1"].item() == pytest.approx(loss.item(), rel=1e-5)
     assert close(values_of(system.netG), values_of(netG))
+
+
+@pytest.mark.parametrize("gan_weight", [0.0, 1.0])
+def test_a_term_by_features_is_added_with_its_weight(gan_weight):
+    changes = {"gan_weight": gan_weight, "lambda_l1": 2.0, "feature_layers": ("relu1_1", "relu2_1")}
+    plain, judged = make(**changes), make(**changes, lambda_features=3.0)
+    batch = plain.example_batch(2, "cpu")
+    batch = batch.with_columns(y=batch.y.clamp(-1, 1))
+    with torch.no_grad():
+        torch.manual_seed(1)
+        expected = FeatureLoss(changes["feature_layers"])(plain.netG(batch.x), batch.y).item()
+    seen = {}
+    for name, system in (("plain", make(**changes)), ("judged", judged)):
+        step = system.optimizer_step
+        system.optimizer_step = lambda player, loss, name=name, step=step: (
+            seen.setdefault((name, player), loss.item()),
+            step(player, loss),
+        )
+        torch.manual_seed(1)
+        found = system.training_step(batch)
+        assert ("features" in found) == (name == "judged")
+    assert found["features"].item() == pytest.approx(expected, rel=1e-4)
+    assert seen["judged", "G"] - seen["plain", "G"] == pytest.approx(3 * expected, rel=1e-3)
+    assert not any("vgg" in key for key in judged.state_dict())
 
 
 def test_the_adversarial_term_alone_does_not_look_at_y(batch):

@@ -6,6 +6,7 @@ from torch import nn
 
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
+from course_lib.losses.features import FeatureLoss
 from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
 from course_lib.models.vgg import VGG16Features
 from course_lib.systems.regression import Regression, RegressionConfig
@@ -79,6 +80,19 @@ def test_the_perceptual_loss_compares_features_of_vgg():
     assert step["perceptual"].item() == pytest.approx(expected.item(), rel=1e-4)
     assert system.netG.picture.abs().max() > 0
     assert set(dict(system.named_parameters())) == {"netG.picture"}  # VGG learns nothing
+    assert list(system.state_dict()) == ["netG.picture"]
+
+
+def test_features_of_several_layers_and_a_little_l1():
+    torch.manual_seed(0)
+    config = RegressionConfig(loss="features", feature_layers=("relu1_1", "relu2_1"), lambda_l1=0.5)
+    system = Regression(config, netG=OnePicture())
+    x, y = torch.zeros(2, 1, 4, 4), torch.rand(2, 3, 4, 4) * 2 - 1
+    grey = torch.zeros(2, 3, 4, 4)
+    expected = FeatureLoss(("relu1_1", "relu2_1"))(grey, y)
+    step = system.training_step(Batch(index=torch.arange(2), x=x, y=y))
+    assert step["features"].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert step["l1"].item() == pytest.approx(0.5 * y.abs().mean().item(), rel=1e-4)
     assert list(system.state_dict()) == ["netG.picture"]
 
 

@@ -189,17 +189,17 @@ def test_grams_are_in_the_order_of_the_config():
 def test_the_judge_is_made_when_it_is_needed():
     system = make()
     system.stylise(pictures().images)
-    assert not system._judges
+    assert all(judge._made is None for judge in system._judges.values())
     assert system.optimizers
-    assert list(system._judges) == [False]
-    assert system.judge is system._judges[False]
+    assert system.judge is system._judges[False]._made
+    assert system._judges[True]._made is None
 
 
 def test_training_may_use_half_precision_and_measuring_does_not():
     system = make(half_judge=True)
     assert system.optimizers
-    assert list(system._judges) == [True]
-    assert system._judges[True].vgg.mean.dtype == torch.bfloat16
+    assert system._judges[False]._made is None
+    assert system._judges[True]._made.vgg.mean.dtype == torch.bfloat16
     assert system.judge.vgg.mean.dtype == torch.float32
     exact, rounded = make().training_step(pictures()), system.training_step(pictures())
     assert rounded["content"].dtype == torch.float32

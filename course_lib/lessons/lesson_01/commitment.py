@@ -10,7 +10,7 @@ from course_lib.errors import ShapeError
 from course_lib.metrics.answers import nearest_answer
 
 TELLS = 0.1
-"""How far apart, in the RMS over channels on the scale [-1, 1], all answers must be at a pixel that tells them apart."""
+"""How far apart all answers must be at a pixel that tells them apart: RMS over channels, on the scale [-1, 1]."""
 
 
 def telling_pixels(answers: Tensor, tells: float = TELLS) -> Tensor:
