@@ -134,7 +134,7 @@ class Regression(System):
         """Take one step on ``batch.x`` and ``batch.y``; return the loss by its name."""
         y_hat = self.netG(batch.x)
         terms = self.terms(y_hat, batch.y)
-        self.optimizer_step("G", sum(terms.values()))
+        self.optimizer_step("G", torch.stack(list(terms.values())).sum())
         return {name: term.detach() for name, term in terms.items()}
 
     def terms(self, y_hat: Tensor, y: Tensor) -> dict[str, Tensor]:
