@@ -63,6 +63,7 @@ class Drawing(ipywidgets.VBox):
     """
 
     value = traitlets.Any()
+    tools: tuple[str, ...] = tuple(WIDTHS)
 
     def __init__(self, side: int = 64, examples: Mapping[str, Tensor] | None = None) -> None:
         self._side = side
@@ -87,7 +88,7 @@ class Drawing(ipywidgets.VBox):
             [self.canvas],
             layout={"border": "1px solid #999", "width": "max-content", "overflow": "hidden", "margin": "1px 0 4px"},
         )
-        self.tool = ipywidgets.ToggleButtons(options=list(WIDTHS), style={"button_width": "6em"})
+        self.tool = ipywidgets.ToggleButtons(options=list(self.tools), style={"button_width": "6em"})
         wipe = ipywidgets.Button(description="clear", layout={"width": "6em", "margin": "0 0 0 12px"})
         self.start = ipywidgets.Dropdown(
             options=list(self._sheets),
@@ -98,7 +99,7 @@ class Drawing(ipywidgets.VBox):
         )
         tools = ipywidgets.HBox([self.tool, wipe], layout={"align_items": "flex-start"})
         super().__init__([frame, tools, self.start, ipywidgets.HTML(STYLE, layout={"display": "none"})])
-        self.value = self.picture
+        self.value = self.drawing
         self.start.observe(lambda change: self._begin_with(change["new"]), names="value")
         wipe.on_click(lambda _: self.clear())
         self._listen()
@@ -108,6 +109,15 @@ class Drawing(ipywidgets.VBox):
     def picture(self) -> np.ndarray:
         """The drawing, uint8 ``(side, side)``, black lines on white; a copy."""
         return self._picture.copy()
+
+    @property
+    def drawing(self) -> np.ndarray:
+        """What ``value`` is set to after a stroke: here the picture."""
+        return self.picture
+
+    def condition(self, drawing: np.ndarray) -> Tensor:
+        """Return a drawing as networks take it, (1, C, side, side) in [-1, 1]; here C is 1."""
+        return normalise(torch.from_numpy(drawing)[None, None])
 
     def begin(self, x: float, y: float) -> None:
         """Set the tool on the paper; a click alone leaves a dot."""
@@ -123,10 +133,15 @@ class Drawing(ipywidgets.VBox):
             return
         _cover(self._stroke, self._last, (x, y), WIDTHS[self.tool.value])
         self._last = (x, y)
-        covered = self._stroke.reshape(self._side, FINE, self._side, FINE).mean(axis=(1, 3))
+        covered = self._covered()
         ink = 0 if self.tool.value == "pen" else 255
         self._picture = np.rint(self._under * (1 - covered) + ink * covered).astype(np.uint8)
         self._show()
+
+    def _covered(self) -> np.ndarray:
+        """Return which part of each pixel the present stroke covers."""
+        assert self._stroke is not None
+        return self._stroke.reshape(self._side, FINE, self._side, FINE).mean(axis=(1, 3))
 
     def end(self) -> None:
         """Lift the tool; from now on ``value`` is the new picture."""
@@ -134,7 +149,7 @@ class Drawing(ipywidgets.VBox):
             return
         self._stroke = None
         self.strokes += 1
-        self.value = self.picture
+        self.value = self.drawing
 
     def clear(self) -> None:
         """Take a blank sheet of paper."""
@@ -147,7 +162,15 @@ class Drawing(ipywidgets.VBox):
         self._stroke, self.strokes = None, 0
         self._picture = self._sheets[name].copy()
         self._show()
-        self.value = self.picture
+        self.value = self.drawing
+
+    def describe(self) -> str:
+        """Say how much is on the paper."""
+        return f"ink on {100 * (1 - self._picture.mean() / 255):.1f} % of the paper"
+
+    def shown(self) -> Tensor:
+        """Return what is on the canvas, (C, side, side) uint8; here C is 1."""
+        return torch.from_numpy(self.picture)[None]
 
     def _show(self) -> None:
         self.canvas.put_image_data(self._picture)  # grey goes as PNG; in three channels it would go as JPEG
@@ -205,12 +228,20 @@ def draw_and_translate(
     if examples is None:
         examples = held_out_outlines() if height == 64 else {}
     let_colab_show_canvases()
-    sheet = Drawing(height, examples)
+    return beside(Drawing(height, examples), lambda x: translate(x.repeat(1, channels, 1, 1)))
+
+
+def beside(sheet: Drawing, translate: Callable[[Tensor], Tensor]) -> Explorer:
+    """Return a sheet to draw on, with the translation of what is drawn beside it, new after each stroke.
+
+    Args:
+        sheet: to draw on; it is ``controls["drawing"]`` of the widget.
+        translate: takes ``sheet.condition(...)`` and returns ``(1, 1 or 3, h, w)`` in [-1, 1].
+    """
 
     def translated(drawing: np.ndarray) -> Tensor:
-        x = normalise(torch.from_numpy(drawing)[None, None])
         with torch.no_grad():
-            y_hat = translate(x.repeat(1, channels, 1, 1))
+            y_hat = translate(sheet.condition(drawing))
         if not isinstance(y_hat, Tensor) or y_hat.dim() != 4 or len(y_hat) != 1 or y_hat.shape[1] not in (1, 3):
             what = tuple(y_hat.shape) if isinstance(y_hat, Tensor) else type(y_hat).__name__
             raise ShapeError(f"translate returned {what}: let it return one picture (1, 1 or 3, h, w).")
@@ -218,8 +249,7 @@ def draw_and_translate(
 
     def text(drawing: np.ndarray) -> str:
         strokes = f" and {sheet.strokes} stroke{'s' * (sheet.strokes != 1)}" if sheet.strokes else ""
-        ink = 100 * (1 - drawing.mean() / 255)
-        return f"Translation of a drawing: {sheet.start.value}{strokes}, ink on {ink:.1f} % of the paper"
+        return f"Translation of a drawing: {sheet.start.value}{strokes}, {sheet.describe()}"
 
     def draw(drawing: np.ndarray) -> Picture:
         return Picture(_enlarged(translated(drawing)), text(drawing), SIDE)
@@ -227,9 +257,7 @@ def draw_and_translate(
     def still() -> tuple[Figure, str]:
         from course_lib import plotting
 
-        drawing = sheet.picture
-        outline = torch.from_numpy(drawing)[None]
-        row = [outline, translated(drawing)]
+        row = [sheet.shown(), translated(sheet.drawing)]
         figure = plotting.image_grid([row], column_titles=["drawing", "translation"], tile=192)
         return figure, f"A drawing, {sheet.start.value}, and beside it its translation"
 
