@@ -8,9 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.arguments import check_count, check_floats, check_input
+from course_lib.arguments import check_choice, check_count, check_floats, check_input
 from course_lib.errors import ShapeError
 from course_lib.models.norms import ConditionalInstanceNorm, check_style
+
+UPSAMPLERS = ("nearest", "bilinear")
+"""How a doubling makes new pixels."""
 
 
 class StyledConv(nn.Module):
@@ -102,9 +105,10 @@ class TransformNet(nn.Module):
         base_channels: channels after the first convolution; they double at each halving of the size.
         blocks: number of residual blocks.
         styles: how many styles the network paints in.
+        upsample: how the two doublings make new pixels, ``"nearest"`` or ``"bilinear"``.
 
     Raises:
-        ShapeError: if there is no channel, block or style.
+        ShapeError: if there is no channel, block or style, or ``upsample`` is unknown.
 
     Source: Johnson, Alahi and Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution",
         section 3.1 and table 1 of the supplementary material.
@@ -118,12 +122,15 @@ class TransformNet(nn.Module):
     multiple = 1
     grid = 4  # two halvings: a part of a picture is painted like the whole if it begins at a multiple of 4
 
-    def __init__(self, base_channels: int = 32, blocks: int = 5, styles: int = 1) -> None:
+    def __init__(self, base_channels: int = 32, blocks: int = 5, styles: int = 1, upsample: str = "nearest") -> None:
         super().__init__()
+        check_choice(upsample, "upsample", UPSAMPLERS)
+        self.upsample = upsample
         for what, count in (("base_channels", base_channels), ("blocks", blocks), ("styles", styles)):
             check_count(count, what)
         self.styles = styles
         self.reach = 8 + 2 * blocks * 4 + 9  # 4 of each end, 2 of each block in the pixels of its place, and between
+        self.reach += 6 * (upsample == "bilinear")  # a neighbour at a quarter of the size, and one at a half
         c = base_channels
         self.first = StyledConv(3, c, 9, styles=styles)
         self.downs = nn.ModuleList(StyledConv(before, 2 * before, 3, stride=2, styles=styles) for before in (c, 2 * c))
@@ -159,23 +166,25 @@ class TransformNet(nn.Module):
         for block in self.blocks:
             x = block(x, style)
         for up in self.ups:
-            x = up(doubled(x, sizes.pop()), style)
+            x = up(doubled(x, sizes.pop(), self.upsample), style)
         return self.output_scale * torch.tanh(self.last(x))
 
 
-def doubled(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Repeat every pixel of ``(N, C, H, W)`` twice in each direction, and cut to the size that was halved to H, W.
+def doubled(x: Tensor, size: Sequence[int], upsample: str = "nearest") -> Tensor:
+    """Double height and width of ``(N, C, H, W)``, and cut to the size that was halved to H, W.
 
     Args:
         x: half the size, rounded up.
         size: height and width wanted: ``2 H`` or ``2 H - 1``, and so for W.
+        upsample: ``"nearest"`` repeats every pixel; ``"bilinear"`` mixes each with its neighbours.
 
     Raises:
-        ShapeError: if x has another shape, or the size is another.
+        ShapeError: if x has another shape, the size is another, or ``upsample`` is unknown.
     """
+    check_choice(upsample, "upsample", UPSAMPLERS)
     check_floats(x, "x", empty=True)
     if x.dim() != 4 or any(side not in (2 * half, 2 * half - 1) for side, half in zip(size, x.shape[2:], strict=True)):
         raise ShapeError(
             f"x {tuple(x.shape)} does not double to {tuple(size)}: give (N, C, H, W) and a size 2 H or 2 H - 1."
         )
-    return F.interpolate(x, scale_factor=2, mode="nearest")[:, :, : size[0], : size[1]]
+    return F.interpolate(x, scale_factor=2, mode=upsample)[:, :, : size[0], : size[1]]

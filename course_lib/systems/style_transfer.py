@@ -45,6 +45,7 @@ class StyleTransferConfig:
     style_side: int = 256
     base_channels: int = 32
     blocks: int = 5
+    upsample: str = "nearest"
     content_layer: str = "relu2_2"
     style_layers: tuple[str, ...] = STYLE_LAYERS
     content_weight: float = 4e-6
@@ -104,7 +105,7 @@ class StyleTransfer(System):
                     f"There is no painting called {title!r}{suggest(title, titles)}: "
                     f"choose some of {'; '.join(titles)}."
                 )
-        self.netG = TransformNet(c.base_channels, c.blocks, len(c.paintings))
+        self.netG = TransformNet(c.base_channels, c.blocks, len(c.paintings), c.upsample)
         self.to(memory_format=torch.channels_last)
         self._judges = {half: Judge(partial(self._loss, half)) for half in (False, True)}
 

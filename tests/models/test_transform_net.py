@@ -181,6 +181,23 @@ def test_doubling_is_undone_to_the_size_before(size):
     assert y.shape == (1, 1, *size)
 
 
+def test_bilinear_doubling_mixes_neighbours_a_quarter_and_three():
+    x = torch.tensor([[0.0, 4.0]]).view(1, 1, 1, 2).expand(1, 2, 3, 2)
+    assert doubled(x, (5, 4), "bilinear").unique(dim=2).view(2, 4).tolist() == [[0, 1, 3, 4]] * 2
+    constant = torch.full((1, 1, 4, 4), 2.5)
+    assert torch.equal(doubled(constant, (8, 7), "bilinear"), torch.full((1, 1, 8, 7), 2.5))
+
+
+def test_the_way_of_doubling_is_no_weight_and_is_used():
+    network, smooth = small(), TransformNet(base_channels=2, blocks=1, upsample="bilinear")
+    smooth.load_state_dict(network.state_dict())
+    x = torch.rand(1, 3, 16, 16)
+    assert smooth(x).shape == x.shape
+    assert not torch.allclose(smooth(x), network(x), atol=1e-4)
+    with pytest.raises(ShapeError, match="upsample is 'cubic': choose one of nearest, bilinear"):
+        TransformNet(upsample="cubic")
+
+
 def test_an_odd_size_is_no_other_network():
     """Away from the border, a larger picture's output is what it was, but for the norms, which see more."""
     network = small().double()

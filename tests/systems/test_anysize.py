@@ -261,6 +261,7 @@ PLAIN: dict[str, Callable[[], nn.Module]] = {
     "resnet": lambda: ResNetGenerator(base_channels=2, blocks=2, downs=2, upsample="resize"),
     "resnet transposed": lambda: ResNetGenerator(base_channels=2, blocks=2, downs=1),
     "transform": lambda: TransformNet(2, 2),
+    "transform bilinear": lambda: TransformNet(2, 2, upsample="bilinear"),
     "srresnet": lambda: SRResNet(channels=2, blocks=2, factor=2, skip=True),
 }
 
