@@ -25,6 +25,7 @@ from course_lib.publishing.stamp import LINKS_MARKER, setup_cell, stamp_markdown
 EDITIONS = ("learner", "solution")
 CELL_METADATA = ("tags", "slideshow", "syllabus")
 CHECK = "nbval-check-output"
+FOLDED = "hide-input"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -79,6 +80,8 @@ def derive(path: Path, edition: str, repository: str) -> NotebookNode:
         elif cell.cell_type == "markdown":
             cell.source = stamp_markdown(cell.source, path.stem, edition, repository)
         _mark_checked(cell, edition)
+        if FOLDED in tags_of(cell):  # JupyterLab folds the code away, and Colab shows a form in its place
+            cell.metadata |= {"jupyter": NotebookNode(source_hidden=True), "cellView": "form"}
     if edition == "learner":
         notebook = _clear(notebook, path)
     for cell in notebook.cells:

@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_lib.publishing.derive import FOLDED
 from course_lib.publishing.execute import WIDGET_VIEW
 from course_lib.publishing.lessons import describe
 from course_lib.publishing.settings import House
@@ -59,7 +60,7 @@ def export(house: House, lesson: str) -> Path:
                 del output.data[WIDGET_VIEW]  # without a kernel a picture says more than a slider that does nothing
     config = Config()
     config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_input_tags = {"hide-input"}
+    config.TagRemovePreprocessor.remove_input_tags = {FOLDED}
     config.TagRemovePreprocessor.remove_all_outputs_tags = {"hide-output"}
     exporter = SlidesExporter(
         config=config, template_name="template", extra_template_basedirs=[str(house.slides)], reveal_url_prefix="vendor"

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from course_lib.errors import CourseError
-from course_lib.publishing.derive import CHECK, code_digest, derive, differences, keep_outputs, save, write
+from course_lib.publishing.derive import CHECK, EDITIONS, code_digest, derive, differences, keep_outputs, save, write
 from course_lib.publishing.settings import House
 
 Edit = Callable[[str, str], None]
@@ -49,10 +49,26 @@ def test_ids_are_stable_unique_and_shared_by_editions(house: House, edit: Edit) 
     assert [a == b for a, b in zip(after, before, strict=True)].count(False) == 1
 
 
+def test_code_that_draws_is_folded_away_and_no_other(house: House) -> None:
+    for edition in EDITIONS:
+        cells = derive(house.source(LESSON), edition, "").cells
+        folded = [cell for cell in cells if cell.metadata.get("jupyter") == {"source_hidden": True}]
+        assert folded == [cell for cell in cells if cell.metadata.get("cellView") == "form"]
+        assert folded == [cell for cell in cells if "hide-input" in cell.metadata.get("tags", [])]
+        assert 0 < len(folded) < len(cells)
+        assert all(cell.cell_type == "code" for cell in folded)
+
+
 def test_metadata_is_minimal(house: House) -> None:
     notebook = derive(house.source(LESSON), "learner", "")
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    assert set().union(*(cell.metadata for cell in notebook.cells)) == {"tags", "slideshow", "syllabus"}
+    assert set().union(*(cell.metadata for cell in notebook.cells)) == {
+        "tags",
+        "slideshow",
+        "syllabus",
+        "jupyter",
+        "cellView",
+    }
     assert notebook.cells[2].metadata["syllabus"] == ["N0.9", "E1"]
     nbformat.validate(notebook)
 
