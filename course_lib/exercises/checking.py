@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -33,15 +34,19 @@ Wrong = Sequence[dict[str, Difference]]
 TIMES = 100  # how much longer than the reference an answer may take, where that is more than `limits.SECONDS`
 
 
-def check(exercise_id: str, answer: Any) -> None:
-    """Check an answer to an exercise, and print one line if it is right or not attempted yet.
+def check(exercise_id: str, answer: Any) -> Any:
+    """Check an answer to an exercise, print one line, and hand back what the lesson goes on with.
 
-    The check runs the answer on fixed random and edge inputs and compares it with the reference within the tolerance
-    of floats. A wrong answer that agrees with a known mistake gets the message of that mistake.
+    That is the answer if it is right, and ours if it is not attempted yet: ``f = check("01.2", f)``.
+    The check runs the answer on fixed random and edge inputs and compares it with the reference within the tolerance of
+    floats. A wrong answer that agrees with a known mistake gets the message of that mistake.
 
     Args:
         exercise_id: lesson and number, ``"01.2"``.
         answer: the function itself (not its result), or the value, as the task says.
+
+    Returns:
+        The answer, or the reference.
 
     Raises:
         ExerciseError: if the answer is wrong; the message names the likely mistake. An answer that is not attempted
@@ -53,13 +58,17 @@ def check(exercise_id: str, answer: Any) -> None:
     except NotAttempted as error:
         if os.environ.get("COURSE_GRADING"):
             raise ExerciseError(f"Exercise {exercise.id} is not attempted.") from error
-        print(f'Exercise {exercise.id} is not attempted yet; hint("{exercise.id}") gives a first hint.')
-        return
+        print(
+            f"Exercise {exercise.id} is not attempted yet, and the lesson goes on with our `{exercise.name}`; "
+            f'hint("{exercise.id}") gives a first hint.'
+        )
+        return exercise.reference if exercise.is_function else copy.deepcopy(exercise.reference)
     except Stopped as error:
         raise ExerciseError(f"Exercise {exercise.id}: {error}") from error.__cause__
     if message:
         raise ExerciseError(f"Exercise {exercise.id}: {message}")
     print(f"Exercise {exercise.id} is right: {exercise.why}")
+    return answer
 
 
 @one_thread()

@@ -43,7 +43,7 @@ def cells_of(exercise: Exercise, metadata: Mapping[str, Any]) -> list[NotebookNo
     """
     task = new_markdown_cell(exercise.markdown, metadata=NotebookNode(metadata))
     given = [new_code_cell(exercise.given)] if exercise.given else []
-    answer = new_code_cell(f'{exercise.cell}\n\n\ncheck("{exercise.id}", {exercise.name})')
+    answer = new_code_cell(f'{exercise.cell}\n\n\n{exercise.name} = check("{exercise.id}", {exercise.name})')
     return [task, *given, answer]
 
 

@@ -68,9 +68,13 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Exercise]:
     return add
 
 
-def test_right_prints_one_line_and_returns_nothing(known: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_right_prints_one_line_and_hands_the_answer_back(known: Any, capsys: pytest.CaptureFixture[str]) -> None:
     known()
-    assert check("99.1", lambda numbers: numbers + numbers) is None
+
+    def answer(numbers: Tensor) -> Tensor:
+        return numbers + numbers
+
+    assert check("99.1", answer) is answer
     assert capsys.readouterr().out == "Exercise 99.1 is right: twice is twice.\n"
 
 
@@ -112,8 +116,9 @@ def test_not_attempted_prints_one_line_and_goes_on(
     answer: Any, known: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known()
-    check("99.1", answer)
-    assert capsys.readouterr().out == 'Exercise 99.1 is not attempted yet; hint("99.1") gives a first hint.\n'
+    assert check("99.1", answer) is double  # ours, with which the lesson goes on
+    told = "Exercise 99.1 is not attempted yet, and the lesson goes on with our `double`; "
+    assert capsys.readouterr().out == told + 'hint("99.1") gives a first hint.\n'
     monkeypatch.setenv("COURSE_GRADING", "1")
     with pytest.raises(ExerciseError, match="not attempted"):
         check("99.1", answer)

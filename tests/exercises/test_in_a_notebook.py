@@ -32,7 +32,8 @@ def outputs() -> list[list[nbformat.NotebookNode]]:
 
 def test_an_open_exercise_goes_on(outputs: list[list[nbformat.NotebookNode]]) -> None:
     assert [output.text for output in outputs[1]] == [
-        'Exercise 01.2 is not attempted yet; hint("01.2") gives a first hint.\n'
+        "Exercise 01.2 is not attempted yet, and the lesson goes on with our `squared_error`; "
+        'hint("01.2") gives a first hint.\n'
     ]
 
 

@@ -22,7 +22,7 @@ def texts(house: House, edition: str, repository: str = "") -> list[str]:
 
 def test_learner_gets_stub_and_instructor_the_solution(house: House) -> None:
     learner, solution = "\n".join(texts(house, "learner")), "\n".join(texts(house, "solution"))
-    assert "    # YOUR CODE HERE\n    raise NotImplementedError()\n\n\ncheck(" in learner
+    assert "    # YOUR CODE HERE\n    raise NotImplementedError()\n\n\nbest_for_mae = check(" in learner
     assert "median()" not in learner
     assert "SOLUTION" not in learner
     assert "as many answers lie below" not in learner

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import jupytext
 import pytest
 
 from course_lib.exercises import exercises
-from course_lib.publishing.derive import derive
+from course_lib.publishing.derive import derive, read_source
 from course_lib.publishing.settings import this_house
 
 STUB = "raise NotImplementedError"
@@ -26,10 +28,39 @@ def test_each_exercise_is_shown_as_its_file_has_it(lesson: str, edition: str) ->
         open_answer = exercise.stub.replace(STUB, "# YOUR CODE HERE\n    raise NotImplementedError()")
         answer = exercise.cell if edition == "solution" else open_answer
         given = [exercise.given] if exercise.given else []
-        wanted = [exercise.markdown, *given, f'{answer}\n\n\ncheck("{exercise.id}", {exercise.name})']
+        wanted = [exercise.markdown, *given, f'{answer}\n\n\n{exercise.name} = check("{exercise.id}", {exercise.name})']
         place = sources.index(exercise.markdown)
         assert sources[place : place + len(wanted)] == wanted
     assert (edition == "solution") == ("SOLUTION" in "\n".join(sources))
+
+
+@every_lesson
+def test_what_a_learner_writes_is_bound_in_its_own_cell_alone(lesson: str) -> None:
+    """A name that another cell binds would take the learner's work away, or the learner that cell's."""
+    names = {exercise.name for exercise in exercises(lesson[:2]).values()}
+    cells = [cell.source for cell in read_source(this_house().source(lesson)).cells if cell.cell_type == "code"]
+    answers = [source for source in cells if re.search(r"^\w+ = check\(", source, re.MULTILINE)]
+    assert len(answers) == len(names)
+    elsewhere = {name for source in cells if source not in answers for name in bound(source)}
+    assert not names & elsewhere
+
+
+def bound(source: str) -> set[str]:
+    """Return the names that a cell binds outside of its functions: by assignment, loop, import, `def` or `class`."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        if not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            waiting += list(ast.iter_child_nodes(node))
+    return found
 
 
 @every_lesson

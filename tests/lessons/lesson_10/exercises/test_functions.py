@@ -35,10 +35,11 @@ def found(exercise_id: str, answer: Any) -> str:
 def test_a_blank_says_so_and_goes_on(exercise_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {"torch": torch}
     exec(find(exercise_id).stub, names)
-    check(exercise_id, names[find(exercise_id).name])
-    assert capsys.readouterr().out == (
-        f'Exercise {exercise_id} is not attempted yet; hint("{exercise_id}") gives a first hint.\n'
-    )
+    exercise = find(exercise_id)
+    assert check(exercise_id, names[exercise.name]) == exercise.reference
+    told = capsys.readouterr().out
+    assert told.startswith(f"Exercise {exercise_id} is not attempted yet, and the lesson goes on with our ")
+    assert told.endswith(f'`{exercise.name}`; hint("{exercise_id}") gives a first hint.\n')
 
 
 # 10.1: the two losses.
