@@ -5,6 +5,7 @@ from __future__ import annotations
 from course_lib.exercises.checking import check
 from course_lib.exercises.comparing import Difference, differences
 from course_lib.exercises.exercise import Case, Exercise, Mistake
+from course_lib.exercises.goals import reached
 from course_lib.exercises.registry import exercises, find, lessons
 from course_lib.exercises.showing import hint, solution
 
@@ -19,5 +20,6 @@ __all__ = [
     "find",
     "hint",
     "lessons",
+    "reached",
     "solution",
 ]
