@@ -193,7 +193,7 @@ class PerceptualLoss(nn.Module):
             over the layers instead of the sum. Then layers and paintings count alike, and features that are all 0
             would cost 1.
         half: compute VGG-16 in bfloat16, which some processors do 1.6 times as fast; Gram matrices and losses stay in
-            float32. The gradient turns a little (its cosine with the exact one is 0.998): enough to train by.
+            float32. The gradient turns a little (its cosine with the exact one is above 0.99): enough to train by.
 
     Raises:
         DataError: if VGG-16 has no such layer.

@@ -112,9 +112,10 @@ class StyleTransfer(System):
     @property
     def judge(self) -> PerceptualLoss:
         """The loss in full precision, with the Gram matrices of the paintings; made on first use."""
-        return self._judge_in(half=False)
+        return self.judge_in(half=False)
 
-    def _judge_in(self, half: bool) -> PerceptualLoss:
+    def judge_in(self, half: bool) -> PerceptualLoss:
+        """Return the loss in full precision, or with VGG-16 in bfloat16."""
         return self._judges[half].on(self.device)
 
     def _loss(self, half: bool) -> PerceptualLoss:
@@ -134,7 +135,7 @@ class StyleTransfer(System):
 
     def configure_optimizers(self) -> dict[str, Optimizer]:
         """Return Adam for the one network that learns."""
-        self._judge_in(self.config.half_judge)  # training begins: what it needs is made now, not in the first step
+        self.judge_in(self.config.half_judge)  # training begins: what it needs is made now, not in the first step
         return {"G": adam(self.netG.parameters(), lr=self.config.lr)}
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
@@ -164,7 +165,7 @@ class StyleTransfer(System):
         style = torch.randint(count, (len(x),), device=x.device) if count > 1 else 0
         y_hat = self.netG(x, style)
         # y_hat is compared with the targets, and of the three only y_hat has a graph.
-        terms = self._judge_in(self.config.half_judge).terms(y_hat, content=x, style_index=style)
+        terms = self.judge_in(self.config.half_judge).terms(y_hat, content=x, style_index=style)
         if "style" in terms:
             terms["style"] = self.style_factor * terms["style"]
         self.optimizer_step("G", torch.stack(list(terms.values())).sum())

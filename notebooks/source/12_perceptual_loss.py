@@ -37,14 +37,12 @@ import torch.nn.functional as F
 from course_lib import data, plotting, runs
 from course_lib.data.crops import photo_crops, shorter_side_to
 from course_lib.data.super_resolution import super_resolution_pairs
-from course_lib.exercises import check, hint, solution
+from course_lib.exercises import check, hint, reached, solution
 from course_lib.losses.perceptual import (
     STYLE_LAYERS,
     content_loss,
-    gram_matrix,
     style_loss,
     to_unit_range,
-    total_variation,
 )
 from course_lib.metrics import psnr, sharpness, ssim
 from course_lib.models.norms import ConditionalInstanceNorm
@@ -57,6 +55,7 @@ from course_lib.runs.enlarging import enlarged
 from course_lib.lessons.lesson_12.optimised_pictures import picture_of
 from course_lib.runs.records import records_of
 from course_lib.data.pixels import normalise
+from course_lib.data.reading import read_picture
 from course_lib.systems.gatys import paint
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 from course_lib.training import fit, seed_everything
@@ -370,56 +369,6 @@ print("PSNR to the photograph, row by row:", ", ".join(f"{layer} {value:.1f}" fo
 # %% tags=["hide-input"]
 plotting.show_source(content_loss)
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E3", "N0.19"]
-# ### Which picture is judged?
-#
-# > **Often written, not so:** "The content loss compares the features of the input $x$ with those of $y_c$, and the
-# > style loss those of $x$ with those of $y_s$."
-#
-# Both judge the *output* $\hat y = f_W(x)$. In style transfer $y_c$ **is** $x$: so $x$ against $y_c$ is 0 and stays 0.
-# And neither $x$ nor a target depends on the weights $W$ of the network: there is no gradient at all.
-
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
-seed_everything(0)
-netG = TransformNet(base_channels=4, blocks=1)
-two = normalise(photo_crops("train", size=32, count=2).images)
-y_c, y_s = two, picture_of(paintings, PAINTING, 32)
-
-
-def features(pictures, layer="relu2_2"):
-    """Return the features of one layer, with a graph where the pictures have one."""
-    return vgg(to_unit_range(pictures))[layer]
-
-
-terms = {
-    "content: x against y_c": content_loss(features(two), features(y_c)),
-    "style:   x against y_s": style_loss(gram_matrix(features(two)), gram_matrix(features(y_s))),
-    "content: output against y_c": content_loss(features(netG(two)), features(y_c)),
-    "style:   output against y_s": style_loss(gram_matrix(features(netG(two))), gram_matrix(features(y_s))),
-}
-for name, term in terms.items():
-    print(f"{name:28} is zero: {term.item() == 0!s:5}   has a gradient: {term.requires_grad}")
-
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E4", "N0.19", "N0.20"]
-# ### Two names that are mixed up
-#
-# > **Often written, not so:** "The feature reconstruction loss is the sum of a content and a style loss."
-#
-# It *is* the content loss. The style loss is the other one. Together they are called perceptual losses.
-#
-# | | compares | of shape | knows where |
-# | --- | --- | --- | --- |
-# | feature reconstruction = content | $\phi_j(\hat y)$ with $\phi_j(y_c)$ | $C_j \times H_j \times W_j$ | yes |
-# | style reconstruction = style | $G_j(\hat y)$ with $G_j(y_s)$ | $C_j \times C_j$ | no |
-#
-# So $y_c$ must have the size of $\hat y$, and $y_s$ may have any.
-
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
-one = netG(two[:1])
-for name, network in (("content", lambda z: features(z)), ("style", lambda z: gram_matrix(features(z)))):
-    shapes = [tuple(network(pictures)[0].shape) for pictures in (one, y_s)]
-    print(f"{name:7}: of the output {shapes[0]}, of the painting {shapes[1]}")
-
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.21"]
 # ## Style: what occurs together
 #
@@ -431,6 +380,13 @@ for name, network in (("content", lambda z: features(z)), ("style", lambda z: gr
 # G_{ab} = \frac{1}{C_j H_j W_j} \sum_{\text{positions } p} F_{ap} F_{bp} .$$
 #
 # Entry $(a, b)$ is large where channels $a$ and $b$ fire at the *same* positions.
+
+# %% [markdown]
+# > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
+# > is right, and if not, what is likely wrong. It hands back what the lesson goes on with: *your* function if it is right,
+# > ours if you have not tried. `hint("12.1")` gives a hint, a stronger one each time; `solution("12.1")` shows ours.
+
+# %% tags=["exercise:12.1"]
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.21"]
 # ### By hand
@@ -445,10 +401,7 @@ for name, network in (("content", lambda z: features(z)), ("style", lambda z: gr
 maps = torch.tensor([[[[1.0, 0.0], [2.0, 1.0]], [[0.0, 3.0], [1.0, 0.0]]]])  # (1, 2, 2, 2)
 rows_of_channels = maps.flatten(2)[0]  # (C, H W)
 print("by hand:", (rows_of_channels @ rows_of_channels.T / 8).tolist())
-print("course: ", gram_matrix(maps)[0].tolist())
-
-# %% tags=["hide-input"]
-plotting.show_source(gram_matrix)
+print("`gram`: ", gram(maps)[0].tolist())
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E23", "N0.21"]
 # ### Where the layout goes
@@ -463,7 +416,7 @@ f = seen(picture_of(paintings, PAINTING, 64))["relu2_2"]
 flat = f.flatten(2)
 order = torch.randperm(flat.shape[2], generator=torch.Generator().manual_seed(0))
 shuffled = flat[:, :, order].view_as(f)
-same = torch.allclose(gram_matrix(shuffled), gram_matrix(f), rtol=1e-4)
+same = torch.allclose(gram(shuffled), gram(f), rtol=1e-4)
 print("reshaped and back, equal to the bit:        ", torch.equal(flat.view_as(f), f))
 print("positions shuffled, the same Gram matrix:   ", same)
 print("positions shuffled, content loss above 0:   ", content_loss(shuffled, f).item() > 0)
@@ -496,8 +449,8 @@ photo = picture_of(photos, PHOTO, 128)
 
 def style_distances(pictures, target):
     """Return the style loss by layer, relative to the squared norm of the target's Gram matrix."""
-    grams = [{layer: gram_matrix(f) for layer, f in seen(one).items()} for one in (pictures, target)]
-    return {layer: (style_loss(grams[0][layer], gram) / gram.square().sum()).item() for layer, gram in grams[1].items()}
+    made, wanted = ({layer: gram(f) for layer, f in seen(one).items()} for one in (pictures, target))
+    return {layer: (style_loss(made[layer], g) / g.square().sum()).item() for layer, g in wanted.items()}
 
 
 fig = plotting.image_grid(
@@ -540,11 +493,11 @@ for layer in STYLE_LAYERS:
 # %% tags=["checked"] slideshow={"slide_type": "-"}
 f = seen(picture_of(paintings, PAINTING, 64))["relu2_2"]
 plain = seen(torch.full((1, 3, 64, 64), 0.3))["relu2_2"][..., 8:-8, 8:-8]  # one colour, away from the border
-print("largest entry by hand above:", gram_matrix(maps).max().item())
-print("largest entry of a painting above 1,000:", gram_matrix(f).max().item() > 1000)
-print("features doubled, entries times", round((gram_matrix(2 * f) / gram_matrix(f).clamp(min=1e-9)).max().item(), 3))
-print("a plain field: entries above 0:", gram_matrix(plain).max().item() > 0, end="   ")
-print("centred, above 0:", gram_matrix(plain - plain.mean((2, 3), keepdim=True)).abs().max().item() > 1e-2)
+print("largest entry by hand above:", gram(maps).max().item())
+print("largest entry of a painting above 1,000:", gram(f).max().item() > 1000)
+print("features doubled, entries times", round((gram(2 * f) / gram(f).clamp(min=1e-9)).max().item(), 3))
+print("a plain field: entries above 0:", gram(plain).max().item() > 0, end="   ")
+print("centred, above 0:", gram(plain - plain.mean((2, 3), keepdim=True)).abs().max().item() > 1e-2)
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.7", "N0.21"]
 # ### Co-occurrence, shown
@@ -559,9 +512,9 @@ print("centred, above 0:", gram_matrix(plain - plain.mean((2, 3), keepdim=True))
 def co_occurring(pictures, a, b):
     """Return two channels of relu2_1, their product at each position, and G_ab as a share of sqrt(G_aa G_bb)."""
     f = seen(pictures, early)["relu2_1"]
-    gram = gram_matrix(f)[0]
+    g = gram(f)[0]
     product = (f[0, a] * f[0, b]).sqrt()[None]
-    return f[0], product, (gram[a, b] / (gram[a, a] * gram[b, b]).sqrt()).item()
+    return f[0], product, (g[a, b] / (g[a, a] * g[b, b]).sqrt()).item()
 
 
 a, b = tuned[0], tuned[90]
@@ -620,14 +573,30 @@ def kernel_mean(p, q):
 
 (p, q), channels = columns, CHANNELS["relu2_2"]
 discrepancy = (kernel_mean(p, p) + kernel_mean(q, q) - 2 * kernel_mean(p, q)) / channels**2
-loss = style_loss(*(gram_matrix(seen(z)["relu2_2"].double()) for z in (one, other)))
+loss = style_loss(*(gram(seen(z)["relu2_2"].double()) for z in (one, other)))
 print("style loss equals the discrepancy:", torch.allclose(loss, discrepancy, rtol=1e-6))
+
+# %% tags=["exercise:12.3"]
+
+# %% [markdown]
+# With VGG-16, a photograph laid 2 × 2: the entries of its Gram matrix over those of the photograph alone. The prediction
+# is 1. What differs is the border and the seams.
+
+# %% tags=["hide-input"]
+alone = picture_of(photos, PHOTO, 128)[..., :128]
+once, four_times = seen(alone), seen(alone.repeat(1, 1, 2, 2))
+for layer in STYLE_LAYERS:
+    g, tiled_g = gram(once[layer]), gram(four_times[layer])
+    ratios = (tiled_g / g)[g > 0.01 * g.max()]
+    print(f"{layer}: the middle entry times {ratios.median():.3f}, half of them between", end=" ")
+    print(f"{ratios.quantile(0.25):.3f} and {ratios.quantile(0.75):.3f}")
+print("predicted:", predicted_ratios("C H W", 4, 1)["gram"])
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.20"]
 rows = {}
 for title in STYLES.values():
     f = seen(picture_of(paintings, title, 192))
-    rows[title] = {layer: gram_matrix(f[layer]).square().sum().item() for layer in STYLE_LAYERS}
+    rows[title] = {layer: gram(f[layer]).square().sum().item() for layer in STYLE_LAYERS}
 plotting.metric_table(
     {title: {layer: f"{value:.1e}" for layer, value in row.items()} for title, row in rows.items()},
     caption="Squared norm of the Gram matrix, by layer: what features that are all 0 would cost.",
@@ -670,6 +639,60 @@ plotting.show(
 # `relu1_2` alone gives blots of the right colours. With `relu2_2` come strokes and pieces of wall and sky. The deeper
 # layers see more of the painting at once. Which piece stands where is largely lost. A fine pattern of dots remains.
 
+# %% tags=["exercise:12.2"]
+
+# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E3", "N0.19"]
+# ### Which picture is judged?
+#
+# > **Often written, not so:** "The content loss compares the features of the input $x$ with those of $y_c$, and the
+# > style loss those of $x$ with those of $y_s$."
+#
+# Both judge the *output* $\hat y = f_W(x)$. In style transfer $y_c$ **is** $x$: so $x$ against $y_c$ is 0 and stays 0.
+# And neither $x$ nor a target depends on the weights $W$ of the network: there is no gradient at all.
+
+# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+seed_everything(0)
+netG = TransformNet(base_channels=4, blocks=1)
+two = normalise(photo_crops("train", size=32, count=2).images)
+y_c, y_s = two, picture_of(paintings, PAINTING, 32)
+
+
+def features(pictures, layer="relu2_2"):
+    """Return the features of one layer, with a graph where the pictures have one."""
+    return vgg(to_unit_range(pictures))[layer]
+
+
+terms = {
+    "content: x against y_c": content_loss(features(two), features(y_c)),
+    "style:   x against y_s": style_loss(gram(features(two)), gram(features(y_s))),
+    "content: output against y_c": content_loss(features(netG(two)), features(y_c)),
+    "style:   output against y_s": style_loss(gram(features(netG(two))), gram(features(y_s))),
+}
+for name, term in terms.items():
+    print(f"{name:28} is zero: {term.item() == 0!s:5}   has a gradient: {term.requires_grad}")
+trained = losses(features, netG, two, y_s)
+print("`losses` gives both of the output:", all(term.item() > 0 and term.requires_grad for term in trained.values()))
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E4", "N0.19", "N0.20"]
+# ### Two names that are mixed up
+#
+# > **Often written, not so:** "The feature reconstruction loss is the sum of a content and a style loss."
+#
+# It *is* the content loss. The style loss is the other one. Together they are called perceptual losses.
+#
+# | | compares | of shape | knows where |
+# | --- | --- | --- | --- |
+# | feature reconstruction = content | $\phi_j(\hat y)$ with $\phi_j(y_c)$ | $C_j \times H_j \times W_j$ | yes |
+# | style reconstruction = style | $G_j(\hat y)$ with $G_j(y_s)$ | $C_j \times C_j$ | no |
+#
+# So $y_c$ must have the size of $\hat y$, and $y_s$ may have any.
+
+# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+one = netG(two[:1])
+for name, network in (("content", lambda z: features(z)), ("style", lambda z: gram(features(z)))):
+    shapes = [tuple(network(pictures)[0].shape) for pictures in (one, y_s)]
+    print(f"{name:7}: of the output {shapes[0]}, of the painting {shapes[1]}")
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## All terms together
 #
@@ -683,6 +706,8 @@ plotting.show(
 # units of the balanced style term: features that are all 0 cost about 1. The networks below have $\lambda_s = 3$ and
 # $\lambda_\text{TV} = 3$.
 
+# %% tags=["exercise:12.4"]
+
 # %% [markdown]
 # Two methods make the same loss small, and differ in *what moves*: pixels (Gatys et al.) or weights (Johnson et al.).
 
@@ -692,40 +717,99 @@ plotting.show(
 # The picture $\hat y$ itself is the parameter. Start from the photograph (or from noise), take the gradient of
 # $\mathcal{L}$ with respect to each pixel, step, repeat. Nothing is trained; each picture begins anew.
 #
-# One *look* computes the loss and its gradient, once. **Adam** takes one step for each look. **L-BFGS** estimates the
-# curvature from the last ten gradients. Its steps are larger, and it needs the loss to be a fixed function: here it is
+# A *function evaluation*, evaluation for short, computes the loss and its gradient once. **Adam** takes one step for each.
+# **L-BFGS** estimates the curvature from the last ten gradients. Its steps are larger, and it needs the loss to be a fixed function: here it is
 # one, as there are no batches.
+
+# %% [markdown]
+# ### Build it
+#
+# Nothing is missing: VGG's features, your `gram`, your `tv_loss`. This is the whole method in torch alone, with the
+# weights above. It paints a photograph of the test split, or one of yours: write its path into `MY_PHOTO`.
+
+
+# %%
+MY_PHOTO = ""  # for example "holiday.jpg"
+
+
+def own_loss(y_hat, f_content, grams):
+    """Return content, style and total variation of a picture, weighted and summed."""
+    f = vgg(to_unit_range(y_hat))
+    style = [(gram(f[j]) - g).square().sum() / g.square().sum() for j, g in grams.items()]
+    content = (f["relu2_2"] - f_content).square().mean()
+    return 4e-6 * content + 3 * sum(style) / len(style) + 3 * tv_loss(y_hat)
+
+
+def own_gatys(x, painting, evaluations, lr=0.05):
+    """Return the picture that begins as the photograph x and ends with the loss as small as Adam can make it."""
+    f_content = seen(x)["relu2_2"]  # both targets: computed once, without a graph
+    grams = {j: gram(f) for j, f in seen(painting).items()}
+    y_hat = x.clone().requires_grad_()  # the pixels are the parameters
+    optimizer = torch.optim.Adam([y_hat], lr=lr)
+    for _ in range(evaluations):
+        optimizer.zero_grad()
+        own_loss(y_hat, f_content, grams).backward()
+        optimizer.step()
+        with torch.no_grad():
+            y_hat.clamp_(-1, 1)
+    return y_hat.detach()
+
+
+painting = picture_of(paintings, PAINTING, 192)
+if MY_PHOTO:
+    x_own = normalise(shorter_side_to(read_picture(MY_PHOTO), 112))[None]
+else:
+    x_own = picture_of(photos, "Scarlet macaw", choose(smoke=32, cpu=112, gpu=256))
+painted = own_gatys(x_own, painting, choose(smoke=2, cpu=40, gpu=300))
+
+# %% tags=["hide-input"]
+fig = plotting.image_grid([[x_own[0], painted[0]]], column_titles=["photograph", "by your loss"], tile=224)
+plotting.show(fig, photo=True, alt="A photograph, and the same painted by the loop above")
+
+# %%
+left = sum(style_distances(painted, painting).values()) / sum(style_distances(x_own, painting).values())
+reached(
+    "style loss that is left, as a share of the photograph's",
+    left,
+    at_most=0.3,
+    otherwise="Look at the Gram matrices: are they those of the picture that moves, and do they have a graph?",
+)
 
 # %% slideshow={"slide_type": "-"}
 judge = models["cafe"].judge  # the loss that the network of this painting was trained with
 x_small = picture_of(photos, PHOTO, choose(smoke=32, cpu=112, gpu=256))
-LOOKS = choose(smoke=2, cpu=24, gpu=300)
+EVALUATIONS = choose(smoke=2, cpu=24, gpu=300)
 OPTIMISERS = {"L-BFGS": "lbfgs", "Adam": "adam"}
-here = {name: paint(x_small, judge, LOOKS, optimiser=optimiser) for name, optimiser in OPTIMISERS.items()}
+here = {name: paint(x_small, judge, EVALUATIONS, optimiser=optimiser) for name, optimiser in OPTIMISERS.items()}
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 fig = plotting.curves(
     {name: one.history["loss"] for name, one in here.items()},
-    x_label="looks at the loss and its gradient",
+    x_label="function evaluations",
     y_label="loss",
     log=True,
     size=(8.0, 3.0),
 )
 plotting.show(
     fig,
-    alt="The loss over the number of looks, for L-BFGS and Adam: "
+    alt="The loss over the number of evaluations, for L-BFGS and Adam: "
     + ", ".join(
         f"{name} from {one.history['loss'][0]:.2g} to {min(one.history['loss']):.2g}" for name, one in here.items()
     ),
 )
 row = [x_small[0], *(one.picture[0] for one in here.values())]
 fig = plotting.image_grid([row], column_titles=["start", *here], tile=150)
-plotting.show(fig, photo=True, alt=f"The photograph, and what {LOOKS} looks have made of it by L-BFGS and by Adam")
+plotting.show(
+    fig, photo=True, alt=f"The photograph, and what {EVALUATIONS} evaluations have made of it by L-BFGS and by Adam"
+)
 
 # %%
 for name, one in here.items():
     seconds = one.history.seconds[-1]
-    print(f"{name:5}: {len(one.history)} looks in {seconds:.1f} s, {seconds / len(one.history):.2f} s each;", end=" ")
+    print(
+        f"{name:5}: {len(one.history)} evaluations in {seconds:.1f} s, {seconds / len(one.history):.2f} s each;",
+        end=" ",
+    )
     print(f"loss {one.history['loss'][0]:.3g} to {min(one.history['loss']):.3g}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -743,12 +827,12 @@ plotting.show(
 )
 for name, one in long.items():
     print(
-        f"{name:18}: {len(one.loss)} looks,",
+        f"{name:18}: {len(one.loss)} evaluations,",
         f"loss {one.loss[0]:.3g} to {min(one.loss):.3g}",
     )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# In as many looks L-BFGS gets lower than Adam, by little. The start from noise ends about as low. Adam and the start
+# In as many evaluations L-BFGS gets lower than Adam, by little. The start from noise ends about as low. Adam and the start
 # from noise each turn another patch of the sky yellow: there are many pictures of about the same loss.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.18"]
@@ -764,10 +848,12 @@ for name, one in long.items():
 #
 # The gradient runs from $\mathcal{L}$ back *through* $\phi$ to $\hat y$, and through $\hat y$ to $W$. It passes $\phi$
 # and changes nothing there. One painting is one network; the photographs need no labels. In the step below `risen` lets
-# the style weight rise at first, and `_judge_in` chooses the precision of VGG: departures, declared below.
+# the style weight rise at first, and `judge_in` chooses the precision of VGG: departures, declared below.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.show_source(StyleTransfer.training_step)
+
+# %% tags=["exercise:12.5"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E6", "N0.18"]
 # ### What moves?
@@ -783,37 +869,33 @@ toy = StyleTransfer(StyleTransferConfig(paintings=(PAINTING,), style_side=48, ba
 batch = next(iter(photo_crops("train", size=32, count=8).batches(4, generator=torch.Generator().manual_seed(0))))
 
 
-def watched():
-    """Return copies of all that a step could move."""
-    everything = {
-        "weights of f_W": list(toy.netG.parameters()),
-        "weights of VGG": list(toy.judge.vgg.buffers()),
-        "photograph x": [batch.images],
-        "style target": list(toy.judge.grams.values()),
+y_hat, start = toy.stylise(batch.images), batch.images[:1].clone()
+networks = {"f_W": toy.netG, "VGG": toy.judge.vgg}
+pictures = {"x": batch.images, **{f"G_s at {layer}": g for layer, g in toy.judge.grams.items()}}
+by_weights = freeze_check(lambda: toy.training_step(batch), networks, pictures)
+moving = torch.nn.Parameter(start.clone())  # as in `own_gatys`
+
+
+def step_of_pixels():
+    """Take one step of Gatys' method."""
+    optimizer = torch.optim.Adam([moving], lr=0.05)
+    toy.judge(moving, content=start).backward()
+    optimizer.step()
+
+
+by_pixels = freeze_check(step_of_pixels, networks, {"ŷ": moving, "x": start})
+for method, found in {"Johnson": by_weights, "Gatys": by_pixels}.items():
+    owners = {
+        name: sum(one.partition(".")[0] == name for one in found["moved"]) for name in (*networks, *pictures, "ŷ")
     }
-    return {name: [tensor.detach().clone() for tensor in tensors] for name, tensors in everything.items()}
-
-
-def differs(old, new):
-    """Return whether two tensors differ in any value."""
-    return not torch.equal(old, new)
-
-
-before, y_hat = watched(), toy.stylise(batch.images)
-toy.training_step(batch)
-after, then = watched(), toy.stylise(batch.images)
-for name in before:
-    print(f"Johnson: {name:14} moved: {any(map(differs, before[name], after[name]))}")
-print(f"Johnson: output f_W(x)  is another, computed anew: {differs(y_hat, then)}")
-start = batch.images[:1]
-by_pixels = paint(start, toy.judge, 2, optimiser="adam")
-print(f"Gatys:   weights of VGG moved: {any(map(differs, after['weights of VGG'], toy.judge.vgg.buffers()))}")
-print(f"Gatys:   pixels of ŷ    moved: {differs(by_pixels.picture, start)}")
+    print(f"{method:7}: moved", ", ".join(f"{count} of {name}" for name, count in owners.items() if count), end="; ")
+    print(f"idle gradients: {len(found['idle'])}")
+print(f"Johnson: output f_W(x) is another, computed anew: {not torch.equal(y_hat, toy.stylise(batch.images))}")
 print(f"parameters that an optimiser could find in the loss: {sum(1 for _ in toy.judge.parameters())}")
 
 # %% [markdown]
 # VGG's weights are stored as *buffers*, so no optimiser finds them. With torchvision's VGG one should say
-# `requires_grad_(False)` and `eval()`; exercise 12.5 looks at what happens else. The next cell computes the terms of a
+# `requires_grad_(False)` and `eval()`; exercise 12.5 had a VGG where neither was said. The next cell computes the terms of a
 # step from the formulas above.
 
 # %% tags=["checked"]
@@ -822,7 +904,7 @@ with torch.no_grad():
     f_hat, f_c = seen(y_hat), seen(batch.images)
     f_s = seen(normalise(shorter_side_to(paintings.images[paintings.names.index(PAINTING)], 48), (-1, 1))[None])
     c = toy.config
-    g_hat, g_s = ({j: gram_matrix(f[j]) for j in STYLE_LAYERS} for f in (f_hat, f_s))
+    g_hat, g_s = ({j: gram(f[j]) for j in STYLE_LAYERS} for f in (f_hat, f_s))
     balanced = [style_loss(g_hat[j], g_s[j]) / g_s[j].square().sum() for j in STYLE_LAYERS]
     formula = {
         "content": c.content_weight * content_loss(f_hat["relu2_2"], f_c["relu2_2"]),
@@ -862,6 +944,17 @@ plotting.metric_table(
 # about three times as hard, and partly against each other: the cosine is negative. At the best picture of all they
 # would be equally long and opposite. The network has to serve every photograph, and is not there.
 
+# %% [markdown]
+# **In bfloat16.** The networks were trained with a VGG that computes in half precision. How far does the gradient turn?
+
+# %%
+z = models["cafe"].stylise(x_small).requires_grad_()
+slopes = [
+    torch.autograd.grad(models["cafe"].judge_in(half)(z, content=x_small), z)[0].flatten() for half in (False, True)
+]
+turned = F.cosine_similarity(slopes[0].double(), slopes[1].double(), dim=0)
+print(f"cosine of the exact gradient and the one in bfloat16: {turned:.3f}")
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Names in the paper and in the code
 #
@@ -885,8 +978,7 @@ plotting.metric_table(
 #   its neighbours in the batch should not matter;
 # - reflected borders, doubling by resizing and a convolution;
 # - half the rate, 5e-4, which falls to 0 along a cosine: at 1e-3 bright plain places became blank patches here;
-# - in training VGG computes in bfloat16, in 0.6 of the time: the gradient at the output turns a little, its cosine with
-#   the exact one is 0.998.
+# - in training VGG computes in bfloat16, in 0.6 of the time, and the gradient turns a little, as measured above.
 #
 # In Gatys et al. the layers are of VGG-19, the content is `conv4_2`, maximum pooling is replaced by averages, and the
 # squared difference of Gram matrices is divided by $4 C^2 (HW)^2$, the matrices themselves by nothing.
@@ -973,7 +1065,7 @@ plotting.metric_table(
 # ## Measure: one pass against an optimisation
 #
 # The network and the pixels minimise the *same* loss, for the same photograph. So two questions have an answer. How
-# many looks does the optimisation need to get as low as the network's output? And how much longer does it take?
+# many evaluations does the optimisation need to get as low as the network's output? And how much longer does it take?
 
 
 # %%
@@ -990,20 +1082,22 @@ def seconds_of(action, repeats=3):
 
 with torch.no_grad():
     target = judge.content_features(x_small)
-    reached = judge(models["cafe"].stylise(x_small), content_features=target).item()
+    by_network = judge(models["cafe"].stylise(x_small), content_features=target).item()
     untouched = judge(x_small, content_features=target).item()
 one_pass = seconds_of(lambda: models["cafe"].stylise(x_small))
-passes = here["Adam"].history.seconds[-1] / LOOKS / one_pass
-print(f"a look of Adam takes {passes:.1f} times as long as a pass, 500 looks {500 * passes:,.0f} times")
-print(f"loss of the photograph itself {untouched:.3g}, of the network's output {reached:.3g}, after {one_pass:.3f} s")
+passes = here["Adam"].history.seconds[-1] / EVALUATIONS / one_pass
+print(f"an evaluation of Adam takes {passes:.1f} times as long as a pass, 500 of them {500 * passes:,.0f} times")
+print(
+    f"loss of the photograph itself {untouched:.3g}, of the network's output {by_network:.3g}, after {one_pass:.3f} s"
+)
 for name, one in here.items():
-    losses, seconds = one.history["loss"], one.history.seconds
-    low = next((look for look, loss in enumerate(losses) if loss <= reached), None)
+    values, seconds = one.history["loss"], one.history.seconds
+    low = next((number for number, loss in enumerate(values) if loss <= by_network), None)
     if low is None:
-        print(f"{name:5}: after {len(losses)} looks and {seconds[-1]:.1f} s still at {min(losses):.3g},", end=" ")
+        print(f"{name:5}: after {len(values)} evaluations and {seconds[-1]:.1f} s still at {min(values):.3g},", end=" ")
         print(f"and {seconds[-1] / one_pass:.0f} times as long as the pass")
     else:
-        print(f"{name:5}: as low after {low + 1} looks and {seconds[low]:.1f} s,", end=" ")
+        print(f"{name:5}: as low after {low + 1} evaluations and {seconds[low]:.1f} s,", end=" ")
         print(f"{seconds[low] / one_pass:.0f} times as long as the pass")
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
@@ -1014,7 +1108,7 @@ with torch.no_grad():
     level = judge(models["cafe"].stylise(x_long), content_features=long_target).item()
 fig = plotting.curves(
     {name: one.loss for name, one in long.items()},
-    x_label="looks",
+    x_label="function evaluations",
     y_label="loss",
     log=True,
     references={"the network's output": level},
@@ -1022,26 +1116,26 @@ fig = plotting.curves(
 )
 plotting.show(
     fig,
-    alt=f"The loss over the looks of the recorded optimisations at {setting['side']} pixels, and as a level line the "
+    alt=f"The loss over the evaluations of the recorded optimisations at {setting['side']} pixels, and as a level line the "
     f"loss of the network's output, {level:.2g}",
 )
 as_low = {name: next((n for n, loss in enumerate(one.loss, 1) if loss <= level), None) for name, one in long.items()}
-for name, looks in as_low.items():
-    print(f"{name:18}: as low as the network after {looks or 'more'} looks, of {len(long[name].loss)}")
+for name, number in as_low.items():
+    print(f"{name:18}: as low as the network after {number or 'more'} evaluations, of {len(long[name].loss)}")
 pass_long = seconds_of(lambda: models["cafe"].stylise(x_long), repeats=choose(smoke=1, cpu=3, gpu=3))
-look_long = seconds_of(lambda: paint(x_long, judge, 2, optimiser="adam"), repeats=1) / 2
-print(f"here and now: a look {look_long:.2f} s, a pass {pass_long:.2f} s, 500 looks as long as", end=" ")
-print(f"{500 * look_long / pass_long:,.0f} passes")
+each_long = seconds_of(lambda: paint(x_long, judge, 2, optimiser="adam"), repeats=1) / 2
+print(f"here and now: an evaluation {each_long:.2f} s, a pass {pass_long:.2f} s,", end=" ")
+print(f"500 evaluations as long as {500 * each_long / pass_long:,.0f} passes")
 
 # %% tags=["hide-input"] syllabus=["E6"]
 minutes = models["cafe"].card["minutes"]
-enough, all_looks = min(looks or math.inf for looks in as_low.values()), setting["steps"]
+enough, whole_run = min(number or math.inf for number in as_low.values()), setting["steps"]
 rows = {
     "pixels (Gatys)": {
         "what moves": "pixels of ŷ",
         "once, minutes": 0.0,
-        "seconds, as low as the network": enough * look_long,
-        f"seconds, {all_looks} looks": all_looks * look_long,
+        "seconds, as low as the network": enough * each_long,
+        f"seconds, {whole_run} evaluations": whole_run * each_long,
     },
     "network (Johnson)": {
         "what moves": "weights W, in training",
@@ -1051,19 +1145,19 @@ rows = {
 }
 plotting.metric_table(
     rows,
-    digits={"once, minutes": 0, "seconds, as low as the network": 1, f"seconds, {all_looks} looks": 0},
+    digits={"once, minutes": 0, "seconds, as low as the network": 1, f"seconds, {whole_run} evaluations": 0},
     caption=f"The two methods at {setting['side']} pixels.",
 )
 
 # %%
-for count, what in ((enough, "to the network's loss"), (all_looks, f"of {all_looks} looks")):
-    pays = minutes * 60 / max(count * look_long - pass_long, 1e-9)
+for count, what in ((enough, "to the network's loss"), (whole_run, f"of {whole_run} evaluations")):
+    pays = minutes * 60 / max(count * each_long - pass_long, 1e-9)
     print(f"against optimisations {what}, the training has paid after {math.ceil(pays):,} pictures")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# The network's output is worth fewer than ten looks here. So the factor in time depends on when one stops. To the same
-# loss it is some tens at most. For 500 looks, the longest row of the paper's table 1, it is about three orders of
-# magnitude, as there. In the paper the output of $f_W$ is worth 50 to 100 looks: it has learned from 160,000 pictures,
+# At this size the network's output is worth fewer than ten evaluations (at the small size above, a few more). So the factor in time depends on when one stops. To the same
+# loss it is some tens at most. For 500 evaluations, the longest row of the paper's table 1, it is about three orders of
+# magnitude, as there. In the paper the output of $f_W$ is worth 50 to 100 evaluations: it has learned from 160,000 pictures,
 # ours from 3,200 crops. So much lower does the optimisation go, which serves one photograph only.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1110,6 +1204,8 @@ plotting.show(
 # *conditional instance normalisation* (lesson 08 does it for batch norm and classes). How much of the network is a
 # style, then?
 
+# %% tags=["exercise:12.6"]
+
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 four = models["four"]
 total = sum(weight.numel() for weight in four.netG.parameters())
@@ -1148,7 +1244,7 @@ print(f"halfway, mean absolute difference to the cross-fade of the ends: {(mixed
 # %% [markdown] slideshow={"slide_type": "-"}
 # One network for four paintings has each one's colours; its strokes are more alike than those of the four networks.
 # Scales and shifts between two styles paint a manner between them. It is one painting and no double exposure, though
-# its mean difference to a cross-fade of the two ends is small. Exercise 12.6 goes on from here.
+# its mean difference to a cross-fade of the two ends is small. Exercise 12.6 asks more of this network.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
 # ## Measure: super-resolution by a perceptual loss
@@ -1344,7 +1440,7 @@ plotting.metric_table(facts, caption="The two losses, with the figures of this m
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Play
 #
-# **How much style?** The same photograph for several style weights $\lambda_s$, 120 looks of L-BFGS each. The ratio is
+# **How much style?** The same photograph for several style weights $\lambda_s$, 120 evaluations by L-BFGS each. The ratio is
 # in units in which the content weight above, 4e-6, counts as 1.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
@@ -1394,12 +1490,12 @@ easel
 z = picture_of(photos, "Golden Temple, Amritsar", 112)
 corner = (..., slice(0, z.shape[-2] // 4), slice(0, z.shape[-1] // 4))
 made = {name: models[name].stylise(z) for name in STYLES}
-before = total_variation(z[corner]).item()
+before = tv_loss(z[corner]).item()
 fig = plotting.image_grid(
     [[z[0], *(one[0] for one in made.values())]],
     column_titles=[
         "photograph",
-        *(f"{name}\n{total_variation(one[corner]).item() / before:.0f} times" for name, one in made.items()),
+        *(f"{name}\n{tv_loss(one[corner]).item() / before:.0f} times" for name, one in made.items()),
     ],
     tile=150,
 )
@@ -1407,7 +1503,7 @@ plotting.show(
     fig,
     photo=True,
     alt="A temple under an empty sky, and its four paintings; the total variation of the upper left corner grows "
-    + ", ".join(f"{total_variation(one[corner]).item() / before:.0f} times by {name}" for name, one in made.items()),
+    + ", ".join(f"{tv_loss(one[corner]).item() / before:.0f} times by {name}" for name, one in made.items()),
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1492,27 +1588,6 @@ plotting.metric_table(
 #
 # With the preset `gpu` a run takes as many steps as the paper. It was **not** trained here, and has only the bundled
 # photographs to learn from: nobody should take a figure of this lesson for one of the paper.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercises
-#
-# Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
-# wrong. `hint("12.1")` gives a hint, a stronger one each time; `solution("12.1")` shows ours.
-
-# %% tags=["exercise:12.1"]
-
-# %% tags=["exercise:12.2"]
-
-# %% tags=["exercise:12.3"]
-
-# %% tags=["exercise:12.4"]
-
-# %% tags=["exercise:12.5"]
-
-# %% tags=["exercise:12.6"]
-
-# %%
-hint("12.1")  # run again for a stronger hint
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

@@ -67,7 +67,7 @@ def bound(source: str) -> set[str]:
 def test_names_are_defined_and_imports_used(lesson: str, root: Path) -> None:
     """Run what `make lint` leaves out for the sources, where the exercises are not in their places."""
     text = jupytext.writes(derive(this_house().source(lesson), "solution", ""), fmt="py:percent")
-    text += "\n\n_ = solution  # for learners to call\n"
+    text += "\n\n_ = hint, solution  # for learners to call\n"
     command = [sys.executable, "-m", "ruff", "check", "--select=F401,F821", "--output-format=concise"]
     run = subprocess.run(
         [*command, "--stdin-filename=derived.py", "-"],
