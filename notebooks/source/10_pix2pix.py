@@ -27,6 +27,7 @@
 
 # %%
 import copy
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +36,7 @@ from torch import nn
 from course_lib import data, plotting, runs
 from course_lib.data.answers import emoji_answers
 from course_lib.errors import CourseError
-from course_lib.exercises import check, hint, solution
+from course_lib.exercises import check, hint, reached, solution
 from course_lib.losses.adversarial import NonSaturating
 from course_lib.losses.game import best_discriminator
 from course_lib.losses.reconstruction import mean_absolute_error
@@ -180,6 +181,15 @@ for name, guess in (("mean", mean), ("median", median), ("the first circle", eig
 # - **The condition goes into $D$ as well.** Else $D$ could only ask "is this a picture?", and not "is it a picture *of
 #   this x*?" A section below tests that.
 
+# %% [markdown]
+# > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
+# > is right, and if not, what is likely wrong. It hands back what the lesson goes on with: *your* function if it is right,
+# > ours if you have not tried. `hint("10.1")` gives a hint, a stronger one each time; `solution("10.1")` shows ours.
+
+# %% tags=["exercise:10.1"]
+
+# %% tags=["exercise:10.2"]
+
 # %% [markdown] syllabus=["N2.2"]
 # The extra term could be squared, $\lVert y - G \rVert_2^2$. The paper takes L1, since a median blurs less than a mean.
 # And $\lambda = 100$ does not say that L1 weighs a hundred times as much: what counts is the gradient that reaches the
@@ -197,13 +207,18 @@ for name, term in terms.items():
     (gradient,) = torch.autograd.grad(term, y_hat)
     print(f"{name:12}: value {term.item():5.2f}   length of its gradient at the output {gradient.norm():.3f}")
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The step
+#
+# The course's step, with the same three lines that decide whether it is right: `detach`, `frozen`, and the order.
+
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.show_source(Pix2Pix.training_step)
 
 # %% [markdown]
 # Two departures from the formula are the paper's own (section 3.3): $G$ minimises $-\log D(x, G(x, z))$, whose gradient
 # does not vanish (lesson 02), and $D$'s loss is halved, as in the paper. The next cell computes two of the losses
-# from the formulas and compares them with what a step returns. (The third is computed after $D$ has moved.)
+# by your function and compares them with what a step returns. (The third is computed after $D$ has moved.)
 
 # %% tags=["checked"]
 seed_everything(0)
@@ -213,15 +228,15 @@ by_hand = copy.deepcopy(system).train()
 torch.manual_seed(1)  # the same z in both: dropout draws from the global generator
 with torch.no_grad():
     fake = by_hand.netG(batch.x)
-    chance_real, chance_fake = (torch.sigmoid(by_hand.netD(batch.x, y)) for y in (batch.y, fake))
+    without_l1, with_l1 = (pix2pix_losses(by_hand.netD, batch.x, batch.y, fake, weight) for weight in (0.0, 1.0))
 torch.manual_seed(1)
 step = system.train().training_step(batch)
 formula = {
-    "d_loss": -0.5 * (chance_real.log().mean() + (1 - chance_fake).log().mean()),
-    "l1": (batch.y - fake).abs().mean(),
+    "d_loss": without_l1["d_loss"],
+    "l1": with_l1["g_loss"] - without_l1["g_loss"],
 }
 for name, value in formula.items():
-    print(f"{name:7} as by the formula: {abs(step[name] - value).item() < 1e-4}")
+    print(f"{name:7} as by your function: {abs(step[name] - value).item() < 1e-4}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E9"]
 # ### Which argument goes where
@@ -482,6 +497,8 @@ plotting.show(
 )
 print(f"deviation: black is 0, white is {spread.max():.2f} on the scale [-1, 1]; on average it is {spread.mean():.3f}")
 
+# %% tags=["exercise:10.6"]
+
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.3"]
 # ### How little it does, measured
 #
@@ -513,7 +530,7 @@ RATES = dict.fromkeys((0.0, models["outline"].config.dropout, 0.5, 0.9))
 by_rate = {rate: draws_with(rate) for rate in RATES}
 rows = {
     f"dropout {rate:g}" + (" (trained so)" if rate == models["outline"].config.dropout else ""): {
-        "diversity": diversity(made),
+        "diversity": float(draw_diversity(models["outline"].netG, persons, 6, rate).mean()),
         "tones found": tones_found(made),
         "L1": l1(made[:, 0], right[:, 0]),
         "sharpness": sharpness(made[:, 0], right[:, 0]),
@@ -591,8 +608,11 @@ for name, switch in (("running statistics", False), ("statistics of the batch", 
 #
 # $D$ is a chain of convolutions that ends in a *map* of logits. Each logit sees one square of the pair, its *receptive
 # field*, and says whether that patch is real. The loss is the mean over the map.
-#
-# How large is the square? Walk back from one output, $r = 1$. Before a convolution with kernel $k$ and stride $s$, the
+
+# %% tags=["exercise:10.3"]
+
+# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N2.7"]
+# **How large is the square?** Walk back from one output, $r = 1$. Before a convolution with kernel $k$ and stride $s$, the
 # square is $(r - 1)\, s + k$. The paper's $D$ has kernel 4 and strides 2, 2, 2, 1, 1, so back from the output:
 #
 # $$1 \to 4 \to 7 \to 16 \to 34 \to 70 .$$
@@ -621,13 +641,13 @@ for pixels, layers in PATCH_LAYERS.items():
         logits = {size: full(one, one).shape[-1] for size, one in pictures.items()}
     rows[f"{pixels} × {pixels}"] = {
         "stride-2 layers": str(layers),
-        "formula": str(receptive_field(small)),
+        "by `patch_side`": str(patch_side([(4, 2)] * layers + [(4, 1)] * 2 if layers else [(1, 1)] * 2)),
         "gradient": str(int(seen(small, side).any(0).sum())),
         "weights": f"{sum(weight.numel() for weight in full.parameters()):,}",
     } | {f"logits at {size}": f"{count} × {count}" for size, count in logits.items()}
 plotting.metric_table(
     rows,
-    caption="Patch in pixels, by formula and by the gradient of one logit; weights with 64 channels and 3 + 3 inputs.",
+    caption="Patch in pixels, by your function and by the gradient of one logit; weights with 64 channels and 3 + 3 inputs.",
 )
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
@@ -685,6 +705,8 @@ plotting.show(
     alt="For two emoji: the flat input, the real 3D picture with D's map of chances, the output of G with D's map; the mean "
     f"chance is {maps[0].mean():.2f} on the real pairs and {maps[1].mean():.2f} on the made ones",
 )
+
+# %% tags=["exercise:10.4"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.1", "E2"]
 # ## D judges the pair
@@ -773,12 +795,17 @@ print(
 )
 print(f"true pair higher than G's output: {(true_pair > made_pair).float().mean():.1%} of the held-out emoji")
 print(f"true pair higher than another x : {(true_pair > wrong_pair).float().mean():.1%}")
+made = outputs_of(models["flat"], x[:64])[:, 0]
+print("by `mean_scores`:", {kind: round(value, 2) for kind, value in mean_scores(judge, x[:64], y[:64], made).items()})
+print("your prediction :", predicted_order("x and y"))
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # It tells true pairs from $G$'s outputs, and takes a wrong pair for *more* than real. That is no contradiction.
 # $D^* = p / (p + q)$ says something only where pairs occur, in the data or among $G$'s outputs. A wrong pair occurs in
 # neither: there $D$ is free, and nobody has taught it. To have a judge of *any* pair, wrong pairs must be among its
 # examples, as against the blind generator, and as text-to-image models do it (Reed et al. 2016).
+
+# %% tags=["exercise:10.5"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.6"]
 # ## Who takes care of which frequencies?
@@ -817,6 +844,96 @@ for label, (_, share) in spectra.items():
 # overshoots at the finest: that is grain. But L1 is short of *low* frequencies as well, because an outline leaves the
 # colours of whole areas open, and a median of colours is dull. There, too, $D$ adds. Energy says how *much* of a
 # frequency there is, not whether it is right.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Build it
+#
+# pix2pix in torch alone: a small U-Net, a small PatchGAN, and *your* `training_step`. It is trained on the outlines for
+# some seconds, beside the same $G$ with L1 alone. Both start from the same weights and see the same batches; the weight of
+# L1 is 30 here, so that $D$ is felt in so short a time. Which one is sharper on held-out outlines?
+
+
+# %%
+class SmallUNet(nn.Module):
+    """Three halvings, three doublings, a skip at each size; noise z is dropout in the innermost block."""
+
+    def __init__(self, channels=(1, 32, 64, 96), outputs=3):
+        super().__init__()
+        pairs = list(itertools.pairwise(channels))
+        self.down = nn.ModuleList(nn.Sequential(nn.Conv2d(a, b, 4, 2, 1), nn.BatchNorm2d(b)) for a, b in pairs)
+        wide = [channels[3], 2 * channels[2], 2 * channels[1]]  # what each doubling takes: with the skip, twice as much
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.ConvTranspose2d(a, b, 4, 2, 1), nn.BatchNorm2d(b), nn.Dropout(rate))
+            for a, b, rate in zip(wide, (channels[2], channels[1], 32), (0.5, 0.0, 0.0), strict=True)
+        )
+        self.last = nn.Conv2d(32, outputs, 3, padding=1)
+
+    def forward(self, x):
+        """Map drawings (N, 1, H, W) to pictures (N, 3, H, W) in [-1, 1]."""
+        skips = []
+        for block in self.down:
+            x = F.leaky_relu(block(x), 0.2)
+            skips.append(x)
+        skips.pop()  # the innermost output goes straight on
+        for block in self.up:
+            x = F.relu(block(x))
+            x = torch.cat([x, skips.pop()], dim=1) if skips else x
+        return torch.tanh(self.last(x))
+
+
+class SmallPatchGAN(nn.Module):
+    """One logit for each patch of 16 pixels of the pair."""
+
+    def __init__(self):
+        super().__init__()
+        first = [nn.Conv2d(1 + 3, 32, 4, 2, 1), nn.LeakyReLU(0.2)]
+        then = [nn.Conv2d(32, 64, 4, 1, 1), nn.BatchNorm2d(64), nn.LeakyReLU(0.2), nn.Conv2d(64, 1, 4, 1, 1)]
+        self.layers = nn.Sequential(*first, *then)
+
+    def forward(self, x, y):
+        """Return logits (N, 1, h, w) of the pair."""
+        return self.layers(torch.cat([x, y], dim=1))
+
+
+def train_small(adversary, steps):
+    """Train a small pix2pix by your step, or the same G by L1 alone; return G."""
+    seed_everything(0)
+    netG, netD = SmallUNet(), SmallPatchGAN()
+    opt_g, opt_d = (torch.optim.Adam(net.parameters(), lr=1e-3, betas=(0.5, 0.999)) for net in (netG, netD))
+    batches = outlines.batches(8, generator=torch.Generator().manual_seed(0), drop_last=True)
+    for _, batch in zip(range(steps), batches, strict=False):
+        if adversary:
+            training_step(netG, netD, opt_g, opt_d, batch.x, batch.y, lambda_l1=30.0)
+        else:
+            opt_g.zero_grad()
+            mean_absolute_error(netG(batch.x), batch.y).backward()
+            opt_g.step()
+    return netG.eval()
+
+
+# %%
+STEPS = choose(smoke=3, cpu=100, gpu=2000)
+x, y = normalise(outline.x[SHOWN]), normalise(outline.y[SHOWN])
+own = {}
+for label, adversary in (("L1 alone", False), ("your step", True)):
+    netG = train_small(adversary, STEPS)
+    with torch.no_grad():
+        own[label] = netG(x)
+    print(f"{label:9}: sharpness {sharpness(own[label], y):.2f}   L1 to the truth {l1(own[label], y):.3f}")
+reached(
+    "sharpness, times that of L1 alone",
+    sharpness(own["your step"], y) / sharpness(own["L1 alone"], y),
+    at_least=1.05,
+    otherwise="Look at `training_step`: does G get the gradient of D's judgement of its output?",
+)
+
+# %% tags=["hide-input"]
+fig = plotting.image_grid(
+    [x[:8], *(made[:8] for made in own.values()), y[:8]], row_titles=["outline", *own, "truth"], tile=72
+)
+plotting.show(
+    fig, palette=True, alt="Eight held-out outlines, the outputs of L1 alone and of the adversarial step, and the truth"
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Train it here
@@ -940,6 +1057,13 @@ averages = {label: {figure: sum(row[figure]) / len(row[figure]) for figure in FI
 for figure, end in BEST.items():
     order_of = sorted(averages, key=lambda label: averages[label][figure], reverse=end == "max")
     print(f"{figure:9} best to worst: {', '.join(order_of)}")
+
+# %%
+for system, label in (("L1 alone", "L1"), ("cGAN alone", "cGAN")):
+    for figure, said in predicted_ablation(system).items():
+        one, other = (game[row][figure] for row in (label, NAMES["both"]))
+        found = "higher" if min(one) > max(other) else "lower" if max(one) < min(other) else "the seeds overlap"
+        print(f"{system:10} {figure:13}: predicted {said:6}   measured: {found}")
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 shown_of = range(choose(smoke=4, cpu=6, gpu=6))
@@ -1212,27 +1336,6 @@ print(
 #
 # They need a GPU and a download, and are **not** trained here: nobody should take a figure of this lesson for one of
 # them. The tests run their code path on small archives of the same layout.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercises
-#
-# Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
-# wrong. `hint("10.1")` gives a hint, a stronger one each time; `solution("10.1")` shows ours.
-
-# %% tags=["exercise:10.1"]
-
-# %% tags=["exercise:10.2"]
-
-# %% tags=["exercise:10.3"]
-
-# %% tags=["exercise:10.4"]
-
-# %% tags=["exercise:10.5"]
-
-# %% tags=["exercise:10.6"]
-
-# %%
-hint("10.1")  # run again for a stronger hint
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
