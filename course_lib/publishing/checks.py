@@ -14,8 +14,8 @@ from course_lib.publishing.lessons import describe
 LARGEST_FILE = 1_500_000
 LONGEST_RUN = 120
 EXERCISES = 4
-PARTS = ("Train", "Measure", "Play", "Where it fails", "Exercises", "Summary", "References")
-PARTS_OF_START = ("Exercises", "Summary")
+PARTS = ("Train", "Measure", "Play", "Where it fails", "Exercise", "Summary", "References")
+PARTS_OF_START = ("Exercise", "Summary")
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/~-])/(?:home|root|work|opt|usr|tmp|var|Users|private)/\w|[A-Z]:\\+Users|site-packages"
 )

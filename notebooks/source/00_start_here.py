@@ -86,6 +86,22 @@ print(clothes)
 print("shape", tuple(clothes.images.shape), "type", clothes.images.dtype)
 print("values from", clothes.images.min().item(), "to", clothes.images.max().item())
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Your turn
+#
+# An exercise is a function that you complete. `check` runs it on many inputs, compares it with ours, and names likely
+# mistakes. It hands back what the lesson goes on with: your function if it is right, ours if you have not tried. Try a
+# wrong answer first, to see what happens. `hint("00.1")` gives a hint, a stronger one each time; `solution("00.1")` shows
+# our answer.
+
+# %%
+from course_lib.exercises import check, hint, solution
+
+# %% tags=["exercise:00.1"]
+
+# %%
+hint("00.1")  # run again for a stronger hint
+
 # %% [markdown]
 # Networks see numbers in $[-1, 1]$ instead. `batches` shuffles, moves and converts, a batch at a time, on the device.
 
@@ -93,6 +109,7 @@ print("values from", clothes.images.min().item(), "to", clothes.images.max().ite
 batch = next(clothes.batches(64, generator=torch.Generator().manual_seed(0)))
 print(batch)
 print(f"values from {batch.images.min():.0f} to {batch.images.max():.0f}")
+print("`to_network` gives the same:", torch.equal(to_network(clothes.images[batch.index]), batch.images))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Fashion-MNIST
@@ -106,7 +123,7 @@ print(f"values from {batch.images.min():.0f} to {batch.images.max():.0f}")
 def rows_by_label(images, per_row):
     """Return the first pictures of every label, one row a label, in [-1, 1]."""
     rows = [(images.labels == label).nonzero().flatten()[:per_row] for label in range(len(images.label_names))]
-    return [list(images.images[row].float() / 127.5 - 1) for row in rows]
+    return [list(to_network(images.images[row])) for row in rows]
 
 
 fig = plotting.image_grid(rows_by_label(clothes, 12), row_titles=clothes.label_names, tile=52)
@@ -212,30 +229,16 @@ plotting.show(fig, palette=True, alt="The bundled paintings and prints, among th
 # A network that saw five of them knows the sixth. So the course splits emoji by what is drawn: all tones and genders
 # of a role, and all near-duplicates, are in one split.
 
+# %% tags=["exercise:00.2"]
+
 # %% tags=["checked"]
 sizes = {split: len(data.load("emoji", split)) for split in ("train", "validation", "test")}
 roles = {split: set(data.load("emoji", split).factors["role"].tolist()) for split in sizes}
+bases = {split: data.load("emoji", split).factors["base"] for split in sizes}
+rows = [split for split in sizes for _ in range(sizes[split])]
 print(sizes)
+print("bases in two splits:", leaking_bases(torch.cat(list(bases.values())), rows) or "none")
 print("roles in two splits:", len(roles["train"] & roles["test"]) + len(roles["train"] & roles["validation"]))
-
-# %% [markdown]
-# ## Exercises
-#
-# An exercise is a function that you complete. `check` runs it on many inputs, compares it with ours, and names likely
-# mistakes. Try a wrong answer first, to see what happens.
-
-# %%
-from course_lib.exercises import check, hint, solution
-
-# %% tags=["exercise:00.1"]
-
-# %% tags=["exercise:00.2"]
-
-# %%
-hint("00.1")  # run again for a stronger hint
-
-# %% [markdown]
-# `solution("00.1")` shows our answer. Look at it after you have tried.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

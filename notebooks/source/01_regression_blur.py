@@ -33,8 +33,10 @@ from course_lib import data, plotting, runs
 from course_lib.data.answers import emoji_answers
 from course_lib.data.super_resolution import shrink, super_resolution_pairs
 from course_lib.exercises import check, hint, solution
-from course_lib.losses.reconstruction import distance_to_interval, mae_minimisers, mse_minimiser
-from course_lib.metrics.answers import AnswerJudge, exact_minimisers, nearest_answer, rms
+from course_lib.losses.reconstruction import distance_to_interval
+from course_lib.lessons.lesson_01.commitment import pieced_together
+from course_lib.metrics.answers import AnswerJudge, exact_minimisers, rms
+from course_lib.metrics.answers import nearest_answer as closest_answer
 from course_lib.presets import choose
 from course_lib.lessons.lesson_01.held_out import TRAINING
 from course_lib.runs.translation import outputs_of, quiet_outputs_of
@@ -49,8 +51,9 @@ from course_lib.lessons.lesson_01.weighted_answers import answer_weights
 # ### Where this lesson goes
 #
 # Below is one line drawing. Next to it are the outputs of three networks. They have the same architecture and were
-# trained on the same pictures, this one among them. Only the loss differs. The six pictures at the right are all
-# correct: they share that line drawing, pixel for pixel. The lesson shows drawings from outside the training set, too.
+# trained on the same pictures, this one among them. The first two differ in the loss alone. The third goes on from the
+# second with an adversary, for 60 epochs more. The six pictures at the right are all correct: they share that line
+# drawing, pixel for pixel. The lesson shows drawings from outside the training set, too.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 TITLES = ["default", "light", "medium-light", "medium", "medium-dark", "dark"]  # the six tones
@@ -63,6 +66,13 @@ plotting.show(
     fig,
     alt="A line drawing, the outputs of the MSE, MAE and adversarial networks, and the six real pictures of that drawing",
 )
+
+# %% [markdown]
+# > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
+# > is right, and if not, what is likely wrong. It hands back what the lesson goes on with: *your* function if it is right,
+# > ours if you have not tried. `hint("01.4")` gives a hint, a stronger one each time; `solution("01.4")` shows ours.
+
+# %% tags=["exercise:01.4"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.9"]
 # ## Two answers: black or white
@@ -129,6 +139,9 @@ def descend(p, loss, steps=2000, lr=0.01):
 
 for p in (0.5, 0.6):
     print(f"white with chance {p:.1f}:  MSE ends at {descend(p, 'MSE'):.2f}   MAE ends at {descend(p, 'MAE'):.2f}")
+    print("            predicted:", {name: round(float(value), 2) for name, value in predicted(p).items()})
+
+# %% tags=["exercise:01.1"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E1"]
 # > **Often written, not so:** "MAE, like MSE, outputs the average of the answers."
@@ -139,10 +152,10 @@ for p in (0.5, 0.6):
 # answers.
 
 # %% tags=["checked"] slideshow={"slide_type": "-"}
-three = torch.tensor([0.0, 0.1, 1.0]).view(3, 1)
-low, high = mae_minimisers(three)
-print(f"answers 0, 0.1, 1:  mean {mse_minimiser(three).item():.2f}   median {low.item():.2f}")
-for name, value in (("mean", mse_minimiser(three)), ("median", low)):
+three = torch.tensor([0.0, 0.1, 1.0]).view(3, 1, 1, 1)
+best = best_constant(three, torch.ones(3))
+print(f"answers 0, 0.1, 1:  mean {best['mse_minimiser'].item():.2f}   median {best['mae_minimiser'].item():.2f}")
+for name, value in (("mean", best["mse_minimiser"]), ("median", best["mae_minimiser"])):
     print(f"  at the {name:6}  MSE {(three - value).square().mean():.3f}   MAE {(three - value).abs().mean():.3f}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.2"]
@@ -158,8 +171,8 @@ for name, value in (("mean", mse_minimiser(three)), ("median", low)):
 # **Absolute error.** Its slope in $c$ is (weight of answers below $c$) $-$ (weight of answers above $c$). It is zero,
 # or changes sign, at a median.
 #
-# The input does not say which answer is meant. A pixel loss must then choose the same picture for all of them: one in
-# between.
+# The input does not say which answer is meant. A pixel loss must then choose the same picture for all of them. The mean
+# lies between the answers. The median need not: where one answer has more than half of the weight, it *is* that answer.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.7"]
 # ## Six answers, all known
@@ -178,6 +191,16 @@ print(f"held out: {len(held_out)} outlines, {held_out.answers.shape[0] * held_ou
 # %% slideshow={"slide_type": "-"}
 mean, median_low, median_high = exact_minimisers(known.targets())
 median = (median_low + median_high) / 2
+yours = [best_constant(six, torch.ones(6)) for six in known.targets()[:8]]
+print(
+    "`best_constant` finds the same means:",
+    all(torch.allclose(one["mse_minimiser"], m) for one, m in zip(yours, mean, strict=False)),
+)
+inside = [
+    distance_to_interval(one["mae_minimiser"], *ends)
+    for one, *ends in zip(yours, median_low, median_high, strict=False)
+]
+print("and medians between the lowest and the highest:", max(gap.max().item() for gap in inside) < 1e-6)
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 shown = torch.linspace(0, len(known) - 1, 4).long().tolist()
@@ -204,11 +227,13 @@ plotting.show(
 # All distances in this lesson are root mean squares (RMS) on the scale $[-1, 1]$, over all pixels and channels of a
 # picture.
 
+# %% tags=["exercise:01.5"]
+
 # %% tags=["checked"] slideshow={"slide_type": "-"}
 answers = known.targets()
 between = torch.stack([rms(answers[:, a] - answers[:, b]) for a in range(6) for b in range(a)]).amin(0).mean()
-print(f"exact mean   to its nearest real answer: {nearest_answer(mean, answers)[0].mean():.3f}")
-print(f"exact median to its nearest real answer: {nearest_answer(median, answers)[0].mean():.3f}")
+print(f"exact mean   to its nearest real answer: {nearest_answer(mean, answers).mean():.3f}")
+print(f"exact median to its nearest real answer: {nearest_answer(median, answers).mean():.3f}")
 print(f"the closest two real answers           : {between:.3f}")
 
 # %% [markdown]
@@ -268,6 +293,8 @@ plotting.show(
 # at any of them.
 # A discriminator gives a loss of that shape without being told where the answers are: it learns it from examples.
 
+# %% tags=["exercise:01.2"]
+
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.6"]
 # ## Train it here: regression
 #
@@ -324,6 +351,8 @@ history = fit(
 # the six is accepted.
 # The $L_1$ term ($\lambda$ its weight) keeps $G$ near the target while $D$ is still bad at its task.
 
+# %% tags=["exercise:01.3"]
+
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.show_source(Pix2Pix.training_step)
 
@@ -359,8 +388,7 @@ plotting.show(
 # | answers found | how many different tones are nearest, in six draws for one outline | 6 would be all |
 # | VGG-KID | distance between outputs and real pictures as two sets, in VGG-16 features | low |
 
-# %% tags=["hide-input"]
-plotting.show_source(AnswerJudge.figures)
+# %% tags=["exercise:01.6"]
 
 
 # %%
@@ -419,6 +447,15 @@ plotting.metric_table(
     "Mean over three seeds, ± the standard deviation.",
 )
 
+# %%
+for split, part in parts.items():
+    truth = fine_detail(part.targets()[:, 0].mean(1)).mean()
+    for label in SYSTEMS:
+        share = fine_detail(drawn[label, split][:, 0].mean(1)).mean() / truth
+        print(f"{split:5} {label:14}: `fine_detail` {share:.2f} of the truth's", end="   ")
+        torn = pieced_together(drawn[label, split][:, 0], part.targets())
+        print(f"pieced together from several tones: {torn:.0%}")
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### What the tables say
 #
@@ -430,6 +467,11 @@ plotting.metric_table(
 # (VGG-KID). None of the three is as close as a real picture: what stays is the error of a small network after minutes
 # of training.
 #
+# **Does an output decide?** Take the pixels at which all six tones differ by more than 0.1 (RMS over channels), and ask
+# which tone each is nearest to. The last column above counts outputs in which two tones each hold a fifth of them or more:
+# a yellow face on brown arms. No real picture is like that. With the adversary more than half of the training outputs still
+# are: its $D$ lets them pass.
+#
 # **Held-out outlines.** All three are far from every answer, because the colour of clothes is not in a line drawing.
 # The adversary still makes the output sharper. It does not make it right, and as a set the outputs come no nearer to
 # the real set than those of MAE.
@@ -439,7 +481,7 @@ fig, axes = plotting.subplots(1, 2, size=(9, 3), sharey=True)
 for ax, known_part in zip(axes, parts.values(), strict=True):
     outputs = drawn["L1 + adversary", known_part.split]
     wide = known_part.targets().repeat_interleave(outputs.shape[1], 0)
-    _, which = nearest_answer(outputs.flatten(0, 1), wide)
+    _, which = closest_answer(outputs.flatten(0, 1), wide)
     share = torch.bincount(which, minlength=6) / len(which)
     ax.bar(range(6), share, color=plotting.COLOURS["green"])
     ax.axhline(1 / 6, color="0.4", linewidth=1)
@@ -479,7 +521,7 @@ def comparison(known, picked):
     rows = []
     for i in picked:
         outputs = [drawn[label, known.split][i, 0] for label in SYSTEMS]
-        _, which = nearest_answer(outputs[2][None], known.targets()[i : i + 1])
+        _, which = closest_answer(outputs[2][None], known.targets()[i : i + 1])
         second = drawn["L1 + adversary", known.split][i, 1]
         rows.append([known.condition()[i], *outputs, second, known.targets()[i, which.item()]])
     return rows
@@ -624,7 +666,7 @@ explorer
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 first = drawn["L1 + adversary", "test"][:, 0]
-far, which = nearest_answer(first, held_out.targets())
+far, which = closest_answer(first, held_out.targets())
 worst = far.argsort(descending=True)[:4].tolist()
 rows = [[held_out.condition()[i], drawn["MSE", "test"][i, 0], first[i], held_out.targets()[i, which[i]]] for i in worst]
 fig = plotting.image_grid(
@@ -645,31 +687,10 @@ plotting.show(
 # could be. Both failures have the same cure, which the next lessons build: a better account of the whole distribution.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercises
-#
-# Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
-# wrong. `hint("01.1")` gives a hint, a stronger one each time; `solution("01.1")` shows ours.
-
-# %% tags=["exercise:01.1"]
-
-# %% tags=["exercise:01.2"]
-
-# %% tags=["exercise:01.3"]
-
-# %% tags=["exercise:01.4"]
-
-# %% tags=["exercise:01.5"]
-
-# %% tags=["exercise:01.6"]
-
-# %%
-hint("01.1")  # run again for a stronger hint
-
-# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
 #
-# - A pixel loss asks for one picture per input: MSE for the mean of the right answers, MAE for a median. Where answers
-#   differ, that picture lies between them.
+# - A pixel loss asks for one picture per input: MSE for the mean of the right answers, MAE for a median. The mean is
+#   a picture that never occurs.
 # - At 50:50, MAE has no preference; it does not "output the average".
 # - A discriminator that sees input and output rewards pictures that occur, instead of pictures near all that occur. Here
 #   it moved the outputs from the medians towards a real answer and made them sharper.
