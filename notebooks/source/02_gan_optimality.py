@@ -35,16 +35,14 @@ import torch.nn.functional as F
 
 from course_lib import data, plotting, runs
 from course_lib.data.mixtures import GaussianMixture, grid, ring, two_humps
-from course_lib.exercises import check, hint, solution
+from course_lib.exercises import check, hint, reached, solution
 from course_lib.losses.adversarial import LOSSES, NonSaturating
 from course_lib.losses.game import (
-    best_discriminator,
     game_value,
     jensen_shannon,
     kl_divergence,
     maximise_on_grid,
 )
-from course_lib.metrics import mode_figures
 from course_lib.lessons.lesson_02.game_record import record_line, record_plane
 from course_lib.presets import choose
 from course_lib.lessons.lesson_02.runs import GARMENTS
@@ -57,8 +55,8 @@ from course_lib.lessons.lesson_02.recorded_game import game_player
 # ### Where this lesson goes
 #
 # The upper row shows photographs of garments from Fashion-MNIST. The lower row was drawn by a network that was never
-# shown a garment. It only heard, again and again, how sure another network was that its drawings were fakes. This
-# lesson is about that game.
+# shown a garment. All that it ever got was a gradient: how each pixel of its drawings should change, for another
+# network to take them less for fakes. This lesson is about that game.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 train = data.fashion_mnist("train+validation")
@@ -149,6 +147,13 @@ print(
     f"logit 10,000 on a fake: formula {-(1 - torch.sigmoid(sure)).log().item()}, softplus {F.softplus(sure).item():.0f}"
 )
 
+# %% [markdown]
+# > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
+# > is right, and if not, what is likely wrong. It hands back what the lesson goes on with: *your* function if it is right,
+# > ours if you have not tried. `hint("02.1")` gives a hint, a stronger one each time; `solution("02.1")` shows ours.
+
+# %% tags=["exercise:02.1"]
+
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.15"]
 # ## The best discriminator
 #
@@ -191,7 +196,7 @@ plotting.show(
 # used. The winner is $D^*$ to the spacing of the search. None of three other discriminators reaches its value.
 
 # %% tags=["checked"]
-y = torch.linspace(-7, 7, 4001, dtype=torch.float64)
+y = torch.linspace(-12, 12, 8001, dtype=torch.float64)  # wide: a tail that is cut off would be missing in a KL
 dx = float(y[1] - y[0])
 
 
@@ -201,7 +206,7 @@ def bump(mean, std):
 
 
 p, q = 0.35 * bump(-1.5, 0.6) + 0.65 * bump(1.5, 0.6), bump(0.0, 1.2)
-d_star = best_discriminator(p, q)
+d_star = best_discriminator(p, q, 0.5)
 found = maximise_on_grid(p, q, candidates=1001)
 print(f"largest difference between the search and p / (p + q): {(found - d_star).abs().max():.4f}")
 print(f"V at D*: {game_value(d_star, p, q, dx):.6f}")
@@ -211,6 +216,8 @@ for name, other in {
     "(p > q)": (p > q).double(),
 }.items():
     print(f"V at {name}: {game_value(other, p, q, dx):.6f}")
+
+# %% tags=["exercise:02.3"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.15"]
 # ## What the generator minimises
@@ -227,13 +234,13 @@ for name, other in {
 # %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
 for mean, std in ((0.0, 1.2), (1.5, 0.6), (-1.5, 0.3)):
     q = bump(mean, std)
-    value, jsd = game_value(best_discriminator(p, q), p, q, dx), jensen_shannon(p, q, dx)
+    value, jsd = value_and_jsd(p, q, dx).values()
     gap = abs(float(value - (-math.log(4) + 2 * jsd)))
     print(
         f"q = N({mean:4.1f}, {std}²):  V(D*) = {value:.4f}   -log 4 + 2 JSD = {-math.log(4) + 2 * jsd:.4f}   gap < 1e-6: {gap < 1e-6}"
     )
 print(
-    f"q = p:            V(D*) = {game_value(best_discriminator(p, p), p, p, dx):.4f}   JSD = {jensen_shannon(p, p, dx):.4f}"
+    f"q = p:            V(D*) = {game_value(best_discriminator(p, p, 0.5), p, p, dx):.4f}   JSD = {jensen_shannon(p, p, dx):.4f}"
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E18"]
@@ -395,6 +402,7 @@ fig = plotting.curves(
     smooth=25,
     references={"log 4": math.log(4), "log 2": math.log(2)},
     y_label="loss in nats",
+    log=True,
     size=(8.6, 3.2),
 )
 plotting.show(
@@ -402,6 +410,8 @@ plotting.show(
     alt="The losses of both players over the steps. While G becomes better, its own loss falls from a high value to log 2, and "
     "that of D rises to log 4",
 )
+
+# %% tags=["exercise:02.2"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.14"]
 # ## The generator's loss
@@ -427,7 +437,7 @@ plotting.show(
 for name, sign in (("minimise -log D", 1.0), ("maximise -log D", -1.0)):
     logit = torch.tensor(-1.0, requires_grad=True)
     for _ in range(50):
-        (slope,) = torch.autograd.grad(sign * F.softplus(-logit), logit)
+        (slope,) = torch.autograd.grad(sign * generator_loss(logit[None]), logit)
         logit = (logit - 0.2 * slope).detach().requires_grad_(True)
     print(f"{name}: D says {torch.sigmoid(logit).item():.3f}")
 
@@ -596,7 +606,7 @@ for name, (_, history) in games.items():
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 places = torch.linspace(-3, 7, 20_001, dtype=torch.float64)
-step = float(places[1] - places[0])
+spacing = float(places[1] - places[0])
 
 
 def shifted(theta, std=0.25):
@@ -605,7 +615,7 @@ def shifted(theta, std=0.25):
 
 
 apart = torch.linspace(0, 4, 81, dtype=torch.float64)
-values = torch.stack([jensen_shannon(shifted(0.0), shifted(float(theta)), step) for theta in apart])
+values = torch.stack([jensen_shannon(shifted(0.0), shifted(float(theta)), spacing) for theta in apart])
 slopes = torch.gradient(values, spacing=(apart,), edge_order=2)[0]
 fig, axes = plotting.subplots(1, 2, size=(9, 2.9))
 axes[0].plot(apart, values, color=plotting.COLOURS["vermilion"])
@@ -628,7 +638,7 @@ plotting.show(
 
 # %% tags=["checked"]
 for theta in (0.0, 0.5, 2.0, 4.0):
-    print(f"θ = {theta}: JSD {jensen_shannon(shifted(0.0), shifted(theta), step):.4f}   (log 2 = {math.log(2):.4f})")
+    print(f"θ = {theta}: JSD {jensen_shannon(shifted(0.0), shifted(theta), spacing):.4f}   (log 2 = {math.log(2):.4f})")
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.6"]
 # ## Mode collapse
@@ -667,14 +677,84 @@ plotting.metric_table(
     corner="generator",
 )
 
+# %% [markdown] slideshow={"slide_type": "-"}
+# Remember theorem 2.5 above: against $D^*$ the non-saturating loss has the gradient of
+# $\mathrm{KL}(q \,\|\, p) - 2\, \mathrm{JSD}(p, q)$. Its first part is the one that hardly minds a missing mode. So the loss
+# that saves $G$ from a vanishing gradient also lets it drop modes. It need not be the only reason: $D$ is never $D^*$.
+
+# %% tags=["exercise:02.5"]
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Build it
+#
+# A GAN in torch alone: two small networks, two optimisers, and *your* `generator_loss`. The data are points around the
+# eight modes of a ring. How many of the eight does $G$ find? Your `modes_covered` counts.
+
+
+# %%
+def network(inputs, outputs):
+    """Return three dense layers with leaky ReLU between them."""
+    nn = torch.nn
+    layers = [
+        nn.Linear(inputs, 128),
+        nn.LeakyReLU(0.2),
+        nn.Linear(128, 128),
+        nn.LeakyReLU(0.2),
+        nn.Linear(128, outputs),
+    ]
+    return nn.Sequential(*layers)
+
+
+def own_gan(mixture, steps, batch_size=256):
+    """Train a generator of points against a discriminator; both rates fall to 0 in the second half. Return G."""
+    netG, netD = network(4, 2), network(2, 1)
+    opt_g = torch.optim.Adam(netG.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    opt_d = torch.optim.Adam(netD.parameters(), lr=3e-3, betas=(0.5, 0.999))
+    falls = [torch.optim.lr_scheduler.LambdaLR(one, lambda n: min(1, 2 - 2 * n / steps)) for one in (opt_g, opt_d)]
+    for _ in range(steps):
+        real, fake = mixture.sample(batch_size), netG(torch.randn(batch_size, 4))
+        d_loss = F.softplus(-netD(real)).mean() + F.softplus(netD(fake.detach())).mean()  # detach: this is D's step
+        opt_d.zero_grad()
+        d_loss.backward()
+        opt_d.step()
+        g_loss = generator_loss(netD(fake))  # by the D that has just moved
+        opt_g.zero_grad()
+        g_loss.backward()
+        opt_g.step()
+        for fall in falls:
+            fall.step()
+    return netG
+
+
+seed_everything(0)
+own_ring = ring(std=0.12)
+own_G = own_gan(own_ring, choose(smoke=5, cpu=1500, gpu=1500))
+with torch.no_grad():
+    points = own_G(torch.randn(2500, 4))
+covered = modes_covered(points, own_ring.means, 0.12)
+print(f"share of points within 3 standard deviations of a mode: {covered['high_quality']:.2f}")
+reached(
+    "modes of the ring that are covered", covered["modes"], at_least=8, otherwise="Look at `generator_loss`: its sign?"
+)
+
+# %% tags=["hide-input"]
+fig, axes = plotting.subplots(1, 2, size=(6.4, 3.1))
+for ax, (name, shown) in zip(axes, {"data": own_ring.sample(2500), "your GAN": points}.items(), strict=True):
+    ax.plot(*shown.T, ".", color=plotting.COLOURS["plum"], markersize=2)
+    ax.set(title=name, xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
+plotting.show(
+    fig, alt="Left, points around eight modes on a ring; right, points of the trained generator on the same ring"
+)
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A ring of 8 and a grid of 25
 #
 # On mixtures of narrow Gaussians collapse can be counted. A sample is of *high quality* if it lies within 3 standard
 # deviations of its nearest centre. A mode is *covered* if at least one such sample is nearest to it. We train the same
 # GAN twice. Once $D$ learns at a tenth of $G$'s rate; it cannot follow, and $G$ may run from one spot that $D$ still
-# believes to the next. The remedy is to let $D$ learn at *three times* $G$'s rate (two time scales, Heusel et al.
-# 2017). Nothing else changes.
+# believes to the next. The other time it learns at *three times*
+# $G$'s rate. Nothing else changes. (That the two players may have two rates is what Heusel et al. 2017 propose and prove
+# something about. Which of them should be the faster one they leave to the task.)
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 collapse = [
@@ -703,10 +783,10 @@ found = {}
 for name, title in collapse:
     mixture = mixtures[name[:4]]
     seeds = [
-        mode_figures(
+        modes_covered(
             runs.load(f"lesson_02/{name}", seed).sample(2500, torch.Generator().manual_seed(0)),
             mixture.means,
-            mixture.std,
+            float(mixture.std),
         )
         for seed in runs.seeds(f"lesson_02/{name}")
     ]
@@ -883,6 +963,8 @@ for name, near in neighbours.items():
 # The distance alone would not tell: noise moves a copy away as well. The ratio does. For noisy copies it is far below 1;
 # for the GAN it is as near to 1 as for new photographs. No sign of copying.
 
+# %% tags=["exercise:02.4"]
+
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.16"]
 # ## What the proof leaves out
 #
@@ -934,6 +1016,9 @@ plotting.show(
 for name, path in paths.items():
     radius = path.norm(dim=1)
     print(f"{name:20} radius at the end {radius[-1]:.2f}   smallest {radius.min():.2f}   greatest {radius.max():.2f}")
+print(
+    "your prediction for 60 steps at 0.2:", {name: round(value, 2) for name, value in predicted_radius(0.2, 60).items()}
+)
 
 # %% [markdown]
 # In turn is not a cure: the path never reaches the equilibrium. What the proof promises is where the equilibrium *is*.
@@ -988,25 +1073,6 @@ plotting.show(
 # %% [markdown]
 # A convolutional generator (lesson 05) knows about neighbours; other losses and normalisations (lesson 06) steady the
 # game.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercises
-#
-# Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
-# wrong. `hint("02.1")` gives a hint, a stronger one each time; `solution("02.1")` shows ours.
-
-# %% tags=["exercise:02.1"]
-
-# %% tags=["exercise:02.2"]
-
-# %% tags=["exercise:02.3"]
-
-# %% tags=["exercise:02.4"]
-
-# %% tags=["exercise:02.5"]
-
-# %%
-hint("02.1")  # run again for a stronger hint
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
