@@ -33,8 +33,8 @@ import torch
 import torch.nn.functional as F
 
 from course_lib import data, metrics, plotting, runs
-from course_lib.exercises import check, hint, solution
-from course_lib.losses.elbo import bernoulli_nll, kl_diagonal_gaussian
+from course_lib.exercises import check, hint, reached, solution
+from course_lib.losses.elbo import bernoulli_nll
 from course_lib.lessons.lesson_03.toy_posterior import ToyModel
 from course_lib.metrics import (
     active_units,
@@ -49,7 +49,7 @@ from course_lib.presets import choose
 from course_lib.lessons.lesson_03 import usual as usual_recipe
 from course_lib.lessons.lesson_03.runs import BETAS
 from course_lib.systems.vae import VAE
-from course_lib.training import fit
+from course_lib.training import fit, seed_everything
 from course_lib.lessons.lesson_03.rate_slider import beta_slider
 from course_lib.lessons.lesson_03.latent_sliders import latent_explorer
 
@@ -153,6 +153,13 @@ plotting.show(
 # To raise the ELBO, then, is to raise $\log p(x)$, or to bring $q$ nearer to the true posterior, or both. The bound
 # does not say which.
 
+# %% [markdown]
+# > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
+# > is right, and if not, what is likely wrong. It hands back what the lesson goes on with: *your* function if it is right,
+# > ours if you have not tried. `hint("03.4")` gives a hint, a stronger one each time; `solution("03.4")` shows ours.
+
+# %% tags=["exercise:03.4"]
+
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E13"]
 # ### The prior and the posterior
 #
@@ -189,14 +196,21 @@ plotting.show(
 # %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
 for x, (mean, width) in best.items():
     evidence, elbo, gap = float(toy.log_evidence(x)), float(toy.elbo(x, mean, width)), float(toy.gap(x, mean, width))
+    log_q = -0.5 * ((toy.z - mean) / width) ** 2 - math.log(width * math.sqrt(2 * math.pi))
+    yours = gap_of_bound(toy.log_joint(x), log_q, float(toy.z[1] - toy.z[0])).values()
     equal = abs(evidence - elbo - gap) < 1e-4
-    print(f"x = {x:.1f}: log p(x) {evidence:.3f}  ELBO {elbo:.3f}  gap KL(q, posterior) {gap:.3f}  add up: {equal}")
+    agree = all(abs(one - other) < 1e-4 for one, other in zip(yours, (evidence, elbo, gap), strict=True))
+    print(
+        f"x = {x:.1f}: log p(x) {evidence:.3f}  ELBO {elbo:.3f}  gap {gap:.3f}  add up: {equal}  as by yours: {agree}"
+    )
 
 # %% [markdown]
 # The prior stays when $x$ changes; the posterior moves and splits. The three numbers were computed by three different
 # integrals, and they add up. Where the two humps touch, the best $q$ spans both. Where they are far apart it takes one
 # of two, and the gap is about $\log 2 \approx 0.69$. No better encoder removes that gap: $q$ is already the best
 # Gaussian. A richer $q$ does, or another decoder, whose posterior is nearer to a Gaussian.
+
+# %% tags=["exercise:03.1"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E14", "N4.4"]
 # ## The KL term needs no samples
@@ -215,7 +229,7 @@ for x, (mean, width) in best.items():
 # $\mathrm{KL} = \tfrac12 \sum_j \bigl(\mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2\bigr)$. Samples would give the same number with noise.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
-exact = kl_diagonal_gaussian(mu[None].double(), logvar[None].double()).item()
+exact = kl_to_prior(mu[None].double(), logvar[None].double()).item()
 generator = torch.Generator().manual_seed(0)
 sizes = [10, 30, 100, 300, 1000, 3000, 10_000, 100_000]
 estimates, errors = [], []
@@ -287,6 +301,8 @@ plotting.show(
 # The digits are a sample of 4,000 for training and 1,000 held out: figures are not comparable with those of the full
 # MNIST.
 
+# %% tags=["exercise:03.2"]
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A draw that lets the gradient through
 #
@@ -349,15 +365,70 @@ for name, net in (("E", garments.netE), ("G", garments.netG)):
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.show_source(VAE.training_step)
 
+# %% tags=["exercise:03.3"]
+
 # %% [markdown]
 # ### Sum, not mean
 #
 # Both terms are a *sum* over what one picture has: pixels in the first, latents in the second. Only then comes the mean
 # over the batch. A mean over the pixels would divide the first term and leave the second: another balance, and no bound
-# any more. Exercise 03.3 asks by how much.
+# any more. By how much, you have just worked out.
 #
 # The log variance may be any number, and $\sigma = e^{\text{logvar} / 2}$ is above 0. The decoder's logits go
 # into a cross-entropy that contains the sigmoid.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Build it
+#
+# A VAE in torch alone, with *your* `draw_latent` and `kl_to_prior`. Two passes through the pictures, some seconds. The
+# number to reach: a negative bound of at most 250 nats on held-out pictures.
+
+
+# %%
+class OwnVAE(torch.nn.Module):
+    """784 pixels, 400 units, 20 latents, and the same way back."""
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(784, 400), nn.ReLU())
+        self.mu, self.logvar = nn.Linear(400, 20), nn.Linear(400, 20)
+        self.decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+
+    def negative_bound(self, x):
+        """Return the negative ELBO of each picture (N, 1, 28, 28) in [0, 1], with one draw of z, in nats: (N,)."""
+        features = self.body(x)
+        mu, logvar = self.mu(features), self.logvar(features)
+        z = draw_latent(mu, logvar, torch.randn_like(mu))
+        error = F.binary_cross_entropy_with_logits(self.decoder(z), x.flatten(1), reduction="none").sum(1)  # a sum!
+        return error + kl_to_prior(mu, logvar)
+
+
+seed_everything(0)
+own = OwnVAE()
+optimizer = torch.optim.Adam(own.parameters(), lr=2e-3)
+for epoch in range(choose(smoke=1, cpu=2, gpu=2)):
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(epoch))
+    for rows in order.split(256)[: choose(smoke=3, cpu=None, gpu=None)]:
+        loss = own.negative_bound(train.images[rows].float() / 255).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+with torch.no_grad():
+    nats = own.negative_bound(test.images[:5000].float() / 255).mean()
+reached(
+    "negative bound of held-out pictures, nats", nats, at_most=250, otherwise="Are both terms sums, and is z drawn?"
+)
+
+# %% tags=["hide-input"]
+with torch.no_grad():
+    x = test.images[eight].float() / 255
+    again = torch.sigmoid(own.decoder(own.mu(own.body(x)))).view(-1, 1, 28, 28)
+    new = torch.sigmoid(own.decoder(torch.randn(8, 20, generator=torch.Generator().manual_seed(1)))).view(-1, 1, 28, 28)
+fig = plotting.image_grid(
+    [2 * one - 1 for one in (x, again, new)], row_titles=["held out", "reconstructed", "sampled"], tile=72
+)
+plotting.show(fig, alt="Eight held-out garments, your network's soft reconstructions, and eight of its samples")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Train it here
@@ -535,6 +606,8 @@ plotting.metric_table(
 # nearly all latents in use. A likely reason: these garments are centred and of one size, so that a dense layer loses
 # little by knowing nothing of shifts.
 
+# %% tags=["exercise:03.5"]
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### How tight is the bound?
 #
@@ -568,6 +641,22 @@ gain = (rise[0][-1] + rise[1][-1]) / 2
 print(
     f"{draws[-1]} draws raise the bound by {gain:.1f} nats a picture (two seeds: {rise[0][-1]:.1f} and {rise[1][-1]:.1f})"
 )
+
+# %% [markdown]
+# The same with your function, for 50 pictures: black and white pixels, codes, and the logarithms of their weights.
+
+# %%
+generator = torch.Generator().manual_seed(0)
+grey = test.images[: choose(smoke=5, cpu=50, gpu=50)].float() / 255
+x = torch.bernoulli(grey, generator=generator)
+with torch.no_grad():
+    mean, logvar = proper.netE(x)
+    noise = torch.randn(100, *mean.shape, generator=generator)
+    z = mean + (0.5 * logvar).exp() * noise  # (K, N, 20)
+    log_x = -bernoulli_nll(proper.netG(z.flatten(0, 1)), x.repeat(100, 1, 1, 1)).view(100, -1)
+    log_weights = (log_x + (-0.5 * z**2 + 0.5 * noise**2 + 0.5 * logvar).sum(2)).T  # (N, K)
+for k in (1, 10, 100):
+    print(f"K = {k:3}: mean bound {importance_bound(log_weights[:, :k]).mean():.1f} nats")
 
 # %% [markdown]
 # So the ELBO understates $\log p(x)$ by about that much or more; more draws would find a little more. There are two causes:
@@ -767,6 +856,8 @@ print(f"largest correlation between the means of two latents in use, over the tr
 # The means are nearly uncorrelated, as the prior asks. That is less than independent: the plane above has dense and
 # empty regions. A later section compares draws of the codes with draws of the prior.
 
+# %% tags=["exercise:03.6"]
+
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.8"]
 # ## Editing
 #
@@ -775,13 +866,14 @@ print(f"largest correlation between the means of two latents in use, over the tr
 # Added to held-out T-shirts:
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-centres = torch.stack([codes[train.labels == label].mean(0) for label in range(10)])
 STRENGTHS = torch.linspace(0, 2, 9)
 EDITS = {"T-shirt to pullover": (0, 2), "sneaker to ankle boot": (7, 9)}
 rows, names = [], []
 for name, (lacking, having) in EDITS.items():
     for i in (test.labels == lacking).nonzero()[:2, 0].tolist():
-        z = garments.encode(held_out[[i]])[0] + STRENGTHS[:, None] * (centres[having] - centres[lacking])
+        z = garments.encode(held_out[[i]])[0] + STRENGTHS[:, None] * attribute_direction(
+            codes, train.labels, having, lacking
+        )
         rows.append([held_out[i], *garments.decode(z)[::2]])
         names.append(name)
 columns = ["held out", *(f"strength {value:g}" for value in STRENGTHS[::2].tolist())]
@@ -814,7 +906,7 @@ for name, pictures in (("held-out pictures", held_out), ("their copies", garment
 fig, axes = plotting.subplots(1, 2, size=(9, 3), sharey=True)
 for ax, (name, (lacking, having)) in zip(axes, EDITS.items(), strict=True):
     z = garments.encode(held_out[test.labels == lacking])[0]
-    step = centres[having] - centres[lacking]
+    step = attribute_direction(codes, train.labels, having, lacking)
     verdicts = [(with_one(garments.decode(z + value * step)) @ judge).argmax(1) for value in STRENGTHS]
     for label, role in ((lacking, "the old class"), (having, "the new class")):
         ax.plot(STRENGTHS, [(verdict == label).float().mean() for verdict in verdicts], "o-", label=role)
@@ -1006,27 +1098,6 @@ for name, images in (("clothes", test.images[:5000]), ("digits", digit_test.imag
 # black is cheap. The distance from the floor shows the right order, with grey pixels and with black and white ones. But
 # the floor is known only because we know the greys. So a good bound is no test of whether a picture belongs (Nalisnick et
 # al. 2019).
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercises
-#
-# Write your answer where the cell says so and run it. `check` tells whether it is right, and if not, what is likely
-# wrong. `hint("03.1")` gives a hint, a stronger one each time; `solution("03.1")` shows ours.
-
-# %% tags=["exercise:03.1"]
-
-# %% tags=["exercise:03.2"]
-
-# %% tags=["exercise:03.3"]
-
-# %% tags=["exercise:03.4"]
-
-# %% tags=["exercise:03.5"]
-
-# %% tags=["exercise:03.6"]
-
-# %%
-hint("03.1")  # run again for a stronger hint
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
