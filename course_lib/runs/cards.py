@@ -1,16 +1,20 @@
 """Model cards: one README for each lesson's checkpoints, written from the files themselves and measured anew.
 
 python -m course_lib.runs.cards            write them
+python -m course_lib.runs.cards lesson_10  write those of some lessons
 """
 
 from __future__ import annotations
 
 import math
 import statistics
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from course_lib import discovery
+from course_lib.errors import DataError
 from course_lib.listing import checkpoint_name, record_name
 from course_lib.paths import data_dir, manifest
 from course_lib.runs.base import Run
@@ -123,10 +127,18 @@ def _written(values: list[float]) -> str:
     return f"{text} (infinite in {lost} of {len(values)} seeds)" if finite and lost else text
 
 
-def write() -> list[Path]:
-    """Write the card of every lesson that has checkpoints; return their paths."""
+def write(lessons: Sequence[str] = ()) -> list[Path]:
+    """Write the card of every lesson that has checkpoints, or of those that are named; return their paths.
+
+    Raises:
+        DataError: if a lesson has no runs.
+    """
     written = []
-    for lesson in dict.fromkeys(name.split("/")[0] for name in names()):
+    known = list(dict.fromkeys(name.split("/")[0] for name in names()))
+    for lesson in lessons:
+        if lesson not in known:
+            raise DataError(f"There are no runs of {lesson!r}: choose some of {', '.join(known)}.")
+    for lesson in lessons or known:
         sections = [card(run(name)) for name in names() if name.startswith(f"{lesson}/")] + [record_card(lesson)]
         folder = data_dir() / "checkpoints" / lesson
         if folder.is_dir() and any(sections):
@@ -139,5 +151,5 @@ def write() -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in write():
+    for path in write(sys.argv[1:]):
         print(path.relative_to(data_dir()))

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from course_lib import runs
+from course_lib.errors import DataError
 from course_lib.paths import data_dir
 from course_lib.runs import cards
 from course_lib.runs.records import records_of
@@ -52,6 +53,17 @@ def test_figures_of_rounded_and_of_other_weights_are_not_averaged(weights, monke
     else:
         assert row == f"| L1 | {l1:.3f} | {l1 + 2:.3f} |"
         assert f"| held-out figure | value | of seeds [1], {cards.OTHERWISE} |" in text
+
+
+def test_the_cards_of_some_lessons_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr(cards, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(cards, "card", lambda one: f"## {one.name}\n")
+    for lesson in ("lesson_01", "lesson_12"):
+        (tmp_path / "checkpoints" / lesson).mkdir(parents=True)
+    assert [path.parent.name for path in cards.write(["lesson_12"])] == ["lesson_12"]
+    assert not (tmp_path / "checkpoints" / "lesson_01" / "README.md").exists()
+    with pytest.raises(DataError, match="no runs of 'lesson_99': choose some of lesson_01"):
+        cards.write(["lesson_99"])
 
 
 @pytest.mark.parametrize(
