@@ -941,7 +941,7 @@ for name, (x, y, made, _, _) in made_of.items():
     print(f"{name:6}: L1 lower than the baseline's by {gain:.0%}: {verdict}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Both beat "do nothing" by L1. From flat emoji $G$ adds gradients and gloss, and softens what is drawn in one tone.
+# Both beat "do nothing" by L1. By SSIM the flat emoji do not: the input, whose edges all lie right, is nearer. From flat emoji $G$ adds gradients and gloss, and softens what is drawn in one tone.
 # From Noto emoji it brings the palette of the 3D set; the distance that is left is a matter of shapes (see "Where it
 # fails"). VGG-KID of all held-out outputs is in `data/checkpoints/lesson_11/README.md`.
 
@@ -1058,7 +1058,7 @@ for key in ("both", "identity", "pairs"):
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # The gap between the last two lines is the price in L1. It is small here, since a flat emoji shows nearly all of its
-# 3D one, and as a set the outputs without pairs are even closer (VGG-KID in the table). In the paper it is 0.71 with
+# 3D one. As sets the two are not separated: their VGG-KID lie within each other's spread (table). In the paper it is 0.71 with
 # pairs against 0.52 without (its table 2).
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.5"]

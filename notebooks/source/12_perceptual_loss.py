@@ -38,6 +38,7 @@ from course_lib import data, plotting, runs
 from course_lib.data.crops import photo_crops, shorter_side_to
 from course_lib.data.super_resolution import super_resolution_pairs
 from course_lib.exercises import check, hint, reached, solution
+from course_lib.losses.features import FeatureLoss
 from course_lib.losses.perceptual import (
     STYLE_LAYERS,
     content_loss,
@@ -50,6 +51,7 @@ from course_lib.models.transform_net import TransformNet
 from course_lib.models.vgg import CHANNELS, LAYERS, VGG16Features
 from course_lib.presets import choose
 from course_lib.lessons.lesson_12 import optimised_pictures
+from course_lib.lessons.lesson_12.mesh import wave_energy, without_wave
 from course_lib.lessons.lesson_12 import usual as usual_style_transfer
 from course_lib.runs.enlarging import enlarged
 from course_lib.lessons.lesson_12.optimised_pictures import picture_of
@@ -1310,9 +1312,50 @@ for figure, best_is in (("PSNR", max), ("SSIM", max), ("VGG relu2_2", min), ("VG
 # %% [markdown] slideshow={"slide_type": "-"}
 # MSE and MAE win by PSNR and SSIM, the content loss by its own figure. `relu2_2` is the layer that the third network
 # was trained on, so the fairer column is `relu4_3`, which no training saw, and there it does *not* win. Look closely:
-# outlines are sharper than by MSE, and plain and hairy places carry a fine regular pattern. Johnson et al. saw it, too.
-# The 2 × 2 maximum before `relu2_1` hides such a pattern from the layers above it, and the figure for sharpness takes
-# it for detail. What the judge cannot see costs nothing.
+# outlines are sharper than by MSE, and plain and hairy places carry a fine regular pattern, which the sharpness takes for
+# detail. Johnson et al. saw such a pattern, too.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The judge was gamed
+#
+# Does the judge not see the pattern? Then taking it away would change nothing in its eyes. The main part of the pattern
+# is a wave: it repeats every 4 pixels down and across, as the network enlarges by 4. A Fourier transform can cut it out.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+made = {"MSE": enlarged(enlargers["MSE"], small), "perceptual": enlarged(enlarger, small)}
+made["perceptual, wave cut out"] = without_wave(made["perceptual"], reach=3)
+by_layer = FeatureLoss(("relu1_2", "relu2_2", "relu3_3", "relu4_3"))
+gamed = {
+    name: {"energy of the wave": wave_energy(output)}
+    | {layer: value.item() for layer, value in by_layer.each(output, large_ones).items()}
+    for name, output in made.items()
+}
+plotting.metric_table(
+    gamed | {"the truth": {"energy of the wave": wave_energy(large_ones)}},
+    digits={"energy of the wave": 4} | dict.fromkeys(by_layer.layers, 3),
+    caption=f"{len(part)} held-out patches. Relative squared distance of features to the truth; smaller is nearer.",
+)
+spot = (..., slice(20, 68), slice(20, 68))
+fig = plotting.image_grid(
+    [[output[0][spot] for output in (*made.values(), large_ones)]], column_titles=[*made, "the truth"], tile=190
+)
+plotting.show(
+    fig,
+    photo=True,
+    alt="A piece of a held-out photograph, enlarged by MSE, by the perceptual loss, by the same with the wave cut out, and "
+    "the truth: the regular pattern of the second is gone in the third",
+)
+
+# %%
+cut, whole = gamed["perceptual, wave cut out"], gamed["perceptual"]
+for layer in by_layer.layers:
+    print(f"without the wave the distance at {layer} {'rises' if cut[layer] > whole[layer] else 'falls'}", end=" ")
+    print(f"by {abs(cut[layer] - whole[layer]):.3f}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# The judge is not blind to the wave: at `relu2_2`, the layer that the network was trained on, the wave *pays*. Every
+# other layer is better off without it, and so is the eye. The network has found what its judge likes and no picture has.
+# A deeper layer as a second judge, or some L1, would have to charge for it.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.17"]
 # ### Why a sharper picture has less PSNR
@@ -1599,8 +1642,8 @@ plotting.metric_table(
 # - A Gram matrix is an un-centred second moment and no probability. The reshape loses nothing, the sum does.
 # - Gatys moves pixels, minutes for each picture. Johnson moves weights, minutes once, and then one pass. VGG never
 #   moves.
-# - A perceptual loss wins by its own figure and loses PSNR: the best PSNR belongs to the mean of the fitting answers.
-#   Where the judge is blind, it lets pass what no eye would.
+# - A perceptual loss wins by its own layer and loses PSNR: the best PSNR belongs to the mean of the fitting answers. A
+#   network can please its judge with a pattern that no eye wants.
 # - It is simple to train because its judge was trained before. It sees what that judge sees, and nothing else.
 
 # %% [markdown]
