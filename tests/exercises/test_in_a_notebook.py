@@ -10,15 +10,15 @@ from course_lib.exercises import find
 
 CELLS = [
     "import torch\nfrom course_lib.exercises import check, hint, solution",
-    find("01.2").stub + '\ncheck("01.2", squared_error)',
-    'def squared_error(output, target):\n    return (output - target).square().mean()\n\ncheck("01.2", squared_error)',
-    'def squared_error(output, target):\n    return (output - target).view(2).sum()\n\ncheck("01.2", squared_error)',
+    find("01.2").stub + '\nsquared_error = check("01.2", squared_error)',
+    'def squared_error(output, target):\n    return (output - target).square().mean()\n\nsquared_error = check("01.2", squared_error)',
+    'def squared_error(output, target):\n    return (output - target).view(2).sum()\n\nsquared_error = check("01.2", squared_error)',
     'hint("01.2")\nhint("01.2")',
     'solution("01.2")',
-    find("01.2").cell + '\ncheck("01.2", squared_error)',
+    find("01.2").cell + '\nsquared_error = check("01.2", squared_error)',
     "from course_lib.exercises import limits\nlimits.SECONDS, limits.TICK = 0.3, 0.05",
-    'def squared_error(output, target):\n    while True:\n        pass\n\ncheck("01.2", squared_error)',
-    'def squared_error(output, target):\n    return input("?")\n\ncheck("01.2", squared_error)',
+    'def squared_error(output, target):\n    while True:\n        pass\n\nsquared_error = check("01.2", squared_error)',
+    'def squared_error(output, target):\n    return input("?")\n\nsquared_error = check("01.2", squared_error)',
 ]
 
 

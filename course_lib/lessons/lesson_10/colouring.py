@@ -63,19 +63,20 @@ class Colouring(Drawing):
             if sheet.dtype != torch.uint8 or sheet.shape not in ((1, side, side), (CHANNELS, side, side)):
                 what = f"{tuple(sheet.shape)}, {str(sheet.dtype).removeprefix('torch.')}"
                 raise ShapeError(f"The sheet {name!r} is {what}: give uint8, (1 or {CHANNELS}, {side}, {side}).")
-        self._hints = {name: sheet[1:].cpu().numpy() for name, sheet in (examples or {}).items() if len(sheet) > 1}
+        sheets = dict(examples or {})
+        self._hints = {name: sheet[1:].cpu().numpy() for name, sheet in sheets.items() if len(sheet) > 1}
         self._side = side
-        self._dots = self._hints.get(next(iter(examples or {"": None})), self._no_dots()).copy()
+        self._dots = self._hints.get(next(iter(sheets), ""), self._no_dots()).copy()
         self._dots_under = self._dots
         self.colour = ipywidgets.ColorPicker(
             value=PALETTE["red"], concise=True, layout={"width": "2.4em", "margin": "2px 8px 2px 2px"}
         )
         self.colour.tooltip = "colour of the next dot"
         self.swatches = [self._swatch(name, value) for name, value in PALETTE.items()]
-        super().__init__(side, {name: sheet[:1] for name, sheet in (examples or {}).items()})
+        super().__init__(side, {name: sheet[:1] for name, sheet in sheets.items()})
         row = ipywidgets.HBox([self.colour, *self.swatches], layout={"flex_flow": "row wrap", "width": "332px"})
-        frame, tools, *rest = self.children
-        self.children = [frame, row, tools, *rest]
+        frame, *rest = tuple(self.children)  # type: ignore[has-type]
+        self.children = (frame, row, *rest)
         self.tool.style.button_width = "4.6em"
 
     def _swatch(self, name: str, value: str) -> ipywidgets.Button:
@@ -127,8 +128,8 @@ class Colouring(Drawing):
             return
         ink = [int(self.colour.value[place : place + 2], 16) for place in (1, 3, 5)]
         self._dots = self._dots.copy()
-        here = (slice(max(row - reach, 0), row + reach + 1), slice(max(column - reach, 0), column + reach + 1))
-        self._dots[(slice(None), *here)] = np.array([*ink, 255], np.uint8).reshape(4, 1, 1)
+        rows = slice(max(row - reach, 0), row + reach + 1)
+        self._dots[:, rows, max(column - reach, 0) : column + reach + 1] = np.array([*ink, 255]).reshape(4, 1, 1)
         self.strokes += 1
         self._show()
         self.value = self.drawing
