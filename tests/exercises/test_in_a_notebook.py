@@ -8,17 +8,18 @@ from nbclient import NotebookClient
 
 from course_lib.exercises import find
 
+CHECK = 'squared_error = check("01.2", squared_error)'
 CELLS = [
     "import torch\nfrom course_lib.exercises import check, hint, solution",
-    find("01.2").stub + '\nsquared_error = check("01.2", squared_error)',
-    'def squared_error(output, target):\n    return (output - target).square().mean()\n\nsquared_error = check("01.2", squared_error)',
-    'def squared_error(output, target):\n    return (output - target).view(2).sum()\n\nsquared_error = check("01.2", squared_error)',
+    find("01.2").stub + "\n" + CHECK,
+    "def squared_error(output, target):\n    return (output - target).square().mean()\n\n" + CHECK,
+    "def squared_error(output, target):\n    return (output - target).view(2).sum()\n\n" + CHECK,
     'hint("01.2")\nhint("01.2")',
     'solution("01.2")',
-    find("01.2").cell + '\nsquared_error = check("01.2", squared_error)',
+    find("01.2").cell + "\n" + CHECK,
     "from course_lib.exercises import limits\nlimits.SECONDS, limits.TICK = 0.3, 0.05",
-    'def squared_error(output, target):\n    while True:\n        pass\n\nsquared_error = check("01.2", squared_error)',
-    'def squared_error(output, target):\n    return input("?")\n\nsquared_error = check("01.2", squared_error)',
+    "def squared_error(output, target):\n    while True:\n        pass\n\n" + CHECK,
+    'def squared_error(output, target):\n    return input("?")\n\n' + CHECK,
 ]
 
 
