@@ -209,7 +209,7 @@ def test_what_is_published_comes_back(two_runs: dict[str, Run], release: Release
         "stage": 0,
         "minutes": 1.3,
         "date": loaded.card["date"],
-        "config": dataclasses.asdict(system.config),
+        "config": as_json(system.config),
     }
     assert not loaded.training
 
