@@ -380,7 +380,7 @@ plotting.show_source(VAE.training_step)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Build it
 #
-# A VAE in torch alone, with *your* `draw_latent` and `kl_to_prior`. Two passes through the pictures, some seconds. The
+# A VAE in torch alone, with *your* `draw_latent` and `kl_to_prior`. Three passes through the pictures, some seconds. The
 # number to reach: a negative bound of at most 250 nats on held-out pictures.
 
 
@@ -406,10 +406,13 @@ class OwnVAE(torch.nn.Module):
 
 seed_everything(0)
 own = OwnVAE()
-optimizer = torch.optim.Adam(own.parameters(), lr=2e-3)
-for epoch in range(choose(smoke=1, cpu=2, gpu=2)):
+with torch.no_grad():  # begin at the mean picture, whatever z is: what all pictures share need not be learned
+    shared = (train.images.float().mean(0) / 255).clamp(0.01, 0.99).flatten()
+    own.decoder[-1].bias.copy_(torch.logit(shared))
+optimizer = torch.optim.Adam(own.parameters(), lr=4e-3)
+for epoch in range(choose(smoke=1, cpu=3, gpu=3)):
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(epoch))
-    for rows in order.split(256)[: choose(smoke=3, cpu=None, gpu=None)]:
+    for rows in order.split(128)[: choose(smoke=3, cpu=None, gpu=None)]:
         loss = own.negative_bound(train.images[rows].float() / 255).mean()
         optimizer.zero_grad()
         loss.backward()

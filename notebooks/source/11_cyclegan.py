@@ -137,7 +137,7 @@ print(f"emoji on both sides: {len(names_x & names_y)}   roles on both sides: {le
 print(f"roles of the held-out pairs seen in training: {len((roles_x | roles_y) & roles_test)}")
 every = emoji_at(data.emoji_pairs("train", x="flat", y="3d"), SMALL_SIDE)
 place = {name: row for row, name in enumerate(every.names)}
-of_x, of_y = (every.y.images[[place[name] for name in side.names]] for side in (sides.x, sides.y))
+of_x, of_y = (every.y[[place[name] for name in side.names]] for side in (sides.x, sides.y))
 nearest = torch.cdist(of_x.flatten(1).float(), of_y.flatten(1).float(), p=1).amin(1) / of_x[0].numel()
 print(
     f"3D pictures of x with a look-alike in y, less than 15 apart on average: {int((nearest < 15).sum())} of {len(of_x)}"
@@ -810,7 +810,9 @@ reached(
 # %% tags=["hide-input"]
 with torch.no_grad():
     fig = plotting.image_grid(
-        [small_x[:8], own_y[:8], own_F(own_y[:8]), small_y[:8]], row_titles=["x", "G(x)", "F(G(x))", "truth"], tile=72
+        [inputs[:8], own_G(inputs[:8]), own_F(own_G(inputs[:8])), truths[:8]],
+        row_titles=["x", "G(x)", "F(G(x))", "truth"],
+        tile=72,
     )
 plotting.show(
     fig,
@@ -1234,7 +1236,7 @@ fig = plotting.image_grid(
 )
 plotting.show(
     fig,
-    palette=True,
+    photo=True,
     alt="Random patches of held-out photographs, their translation to the manner of van Gogh, and the way back; "
     "random patches "
     "of his paintings and their translation to photographs",

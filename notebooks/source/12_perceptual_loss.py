@@ -30,6 +30,7 @@ import colorsys
 import math
 import time
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -56,6 +57,7 @@ from course_lib.lessons.lesson_12 import usual as usual_style_transfer
 from course_lib.runs.enlarging import enlarged
 from course_lib.lessons.lesson_12.optimised_pictures import picture_of
 from course_lib.runs.records import records_of
+from course_lib.runs.side_by_side import gflop_of
 from course_lib.data.pixels import normalise
 from course_lib.data.reading import read_picture
 from course_lib.systems.gatys import paint
@@ -875,6 +877,7 @@ y_hat, start = toy.stylise(batch.images), batch.images[:1].clone()
 networks = {"f_W": toy.netG, "VGG": toy.judge.vgg}
 pictures = {"x": batch.images, **{f"G_s at {layer}": g for layer, g in toy.judge.grams.items()}}
 by_weights = freeze_check(lambda: toy.training_step(batch), networks, pictures)
+toy.netG.zero_grad()  # the first method has left its gradients
 moving = torch.nn.Parameter(start.clone())  # as in `own_gatys`
 
 
@@ -1192,7 +1195,7 @@ rows = []
 for title in some:
     z = picture_of(photos, title, 112)[..., :149]
     rows.append([z[0], *(models[name].stylise(z)[0] for name in STYLES)])
-fig = plotting.image_grid(rows, column_titles=["photograph", *STYLES], tile=112)
+fig = plotting.image_grid(rows, column_titles=["photograph", *STYLES], tile=96)
 plotting.show(
     fig,
     photo=True,
@@ -1335,15 +1338,17 @@ plotting.metric_table(
     digits={"energy of the wave": 4} | dict.fromkeys(by_layer.layers, 3),
     caption=f"{len(part)} held-out patches. Relative squared distance of features to the truth; smaller is nearer.",
 )
-spot = (..., slice(20, 68), slice(20, 68))
+strongest = max(range(len(part)), key=lambda row: wave_energy(made["perceptual"][row : row + 1]))
 fig = plotting.image_grid(
-    [[output[0][spot] for output in (*made.values(), large_ones)]], column_titles=[*made, "the truth"], tile=190
+    [[output[strongest, :, :64, :64] for output in (*made.values(), large_ones)]],
+    column_titles=[*made, "the truth"],
+    tile=140,
 )
 plotting.show(
     fig,
     photo=True,
-    alt="A piece of a held-out photograph, enlarged by MSE, by the perceptual loss, by the same with the wave cut out, and "
-    "the truth: the regular pattern of the second is gone in the third",
+    alt="A piece of the patch with the strongest wave, enlarged by MSE, by the perceptual loss, by the same with the wave cut out, and "
+    "the truth: the regular pattern of the second is much weaker in the third",
 )
 
 # %%
@@ -1427,13 +1432,13 @@ TRAINED = {
 rows = {}
 for key, label in TRAINED.items():
     seeds = list(records[key].values())
-    rows[label] = {"minutes": [entry["minutes"] for entry in seeds]} | {
+    rows[label] = {
         figure: [entry["figures"][figure] for entry in seeds]
         for figure in ("L1", "SSIM", "VGG-KID", "sharpness", "colourfulness")
     }
 plotting.metric_table(
     rows,
-    digits={"minutes": 1, "L1": 3, "SSIM": 3, "VGG-KID": 2, "sharpness": 2, "colourfulness": 2},
+    digits={"L1": 3, "SSIM": 3, "VGG-KID": 2, "sharpness": 2, "colourfulness": 2},
     caption="Held-out outlines to 3D emoji, outputs without noise. ± is the standard deviation over three seeds. "
     "VGG-KID sees through the network that the last row was trained with.",
 )
@@ -1451,14 +1456,16 @@ for label, row in rows.items():
     print(f"{label:15}: spread over seeds, of the mean: {found}")
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.17"]
+gflop = {}
+for key, name in (("adversarial", "lesson_10/outline_both"), ("perceptual", "lesson_12/outline_perceptual")):
+    fresh = runs.run(name).system().train()
+    batch = next(runs.run(name).dataset().batches(8, generator=torch.Generator().manual_seed(0)))
+    gflop[key] = gflop_of(partial(fresh.training_step, batch))
 in_vgg = sum(value.numel() for name, value in judge.vgg.named_buffers() if name != "mean")
 facts = {
     "networks that learn": {"adversarial": "two, against each other", "perceptual": "one"},
     "what must be pretrained": {"adversarial": "nothing", "perceptual": f"VGG-16: here {in_vgg:,} numbers"},
-    "minutes for the task above": {
-        key: f"{sum(rows[label]['minutes']) / len(rows[label]['minutes']):.1f}"
-        for key, label in (("adversarial", "adversary + L1"), ("perceptual", "perceptual"))
-    },
+    "GFLOP of a training step of 8": {key: f"{work:.0f}" for key, work in gflop.items()},
     "spread of L1 over seeds": {
         key: f"{spread(rows[label]['L1']):.1%}"
         for key, label in (("adversarial", "adversary + L1"), ("perceptual", "perceptual"))
@@ -1477,9 +1484,9 @@ plotting.metric_table(facts, caption="The two losses, with the figures of this m
 # adversary needs none of it and learns what *your* pictures look like, at the price of a game.
 #
 # What was measured says less than one might wish. Over three seeds L1 and VGG-KID of both spread about as little, and
-# VGG-KID does not separate them, though it sees through the very network that the last row was trained with. (The minutes
-# are those of a shared machine, and vary.) The sharpness of the last row spreads most of all and lies far above the
-# truth's: the regular pattern again, of which each seed draws another amount. Its colours are as pale as those of L1.
+# VGG-KID does not separate them, though it sees through the very network that the last row was trained with. The
+# sharpness of the last row spreads most of all and lies far above the truth's: the regular pattern again, of which
+# each seed draws another amount. Its colours are as pale as those of L1.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Play
