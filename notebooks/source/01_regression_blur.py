@@ -191,6 +191,8 @@ print(f"held out: {len(held_out)} outlines, {held_out.answers.shape[0] * held_ou
 # %% slideshow={"slide_type": "-"}
 mean, median_low, median_high = exact_minimisers(known.targets())
 median = (median_low + median_high) / 2
+
+# %%
 yours = [best_constant(six, torch.ones(6)) for six in known.targets()[:8]]
 print(
     "`best_constant` finds the same means:",

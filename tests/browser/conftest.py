@@ -314,6 +314,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         showing = shows_widget([_statements(cell.source) for cell in notebook.cells])
         for cell, shown in zip(notebook.cells, showing, strict=True):
             cell.metadata["widget"] = shown
+            cell.metadata.pop("jupyter", None)  # a folded cell has no prompt that says when it has run
             cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, served / path.name)
     settings = folder / "settings" / "@jupyterlab"

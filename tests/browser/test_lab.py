@@ -47,6 +47,18 @@ def test_every_widget_of_a_lesson_answers(page: Any, lab: Any, lesson: str) -> N
         assert lab.errors(page) == []
 
 
+def test_code_that_draws_is_folded_away_and_unfolds(page: Any, lab: Any) -> None:
+    folded = nbformat.v4.new_code_cell("print('drawn')", metadata={"jupyter": {"source_hidden": True}})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a = 'open'"), folded])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab.folder / "notebooks" / "folded.ipynb")
+    lab.open(page, "notebooks/folded.ipynb")
+    page.wait_for_selector(".jp-InputPlaceholder")
+    assert page.locator(".jp-CodeCell .jp-InputArea-editor").count() == 1
+    page.locator(".jp-InputPlaceholder").click()
+    page.wait_for_function("() => document.querySelectorAll('.jp-CodeCell .jp-InputArea-editor').length === 2")
+
+
 CELLS = {
     "a = 1": True,  # the first cell makes the notebook ready
     "import torch\nfrom course_lib.training import fit": True,
