@@ -72,6 +72,7 @@ def losses() -> dict[str, Row]:
         "losses.elbo.reparameterise": Row(elbo.reparameterise, codes),
         "losses.elbo.kl_each_latent": Row(elbo.kl_each_latent, codes),
         "losses.elbo.kl_diagonal_gaussian": Row(elbo.kl_diagonal_gaussian, codes),
+        "losses.elbo.free_bits": Row(elbo.free_bits, {"kl": rand(4, 3).abs()}),
         "losses.elbo.bernoulli_nll": Row(elbo.bernoulli_nll, {"logits": rand(4, 6), "target": rand(4, 6).abs()}),
         "losses.elbo.gaussian_nll": Row(
             elbo.gaussian_nll,

@@ -6,7 +6,18 @@ import torch
 from rows_of_losses import first_layer, vgg_state
 from spoilt import Row, rand
 
-from course_lib.models import mlp, norms, patchgan, resnet_generator, srresnet, transform_net, unet, vae, vgg
+from course_lib.models import (
+    conditional_vae,
+    mlp,
+    norms,
+    patchgan,
+    resnet_generator,
+    srresnet,
+    transform_net,
+    unet,
+    vae,
+    vgg,
+)
 
 
 def networks() -> dict[str, Row]:
@@ -17,6 +28,7 @@ def networks() -> dict[str, Row]:
     chosen = {"style": torch.tensor([0, 1])}
     styled = {"x": {"empty"}, "style": set[str]()}
     grey, codes = {"images": rand(2, 1, 28, 28)}, {"z": rand(2, 3)}
+    labels = {"labels": torch.tensor([0, 3])}
     return {
         "models.mlp.MLP.forward": Row(mlp.MLP(6, 2).eval(), {"x": rand(4, 6)}, fine=none),
         "models.norms.InstanceNorm.forward": Row(norms.InstanceNorm(), maps, fine=meta),
@@ -59,6 +71,12 @@ def networks() -> dict[str, Row]:
         "models.unet.DownBlock.forward": Row(unet.DownBlock(4, 4).eval(), maps, fine=none),
         "models.unet.UpBlock.forward": Row(unet.UpBlock(4, 4).eval(), maps, fine=none),
         "models.unet.UNet.forward": Row(unet.UNet(base_channels=4, levels=2).eval(), image, fine=none),
+        "models.conditional_vae.ConditionalEncoder.forward": Row(
+            conditional_vae.ConditionalEncoder(8, 3, 4), grey | labels, fine={"labels": {"whole"}}
+        ),
+        "models.conditional_vae.ConditionalDecoder.forward": Row(
+            conditional_vae.ConditionalDecoder(8, 3, 4), codes | labels, fine={"labels": {"whole"}}
+        ),
         "models.vae.DenseEncoder.forward": Row(vae.DenseEncoder(8, 3), grey, fine=none),
         "models.vae.DenseDecoder.forward": Row(vae.DenseDecoder(8, 3), codes, fine=none),
         "models.vae.ConvEncoder.forward": Row(vae.ConvEncoder(4, 3), grey, fine=none),

@@ -61,6 +61,30 @@ def kl_diagonal_gaussian(mu: Tensor, logvar: Tensor) -> Tensor:
     return kl_each_latent(mu, logvar).sum(dim=1)
 
 
+def free_bits(kl: Tensor, free: float = 0.0) -> Tensor:
+    """Return the KL term of a bound in which each latent has some nats for nothing: ``sum_j max(free, mean_n kl_nj)``.
+
+    A latent below ``free`` gets no gradient from this term, so that nothing switches it off while the decoder has not
+    yet learned to use it.
+
+    Args:
+        kl: ``(N, d)``, what :func:`kl_each_latent` returns.
+        free: nats of each latent, at least 0; with 0 the term is the mean over the batch of the KL, as ever.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ShapeError: if ``kl`` is of another shape or type, or ``free`` negative or infinite.
+
+    Source: Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow, 2016, equation 15, with one
+        latent a group.
+    """
+    check_floats(kl, "kl", "(N, d)")
+    check_number(free, "free", 0)
+    return kl.mean(dim=0).clamp(min=free).sum()
+
+
 class _CrossEntropy(torch.autograd.Function):
     """``softplus(l) - l x`` for logits l, whose derivative is ``sigmoid(l) - x``.
 
