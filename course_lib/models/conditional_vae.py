@@ -29,8 +29,7 @@ class ConditionalEncoder(nn.Module):
 
     def __init__(self, hidden: int = 400, latents: int = 20, classes: int = 10) -> None:
         super().__init__()
-        for count, name in ((hidden, "hidden"), (latents, "latents"), (classes, "classes")):
-            check_count(count, name)
+        _check_sizes(hidden, latents, classes)
         self.classes = classes
         self.body = nn.Sequential(nn.Linear(SIDE * SIDE + classes, hidden), nn.ReLU())
         self.mu = nn.Linear(hidden, latents)
@@ -64,8 +63,7 @@ class ConditionalDecoder(nn.Module):
 
     def __init__(self, hidden: int = 400, latents: int = 20, classes: int = 10) -> None:
         super().__init__()
-        for count, name in ((hidden, "hidden"), (latents, "latents"), (classes, "classes")):
-            check_count(count, name)
+        _check_sizes(hidden, latents, classes)
         self.classes, self.latents = classes, latents
         self.body = nn.Sequential(nn.Linear(latents + classes, hidden), nn.ReLU(), nn.Linear(hidden, SIDE * SIDE))
 
@@ -80,6 +78,11 @@ class ConditionalDecoder(nn.Module):
             raise ShapeError(f"This decoder takes latents (N, {self.latents}) and got {tuple(z.shape)}.")
         told = _as_vectors(labels, self.classes, len(z), z)
         return self.body(torch.cat([z, told], dim=1)).view(-1, 1, SIDE, SIDE)
+
+
+def _check_sizes(hidden: int, latents: int, classes: int) -> None:
+    for count, name in ((hidden, "hidden"), (latents, "latents"), (classes, "classes")):
+        check_count(count, name)
 
 
 def _as_vectors(labels: Tensor, classes: int, rows: int, like: Tensor) -> Tensor:

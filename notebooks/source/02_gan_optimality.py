@@ -753,8 +753,8 @@ plotting.show(
 # deviations of its nearest centre. A mode is *covered* if at least one such sample is nearest to it. We train the same
 # GAN twice. Once $D$ learns at a tenth of $G$'s rate; it cannot follow, and $G$ may run from one spot that $D$ still
 # believes to the next. The other time it learns at *three times*
-# $G$'s rate. Nothing else changes. (That the two players may have two rates is what Heusel et al. 2017 propose and prove
-# something about. Which of them should be the faster one they leave to the task.)
+# $G$'s rate. Nothing else changes. (Two rates are what Heusel et al. 2017 ask for, such that $D$ keeps up with a $G$
+# that changes slowly. The factors are ours.)
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 collapse = [

@@ -125,7 +125,7 @@ plotting.show(
 # each emoji, with its skin tones, its genders and its near-duplicates, is on one side only. Near-duplicates are pictures
 # whose *root mean square* difference is below 15 grey levels. That is strict: a face and the same face with another
 # mouth differ in few pixels, and by more. So look-alikes remain, and the cell counts them, by the *mean absolute*
-# difference: clocks, arrows, grinning faces. They help CycleGAN as real pairs would help, a little.
+# difference: clocks, arrows, grinning faces. How much they help CycleGAN was not tested.
 
 # %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
 sides = unpaired()
@@ -943,7 +943,7 @@ for name, (x, y, made, _, _) in made_of.items():
     print(f"{name:6}: L1 lower than the baseline's by {gain:.0%}: {verdict}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Both beat "do nothing" by L1. By SSIM the flat emoji do not: the input, whose edges all lie right, is nearer. From flat emoji $G$ adds gradients and gloss, and softens what is drawn in one tone.
+# Both beat "do nothing" by L1. By SSIM the flat emoji do not: the input is nearer. From flat emoji $G$ adds gradients and gloss, and softens what is drawn in one tone.
 # From Noto emoji it brings the palette of the 3D set; the distance that is left is a matter of shapes (see "Where it
 # fails"). VGG-KID of all held-out outputs is in `data/checkpoints/lesson_11/README.md`.
 
@@ -1279,7 +1279,7 @@ plotting.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Sky and stone take the palette, and strokes follow the arches. Look closely at the edges: a fine grid of dots lies there,
-# from the doubling inside the generator. It paints no composition, and no swirls.
+# perhaps from the doubling inside the generator. It paints no composition, and no swirls.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.7"]
 # ## Play
