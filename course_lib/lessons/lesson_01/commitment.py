@@ -1,4 +1,4 @@
-"""Lesson 01: does an output decide for one of its right answers, or is it pieced together from several?"""
+"""Lesson 01: does an output decide for one of its right answers, and are its colours ones that occur?"""
 
 from __future__ import annotations
 
@@ -30,6 +30,32 @@ def telling_pixels(answers: Tensor, tells: float = TELLS) -> Tensor:
             distance = (answers[:, one] - answers[:, other]).square().mean(dim=1).sqrt()
             apart = torch.minimum(apart, distance)
     return apart > tells
+
+
+def in_a_real_tone(outputs: Tensor, answers: Tensor, within: float = 0.05, tells: float = TELLS) -> float:
+    """Return the share of telling pixels, over all outputs, whose colour is that of one of the right answers there.
+
+    A distance to the answers is small in the middle between them, where no answer is. This share is not.
+
+    Args:
+        outputs: (G, C, H, W) in [-1, 1].
+        answers: (G, K, C, H, W) in [-1, 1].
+        within: how far the colour may be from the answer's, RMS over channels; at most half of ``tells``, so that no
+            colour is near to two answers.
+        tells: see ``telling_pixels``.
+
+    Raises:
+        ShapeError: if the shapes do not fit, the type or range is another, ``within`` is above half of ``tells``, or
+            no pixel tells the answers apart.
+    """
+    nearest_answer(outputs, answers)  # looks at shapes, types and ranges
+    check_number(tells, "tells", 0)
+    check_number(within, "within", 0, tells / 2)
+    mask = telling_pixels(answers, tells)
+    if not mask.any():
+        raise ShapeError(f"At no pixel do all answers differ by more than {tells:g}: give a smaller tells.")
+    distance = (answers - outputs[:, None]).square().mean(dim=2).sqrt().amin(dim=1)  # (G, H, W)
+    return float((distance[mask] <= within).double().mean())
 
 
 def shares_of_answers(outputs: Tensor, answers: Tensor, tells: float = TELLS) -> Tensor:
