@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = face(
     __name__,
     {
         "charts": "bars_with_spread curves points_with_spread",
+        "diagrams": "Arrow Box diagram",
         "distributions": "histogram_plot spectrum_plot",
         "grids": "image_grid",
         "output": "mime_bundle show to_png",

@@ -78,6 +78,7 @@ def metric_table(
     digits: int | Mapping[str, int] | None = None,
     caption: str = "",
     corner: str = "",
+    aside: Sequence[str] = (),
 ) -> Table:
     """Return a table of figures, one row for each system and one column for each metric.
 
@@ -91,15 +92,18 @@ def metric_table(
             largest figure.
         caption: what the table shows, in a sentence.
         corner: heading of the names.
+        aside: names of rows that do not compete, such as the truth or an exact result: they are never in bold.
 
     Raises:
-        ShapeError: if there is no row, a figure is no number, no row has a metric of ``columns``, or ``best`` is
+        ShapeError: if there is no row, ``aside`` names none, a figure is no number, no row has a metric of ``columns``, or ``best`` is
             neither "min" nor "max".
     """
     if not isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows.values()):
         raise ShapeError("A table takes a dict of figures for each row: give {name: {metric: figure}}.")
     if not rows:
         raise ShapeError("There is nothing to put into the table: give at least one row.")
+    if missing := [name for name in aside if name not in rows]:
+        raise ShapeError(f"aside names the row {missing[0]!r}: choose from {', '.join(rows)}.")
     if columns is None:
         columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
     columns = (columns,) if isinstance(columns, str) else columns
@@ -122,7 +126,8 @@ def metric_table(
             line.append(text)
         end = best.get(metric) if isinstance(best, Mapping) else best
         if end is not None:
-            bold |= {(row, position) for row in _best(found, end, places)}
+            competing = [None if name in aside else one for name, one in zip(rows, found, strict=True)]
+            bold |= {(row, position) for row in _best(competing, end, places)}
     return Table(caption, (corner, *headings.values()), tuple(tuple(line) for line in cells), frozenset(bold))
 
 

@@ -35,6 +35,15 @@ def test_all_columns_in_the_order_of_their_first_use():
     assert metric_table(ROWS).headings == ("", "l1", "psnr", "note", "kid")
 
 
+def test_what_does_not_compete_is_never_in_bold():
+    table = metric_table(ROWS, columns=["l1", "psnr"], best={"l1": "min", "psnr": "max"}, aside=("MSE", "<b>"))
+    assert table.bold == frozenset()  # one row alone is no competition
+    rows = ROWS | {"better": {"l1": 0.3, "psnr": 30.0}}
+    assert metric_table(rows, columns=["l1"], best="min", aside=("MSE",)).bold == {(1, 1)}
+    with pytest.raises(ShapeError, match="aside names the row 'nobody': choose from MSE, "):
+        metric_table(ROWS, aside=("nobody",))
+
+
 def test_best_in_bold():
     table = metric_table(ROWS, columns=["l1", "psnr"], best={"l1": "min", "psnr": "max"})
     assert table.bold == {(0, 1), (1, 2)}
