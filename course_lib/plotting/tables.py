@@ -95,8 +95,8 @@ def metric_table(
         aside: names of rows that do not compete, such as the truth or an exact result: they are never in bold.
 
     Raises:
-        ShapeError: if there is no row, ``aside`` names none, a figure is no number, no row has a metric of ``columns``, or ``best`` is
-            neither "min" nor "max".
+        ShapeError: if there is no row, ``aside`` names none, a figure is no number, no row has a metric of
+            ``columns``, or ``best`` is neither "min" nor "max".
     """
     if not isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows.values()):
         raise ShapeError("A table takes a dict of figures for each row: give {name: {metric: figure}}.")
