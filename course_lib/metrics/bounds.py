@@ -17,6 +17,7 @@ from course_lib.data.pixels import normalise
 from course_lib.errors import ShapeError
 from course_lib.losses.elbo import kl_diagonal_gaussian, kl_each_latent
 from course_lib.metrics.checks import check_images
+from course_lib.systems.conditional_vae import ConditionalVAE
 from course_lib.systems.modes import inference
 from course_lib.systems.vae import VAE
 
@@ -24,7 +25,9 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 @torch.no_grad()
-def elbo_figures(system: VAE, images: Tensor, batch_size: int = 500, seed: int = 0) -> dict[str, float]:
+def elbo_figures(
+    system: VAE, images: Tensor, batch_size: int = 500, seed: int = 0, labels: Tensor | None = None
+) -> dict[str, float]:
     """Return the mean bound and its two terms, with one draw of z a picture.
 
     The KL counts once, whatever ``beta`` the system was trained with: only then is it a bound.
@@ -34,16 +37,18 @@ def elbo_figures(system: VAE, images: Tensor, batch_size: int = 500, seed: int =
         images: ``(N, 1, 28, 28)``, uint8 or float in [-1, 1].
         batch_size: pictures at once; the figures do not depend on it.
         seed: of the draws.
+        labels: ``(N,)`` int64, the classes, which a conditional VAE must be told; the bound is of log p(x | c) then.
 
     Returns:
         ``negative ELBO``, and what it is the sum of: ``reconstruction`` (the mean of -log p(x | z)) and ``KL``.
 
     Raises:
-        ShapeError: if the pictures have another shape, type or range, or a batch is to hold none.
+        ShapeError: if the pictures have another shape, type or range, a batch is to hold none, or the classes are
+            missing or do not belong here.
     """
-    x, mu, logvar = _encoded(system, images, batch_size, seed)
+    x, mu, logvar = _encoded(system, images, batch_size, seed, labels)
     z = mu + torch.exp(0.5 * logvar) * _noise(mu, _generator(seed))
-    nll = _reconstruction(system, x, z, batch_size).mean().item()
+    nll = _reconstruction(system, x, z, batch_size, labels).mean().item()
     kl = kl_diagonal_gaussian(mu, logvar).double().mean().item()
     return {"negative ELBO": nll + kl, "reconstruction": nll, "KL": kl}
 
@@ -90,17 +95,26 @@ def importance_bound(
 
 
 @torch.no_grad()
-def kl_of_latents(system: VAE, images: Tensor, batch_size: int = 500, seed: int = 0) -> Tensor:
+def kl_of_latents(
+    system: VAE, images: Tensor, batch_size: int = 500, seed: int = 0, labels: Tensor | None = None
+) -> Tensor:
     """Return ``KL(q(z_j | x) || N(0, 1))`` of each latent j, averaged over the pictures, ``(latents,)``.
 
     Args: as for :func:`elbo_figures`.
     """
-    _, mu, logvar = _encoded(system, images, batch_size, seed)
+    _, mu, logvar = _encoded(system, images, batch_size, seed, labels)
     return kl_each_latent(mu, logvar).mean(dim=0)
 
 
 @torch.no_grad()
-def active_units(system: VAE, images: Tensor, threshold: float = 0.01, batch_size: int = 500, seed: int = 0) -> Tensor:
+def active_units(
+    system: VAE,
+    images: Tensor,
+    threshold: float = 0.01,
+    batch_size: int = 500,
+    seed: int = 0,
+    labels: Tensor | None = None,
+) -> Tensor:
     """Return which latents are in use, ``(latents,)`` of True and False: their sum is the number of active units.
 
     A latent is active if the mean of q(z_j | x) varies over the pictures with a variance above ``threshold``.
@@ -113,7 +127,7 @@ def active_units(system: VAE, images: Tensor, threshold: float = 0.01, batch_siz
     Source: Burda, Grosse & Salakhutdinov 2016, section 5.2.
     """
     check_number(threshold, "threshold", 0)
-    _, mu, _ = _encoded(system, images, batch_size, seed)
+    _, mu, _ = _encoded(system, images, batch_size, seed, labels)
     if len(mu) < 2:
         raise ShapeError("One picture has no variance: give two at least.")
     return mu.var(dim=0) > threshold
@@ -208,10 +222,15 @@ def _from_aggregate(mu: Tensor, logvar: Tensor, count: int, seed: int) -> tuple[
     return mu[chosen] + torch.exp(0.5 * logvar[chosen]) * noise, chosen
 
 
-def _encoded(system: VAE, images: Tensor, batch_size: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def _encoded(
+    system: VAE, images: Tensor, batch_size: int, seed: int, labels: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the pixels that the likelihood sees, ``(N, 1, 28, 28)`` on the CPU, and mean and log variance of q."""
     if not isinstance(system, VAE):
         raise ShapeError(f"system is of type {type(system).__name__}: give a VAE.")
+    if isinstance(system, ConditionalVAE) != (labels is not None):
+        need = "must be told the classes: give labels=" if labels is None else "knows no classes: leave labels out"
+        raise ShapeError(f"A {type(system).__name__} {need}.")
     check_count(batch_size, "The number of pictures at once")
     check_tensor(images, "images")
     if images.dtype == torch.uint8 and images.dim() == 4 and len(images):
@@ -221,21 +240,32 @@ def _encoded(system: VAE, images: Tensor, batch_size: int, seed: int) -> tuple[T
     generator = _generator(seed + 1)  # apart from that of z, so that z is the same for every likelihood
     pixels, codes = [], []
     with inference(system.netE):
-        for part in images.split(batch_size):
+        for part, told in zip(images.split(batch_size), _told(labels, len(images), batch_size), strict=True):
             part = normalise(part, (-1, 1)) if part.dtype == torch.uint8 else part
             pixels.append(system.pixels(part.cpu(), generator))
-            codes.append(system.netE(pixels[-1].to(system.device)))
+            codes.append(system.netE(pixels[-1].to(system.device), *told))
     return torch.cat(pixels), torch.cat([mu for mu, _ in codes]), torch.cat([logvar for _, logvar in codes])
 
 
-def _reconstruction(system: VAE, x: Tensor, z: Tensor, batch_size: int) -> Tensor:
+def _reconstruction(system: VAE, x: Tensor, z: Tensor, batch_size: int, labels: Tensor | None = None) -> Tensor:
     """Return ``-log p(x | z)`` of each picture, ``(N,)`` float64 on the CPU."""
+    classes = _told(labels, len(x), batch_size)
     with inference(system.netG):
         parts = [
-            system.negative_log_likelihood(system.netG(z_part), x_part.to(z.device)).double().cpu()
-            for x_part, z_part in zip(x.split(batch_size), z.split(batch_size), strict=True)
+            system.negative_log_likelihood(system.netG(z_part, *told), x_part.to(z.device)).double().cpu()
+            for x_part, z_part, told in zip(x.split(batch_size), z.split(batch_size), classes, strict=True)
         ]
     return torch.cat(parts)
+
+
+def _told(labels: Tensor | None, rows: int, batch_size: int) -> list[tuple[Tensor, ...]]:
+    """Return what the networks are given beside the pictures or codes of each batch: their classes, or nothing."""
+    if labels is None:
+        return [()] * max(1, math.ceil(rows / batch_size))
+    check_tensor(labels, "labels", "(N,)")
+    if labels.shape != (rows,):
+        raise ShapeError(f"labels has the shape {tuple(labels.shape)}: give one for each of the {rows} pictures.")
+    return [(part,) for part in labels.split(batch_size)]
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
