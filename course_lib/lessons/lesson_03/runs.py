@@ -46,8 +46,8 @@ def _run(
     )
 
 
-# Two remedies against latents that nobody uses. With the second, twenty latents have 5 nats for nothing, a third of what
-# the usual code takes.
+# Two remedies against latents that nobody uses. With the second, twenty latents have 5 nats for nothing, a third of
+# what the usual code takes.
 REMEDIES = {
     "conditional": ("the plain bound", ConditionalVAEConfig()),
     "conditional_warm": (
