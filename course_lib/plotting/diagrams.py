@@ -65,7 +65,7 @@ class Arrow:
         end: the name of the box it enters.
         text: beside its middle.
         stop: whether no gradient goes back along it: it has two bars across, as ``detach`` does.
-        bend: how far it leaves the straight line, as a share of its length; positive to the right of its way.
+        bend: how far it leaves the straight line, as a share of its length; positive to the left of its way.
     """
 
     start: str
@@ -95,19 +95,23 @@ def diagram(
         for name in (arrow.start, arrow.end):
             if name not in boxes:
                 raise ShapeError(f"An arrow names the box {name!r}: choose from {', '.join(boxes)}.")
-    left = min(box.column - box.width / 2 for box in boxes.values()) - 0.06
-    right = max(box.column + box.width / 2 for box in boxes.values()) + 0.06
-    top, bottom = (pick(box.row for box in boxes.values()) for pick in (min, max))
-    size = size or (1.75 * (right - left), 0.95 * (bottom - top + 1) + (0.4 if title else 0))
+    ways = [_way(boxes[arrow.start], boxes[arrow.end], arrow.bend) for arrow in arrows]
+    columns = [point for way in ways for point in way[:, 0]]
+    columns += [box.column + side * box.width / 2 for box in boxes.values() for side in (-1, 1)]
+    rows = [point for way in ways for point in way[:, 1]]
+    rows += [box.row + side * HALF_HEIGHT for box in boxes.values() for side in (-1, 1)]
+    left, right, top, bottom = min(columns) - 0.06, max(columns) + 0.06, min(rows) - 0.1, max(rows) + 0.1
+    size = size or (1.75 * (right - left), 0.95 * (bottom - top) + (0.4 if title else 0))
     figure, axes = subplots(size=size)
-    axes.set(xlim=(left, right), ylim=(bottom + 0.55, top - 0.55))
+    axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()
     if title:
         axes.set_title(title)
     for box in boxes.values():
         _draw(axes, box)
-    for arrow in arrows:
-        _connect(axes, arrow, boxes, (1.75, 0.95))
+    unit = (size[0] / (right - left), size[1] / (bottom - top))
+    for arrow, way in zip(arrows, ways, strict=True):
+        _connect(axes, arrow, way, unit)
     return figure
 
 
@@ -131,30 +135,31 @@ def _draw(axes: Axes, box: Box) -> None:
     axes.text(box.column, box.row, box.text, ha="center", va="center", fontsize=11, linespacing=1.25, zorder=4)
 
 
-def _connect(axes: Axes, arrow: Arrow, boxes: Mapping[str, Box], size: tuple[float, float]) -> None:
+def _connect(axes: Axes, arrow: Arrow, way: np.ndarray, unit: tuple[float, float]) -> None:
+    """Draw an arrow along its way; ``unit`` is how long a column and a row are on the page."""
     import numpy as np
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    way = _way(boxes[arrow.start], boxes[arrow.end], arrow.bend)
     axes.add_patch(
         FancyArrowPatch(path=Path(way), arrowstyle="-|>", mutation_scale=13, linewidth=1.5, color=INK, zorder=2)
     )
     middle = len(way) // 2
     x, y = way[middle]
-    along = (way[middle + 1] - way[middle - 1]) * np.array(size)  # as seen on the page
+    along = (way[middle + 1] - way[middle - 1]) * np.array(unit)  # as seen on the page
     along /= np.hypot(*along)
     if arrow.stop:
-        for shift in (-0.035, 0.035):
+        for shift in (-0.055, 0.055):
             across = np.array([-along[1], along[0]])
-            ends = [np.array([x, y]) + (along * shift + across * half) / np.array(size) for half in (-0.11, 0.11)]
+            ends = [np.array([x, y]) + (along * shift + across * half) / np.array(unit) for half in (-0.16, 0.16)]
             axes.plot(*zip(*ends, strict=True), color=COLOURS["vermilion"], linewidth=2.4, linestyle="-", zorder=5)
     if arrow.text:
         level = abs(along[0]) > 0.8
+        away = 17 if arrow.stop else 9
         axes.annotate(
             arrow.text,
             (x, y),
-            xytext=(0, 9 if arrow.bend >= 0 else -9) if level else (9, 0),
+            xytext=(0, away if arrow.bend >= 0 else -away) if level else (away, 0),
             textcoords="offset points",
             ha="center" if level else "left",
             va=("bottom" if arrow.bend >= 0 else "top") if level else "center",

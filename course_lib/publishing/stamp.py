@@ -8,40 +8,27 @@ from urllib.parse import quote, urlsplit
 LINKS_MARKER = "<!-- links -->"
 BRANCH = "main"
 
-SETUP = '''\
-# Set-up, the same in every lesson: find the course or fetch it. An installed torch is never touched.
-import importlib.util
+SETUP = """\
+# Set-up, the same in every lesson: finds the course or fetches it. An installed torch is never touched.
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-REPOSITORY = os.environ.get("COURSE_REPOSITORY", "@REPOSITORY@")
-
-
-def course_folder():
-    """Return the folder that holds course_lib: this one or a parent, else a fresh clone."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "course_lib" / "__init__.py").is_file():
-            return folder
-    clone = Path("course").resolve()
-    if not clone.is_dir():
-        if not REPOSITORY:
-            raise RuntimeError(
-                "The course is not on this machine and this notebook does not know its address: "
-                "set COURSE_REPOSITORY to the address of its git repository "
-                "(maintainers: [project.urls] Repository in pyproject.toml, then `make notebooks`)."
-            )
-        subprocess.run(["git", "clone", "--quiet", "--depth=1", REPOSITORY, str(clone)], check=True)
-    return clone
-
-
-if importlib.util.find_spec("course_lib") is None:
-    sys.path.insert(0, str(course_folder()))
+if find_spec("course_lib") is None:
+    address = os.environ.get("COURSE_REPOSITORY", "@REPOSITORY@")  # from [project.urls] Repository in pyproject.toml
+    places = (Path.cwd(), *Path.cwd().parents, Path("course").resolve())
+    course = next((place for place in places if (place / "course_lib/__init__.py").is_file()), places[-1])
+    if not course.is_dir():
+        if not address:
+            raise RuntimeError("The course is not here: set COURSE_REPOSITORY to the address of its git repository.")
+        subprocess.run(["git", "clone", "--quiet", "--depth=1", address, str(course)], check=True)
+    sys.path.insert(0, str(course))
 
 from course_lib.notebook import start
 
-device = start(seed=0)'''
+device = start(seed=0)"""
 
 
 def setup_cell(repository: str) -> str:

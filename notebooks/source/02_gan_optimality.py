@@ -44,6 +44,7 @@ from course_lib.losses.game import (
     maximise_on_grid,
 )
 from course_lib.lessons.lesson_02.game_record import record_line, record_plane
+from course_lib.plotting import Arrow, Box
 from course_lib.presets import choose
 from course_lib.lessons.lesson_02.runs import GARMENTS
 from course_lib.systems.gan import GAN, GANConfig
@@ -86,35 +87,35 @@ plotting.show(fig, alt="Ten real garments in the upper row, ten generated ones i
 #
 # The *generator* $G$ turns noise into samples. The *discriminator* $D$ sees one sample at a time and gives a *logit*; its
 # sigmoid $D(y)$ is the chance, in its opinion, that the sample is real. $D$ is trained to be right, $G$ to make $D$
-# wrong. Each gets better only because the other does.
+# wrong. Each gets better only because the other does. In the drawing $G(z)$ goes to $D$ by two ways. Where the two bars
+# stand, no gradient passes: what $D$ learns must not reach $G$. By the other way it does, and $D$ is held still meanwhile.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-fig, ax = plotting.subplots(1, 1, size=(8.6, 2.5))
-ax.set(xlim=(0, 8.6), ylim=(0, 2.5))
-ax.axis("off")
-boxes = {
-    "noise z": (0.75, 0.6, "0.4"),
-    "generator\nG": (2.45, 0.6, plotting.COLOURS["blue"]),
-    "G(z)\ngenerated": (4.3, 0.6, "0.4"),
-    "y\nreal": (4.3, 1.9, "0.4"),
-    "discriminator\nD": (6.2, 1.25, plotting.COLOURS["vermilion"]),
-    "real or\ngenerated?": (7.9, 1.25, "0.4"),
-}
-for text, (x, y, colour) in boxes.items():
-    look = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour, "linewidth": 1.8}
-    ax.text(x, y, text, ha="center", va="center", size=11.5, bbox=look, linespacing=1.25)
-arrows = [((1.28, 0.6), (1.83, 0.6)), ((3.08, 0.6), (3.67, 0.6)), ((4.95, 0.72), (5.42, 1.0))]
-arrows += [((4.72, 1.82), (5.42, 1.5)), ((7.0, 1.25), (7.33, 1.25))]
-for start, end in arrows:
-    ax.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": "0.25", "linewidth": 1.4})
-back = {"arrowstyle": "-|>", "color": plotting.COLOURS["blue"], "linewidth": 1.4, "linestyle": "--"}
-back["connectionstyle"] = "arc3,rad=-0.28"
-ax.annotate("", xy=(2.6, 0.2), xytext=(6.2, 0.8), arrowprops=back)
-ax.text(5.35, 0.12, "gradient to G", size=11, color=plotting.COLOURS["blue"], ha="left")
+fig = plotting.diagram(
+    {
+        "z": Box(0, 0.7, "noise z\n(N, d)", "noise"),
+        "G": Box(1.15, 0.7, "G", "network"),
+        "fake": Box(2.35, 0.7, "G(z)\ngenerated", width=0.8),
+        "y": Box(2.35, -0.5, "y\nreal", width=0.8),
+        "D": Box(3.75, 0.1, "D", "network"),
+        "d": Box(5.0, -0.45, "loss of D\nbe right", "loss", width=0.8),
+        "g": Box(5.0, 0.75, "loss of G\nmake D wrong", "loss", width=0.86),
+    },
+    [
+        Arrow("z", "G"),
+        Arrow("G", "fake"),
+        Arrow("y", "D"),
+        Arrow("fake", "D", stop=True, bend=0.16),
+        Arrow("fake", "D", bend=-0.16),
+        Arrow("D", "d"),
+        Arrow("D", "g"),
+    ],
+    size=(8.8, 2.7),
+)
 plotting.show(
     fig,
-    alt="Diagram: noise z goes into the generator G, which gives G(z). The discriminator D sees either G(z) or a real y "
-    "and says which. The gradient of its answer goes back through D to G.",
+    alt="Noise z goes into the generator G, which gives G(z). D sees a real y, and G(z) twice: with the gradient stopped for "
+    "its own loss, and without for the loss of G",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.12"]

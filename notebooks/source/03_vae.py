@@ -9,7 +9,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 03 · What does a latent space know?
 #
-# **Question.** How can a network that is trained to copy pictures draw new ones, and what does its bound promise?
+# **Question.** How can a network that is trained to reconstruct pictures make new ones, and what does its bound promise?
 #
 # **You will be able to**
 # - derive the evidence lower bound, and compute what it leaves out where that is possible;
@@ -45,8 +45,12 @@ from course_lib.metrics import (
     sharpness,
     vgg_kid,
 )
+from course_lib.plotting import Arrow, Box
 from course_lib.presets import choose
+from course_lib.runs.records import records_of
 from course_lib.lessons.lesson_03 import usual as usual_recipe
+from course_lib.lessons.lesson_03.class_judge import class_accuracy
+from course_lib.lessons.lesson_03.held_out import conditional_figures
 from course_lib.lessons.lesson_03.runs import BETAS
 from course_lib.systems.vae import VAE
 from course_lib.training import fit, seed_everything
@@ -56,8 +60,9 @@ from course_lib.lessons.lesson_03.latent_sliders import latent_explorer
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where this lesson goes
 #
-# A small network was trained to copy pictures of clothes through 20 numbers. Row one: held-out pictures. Row two: its
-# copies. Row three: pictures that it drew from 20 random numbers. Row four: one of the 20 numbers moved from $-3$ to 3.
+# A small network was trained to reconstruct pictures of clothes from 20 numbers. Row one: held-out pictures. Row two:
+# their reconstructions. Row three: samples, made from 20 random numbers each. Row four: one of the 20 numbers moved from
+# $-3$ to 3.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 train, test = data.fashion_mnist("train+validation"), data.fashion_mnist("test")
@@ -73,10 +78,10 @@ rows = [
     garments.sample(8, torch.Generator().manual_seed(1)),
     garments.decode(walk),
 ]
-fig = plotting.image_grid(rows, row_titles=["held out", "copies", "drawn", "one latent moved"], tile=84)
+fig = plotting.image_grid(rows, row_titles=["held out", "reconstructed", "sampled", "one latent moved"], tile=84)
 plotting.show(
     fig,
-    alt="Eight held-out garments, their softer copies, eight garments drawn from random latents, and eight pictures "
+    alt="Eight held-out garments, their softer reconstructions, eight garments sampled from random latents, and eight pictures "
     "along one latent, which change step by step from one kind of garment into another",
 )
 
@@ -95,17 +100,50 @@ plotting.show(
 # lesson gives. It has what the other two lack: a network that maps a picture *to* its latents.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.2"]
-# ## From copying to encoding a distribution
+# ## From a code to a distribution over codes
 #
 # A plain **autoencoder** has an encoder $E$ that maps a picture to a code, and a decoder $G$ that maps the code back.
-# It is trained to copy. Nothing says which codes occur, so nobody knows what to feed to $G$ alone.
+# It is trained to reconstruct. Nothing says which codes occur, so nobody knows what to feed to $G$ alone.
 #
 # In a **variational** autoencoder the encoder outputs a *distribution* over codes, a Gaussian with a diagonal
 # covariance: $q(z \mid x) = \mathcal{N}\bigl(\mu(x), \operatorname{diag} \sigma^2(x)\bigr)$.
 # A full covariance of 20 latents would have 210 free entries. The diagonal has 20.
 # The decoder describes $p(x \mid z)$, and codes are kept near a fixed prior $p(z) = \mathcal{N}(0, I)$.
 #
-# In code: `netE` is $E$, `netG` is the decoder. The letter $D$ stays the discriminator of lesson 02.
+# In code: `netE` is $E$, `netG` is the decoder. The letter $D$ stays the discriminator of lesson 02. The drawing shows
+# both losses. All but the noise passes gradients back.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+fig = plotting.diagram(
+    {
+        "x": Box(0, 0, "picture x\n(N, 1, 28, 28)", width=0.8),
+        "E": Box(1.15, 0, "E", "network"),
+        "q": Box(2.25, 0, "mean, std\n(N, 20) each", width=0.8),
+        "z": Box(3.4, 0, "z = mean\n+ std · noise", width=0.8),
+        "noise": Box(3.4, -1.2, "noise\nN(0, I)", "noise", width=0.8),
+        "G": Box(4.5, 0, "G", "network"),
+        "p": Box(4.5, 1.2, "logits\n(N, 784)", width=0.8),
+        "kl": Box(2.25, 1.2, "KL(q ‖ p(z))\nsum of 20", "loss", width=0.8),
+        "nll": Box(2.95, 2.4, "- log p(x | z)\nsum of 784", "loss", width=0.9),
+    },
+    [
+        Arrow("x", "E"),
+        Arrow("E", "q"),
+        Arrow("q", "z"),
+        Arrow("noise", "z", "no gradient", stop=True),
+        Arrow("z", "G"),
+        Arrow("G", "p"),
+        Arrow("p", "nll"),
+        Arrow("q", "kl"),
+        Arrow("x", "nll", bend=-0.22),
+    ],
+    size=(9, 4.4),
+)
+plotting.show(
+    fig,
+    alt="The picture enters the encoder, which gives mean and standard deviation; these and noise make z; the decoder makes "
+    "logits of it. Two losses: the KL of the code, and the negative log likelihood of the picture",
+)
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 t_shirt = eight[0]
@@ -146,7 +184,7 @@ plotting.show(
 #
 # Write $p(x, z) = p(x \mid z)\, p(z)$ into the first part:
 #
-# $$\text{ELBO} = \underbrace{\mathbb{E}_q \log p(x \mid z)}_{\text{the copy should be good}} -
+# $$\text{ELBO} = \underbrace{\mathbb{E}_q \log p(x \mid z)}_{\text{reconstruct well}} -
 # \underbrace{\mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z)\bigr)}_{\text{the code should be short}} .$$
 #
 # Both can be computed. The part left out, the *gap* $\mathrm{KL}(q \,\Vert\, p(z \mid x))$, cannot: it needs the true posterior.
@@ -349,6 +387,71 @@ plotting.show(
 # grow with them. With a decoder they do; but a batch averages over many pictures, and in practice one draw of $z$ a
 # picture is enough.
 
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Train $q$, and watch the bound rise
+#
+# Back to the toy model, where all is known. Now nobody hands us the best $q$. We train it, with *your* `draw_latent` and
+# `kl_to_prior`, in two ways. First a mean and a log variance for each of 40 numbers $x$, free to move one by one. Then one
+# small **encoder** that maps $x$ to both, for every $x$ at once. (To share one network is called *amortised* inference.)
+
+
+# %% slideshow={"slide_type": "-"}
+def toy_loss(x, mu, logvar):
+    """Return the negative ELBO of numbers x (N, 1) in the toy model, from one draw of z each: a scalar."""
+    z = draw_latent(mu, logvar, torch.randn_like(mu))
+    nll = 0.5 * ((x - z**2) / 0.5) ** 2 + math.log(0.5) + 0.5 * math.log(2 * math.pi)
+    return (nll.sum(1) + kl_to_prior(mu, logvar)).mean()
+
+
+def from_toy(count):
+    """Return numbers that the toy model draws, (count, 1)."""
+    return torch.randn(count, 1) ** 2 + 0.5 * torch.randn(count, 1)
+
+
+seed_everything(0)
+forty = from_toy(40)
+encoder = torch.nn.Sequential(torch.nn.Linear(1, 32), torch.nn.Tanh(), torch.nn.Linear(32, 2))
+free = torch.tensor([1.0, -2.0]).repeat(40, 1).requires_grad_()  # mean 1: between the two humps is a saddle point
+ways = {
+    "one q for each x": (torch.optim.Adam([free], lr=0.02), lambda x: free, lambda: forty),
+    "one encoder for all x": (torch.optim.Adam(encoder.parameters(), lr=0.01), encoder, lambda: from_toy(256)),
+}
+rising = {}
+for name, (optimizer, q_of, batch) in ways.items():
+    rising[name] = []
+    for step in range(choose(smoke=2, cpu=1501, gpu=1501)):
+        if step % 25 == 0:
+            with torch.no_grad():
+                mu_40, logvar_40 = q_of(forty).split(1, dim=1)
+                rising[name].append(float(toy.elbo(forty, mu_40, (0.5 * logvar_40).exp()).mean()))
+        x = batch()
+        loss = toy_loss(x, *q_of(x).split(1, dim=1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+evidence = float(toy.log_evidence(forty).mean())
+reachable = sum(float(toy.elbo(x, *toy.best_q(x))) for x in forty.flatten().tolist()) / 40
+for name, values in rising.items():
+    print(f"{name:21}: mean ELBO {values[0]:.2f} at first, {values[-1]:.2f} at the end")
+print(f"best Gaussian q      : {reachable:.2f}      log p(x): {evidence:.2f}")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+fig = plotting.curves(
+    {name: (list(range(0, 25 * len(values), 25)), values) for name, values in rising.items()},
+    y_label="mean ELBO of 40 numbers, nats",
+    references={"log p(x)": evidence, "best Gaussian q": reachable},
+    size=(8.4, 3.6),
+)
+fig.axes[0].set_ylim(evidence - 2.5, evidence + 0.3)
+plotting.show(
+    fig,
+    alt="The mean ELBO over the steps: free q rise to the level of the best Gaussian; the encoder rises to a little below it; "
+    "the evidence lies above both",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# TEXT_TOY
+
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.3"]
 # ## A small network
 #
@@ -436,19 +539,21 @@ plotting.show(fig, alt="Eight held-out garments, your network's soft reconstruct
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Train it here
 #
-# Ten passes through 60,000 pictures of clothes. The live figure shows copies of held-out pictures, and draws.
+# Ten passes through 60,000 pictures of clothes. The live figure shows held-out pictures, their reconstructions, and samples.
 
 
 # %%
 def live_figure(system, history):
-    """Draw held-out pictures, their copies and draws of the prior, so far."""
-    copies = system.reconstruct(held_out[eight].to(system.device))
+    """Draw held-out pictures, their reconstructions and samples, so far."""
+    again = system.reconstruct(held_out[eight].to(system.device))
     drawn = system.sample(8, torch.Generator().manual_seed(1))
     title = f"step {len(history)}: negative bound {history.mean('loss', 50):.1f} nats"
     fig = plotting.image_grid(
-        [held_out[eight], copies, drawn], row_titles=["held out", "copies", "drawn"], title=title, tile=72
+        [held_out[eight], again, drawn], row_titles=["held out", "reconstructed", "sampled"], title=title, tile=72
     )
-    return plotting.mime_bundle(fig, alt="Eight held-out garments, their copies so far, and eight draws so far")
+    return plotting.mime_bundle(
+        fig, alt="Eight held-out garments, their reconstructions so far, and eight samples so far"
+    )
 
 
 torch.manual_seed(0)
@@ -513,8 +618,11 @@ plotting.metric_table(
     caption=f"Median of {record['factors']['turns']} turns of {record['factors']['rows']:,} pictures, "
     f"{record['threads']} CPU thread(s), {record['date']}.",
 )
-plain = speed[steps[1]]
-print(f"{ours_alike}: {speed[ours_alike]:,} pictures a second, {speed[ours_alike] / plain:.2f} times the plain loop")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+print(
+    f"{ours_alike}: {speed[ours_alike]:,} pictures a second, {speed[ours_alike] / speed[steps[1]]:.2f} times the plain loop"
+)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Most of the gain is no cleverness of `fit`. The loader that opens one picture at a time is the first brake. Larger
@@ -550,13 +658,13 @@ for chance in (0.5 + 1e-6, 0.9, 0.99):
 # ### A floor under the loss
 #
 # At $p = x$ the cross-entropy is not 0 but the entropy of the greys, $-\sum_i x_i \log x_i + (1 - x_i) \log (1 - x_i)$.
-# Not even a perfect copy has a lower loss.
+# Not even a perfect reconstruction has a lower loss.
 
 # %% tags=["checked"] slideshow={"slide_type": "-"}
 
 
 def entropy_floor(images):
-    """Return the least cross-entropy that any copy of grey pictures (N, 1, 28, 28) uint8 can have, for each, (N,)."""
+    """Return the least cross-entropy that any reconstruction of grey pictures (N, 1, 28, 28) uint8 can have, (N,)."""
     x = images.double() / 255
     return -(torch.xlogy(x, x) + torch.xlogy(1 - x, 1 - x)).flatten(1).sum(1)
 
@@ -600,7 +708,7 @@ plotting.metric_table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # *Latents in use* are those whose mean $\mu_j(x)$ varies over the pictures with a variance above 0.01 (Burda et al.).
-# Two latents cost fewer nats of KL and copy worse. The row *black or white* is the negative ELBO of black and white
+# Two latents cost fewer nats of KL and reconstruct worse. The row *black or white* is the negative ELBO of black and white
 # pictures. The grey rows bound the same kind of likelihood on average, with an encoder that sees the greys. None of them
 # is the ELBO of a model of grey pictures.
 
@@ -674,7 +782,7 @@ for k in (1, 10, 100):
 # $$\mathbb{E}_q[-\log p(x \mid z)] + \beta\, \mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z)\bigr).$$
 #
 # At $\beta = 1$ it is the bound. In the language of coding, the KL is the *rate*, the nats that a code costs, and the
-# first term is the *distortion* of the copy. Six networks, half as wide, differ in $\beta$ only.
+# first term is the *distortion* of the reconstruction. Six networks, half as wide, differ in $\beta$ only.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 by_beta = {beta: runs.load(f"lesson_03/beta_{beta:g}") for beta in BETAS}
@@ -718,6 +826,49 @@ plotting.metric_table(
 # most at a large $\beta$. The negative ELBO counts the KL once, whatever the training did. It is lowest at the $\beta$
 # that was trained on it.
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Remedies, measured
+#
+# Two are often named. **Warm-up**: the weight of the KL term begins at 0 and rises, here over the first half of the steps,
+# so that the decoder learns to use the latents before they cost anything (Bowman et al. 2016). **Free bits**: each latent
+# has some nats for nothing, here $\tfrac14$; the term is $\sum_j \max(\tfrac14, \mathrm{KL}_j)$ with $\mathrm{KL}_j$ the mean
+# over the batch (Kingma et al. 2016). All rows are conditional networks, which a later section explains; they differ in
+# the remedy alone. What do you expect of the number of latents in use, and what of the bound?
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+kept = records_of("lesson_03")
+
+
+def by_seed(name):
+    """Return {metric: values, one a seed}: as they were recorded, and of bundled weights measured here."""
+    found = [entry["figures"] for _, entry in sorted(kept.get(f"lesson_03/{name}", {}).items())]
+    found += [conditional_figures(runs.load(f"lesson_03/{name}", seed)) for seed in runs.seeds(f"lesson_03/{name}")]
+    return {metric: [one[metric] for one in found] for metric in found[0]}
+
+
+remedies = {
+    label: by_seed(name)
+    for label, name in {
+        "plain": "conditional",
+        "warm-up": "conditional_warm",
+        "free bits, 1/4 nat": "conditional_free",
+    }.items()
+}
+plotting.metric_table(
+    remedies,
+    columns={
+        "reconstruction": "distortion",
+        "KL": "rate",
+        "negative ELBO": "negative ELBO",
+        "active units": "latents in use",
+    },
+    digits=1,
+    caption="10,000 held-out pictures, nats a picture; 20 latents. Mean over three seeds, ± the standard deviation.",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# TEXT_REMEDIES
+
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 picked = eight[2:6]
 rows = [[*held_out[picked], None, *[None] * 4]]
@@ -725,15 +876,15 @@ rows += [
     [*system.reconstruct(held_out[picked]), None, *system.sample(4, torch.Generator().manual_seed(3))]
     for system in by_beta.values()
 ]
-titles = ["copies", "", "", "", "", "draws", "", "", ""]
+titles = ["reconstructed", "", "", "", "", "sampled", "", "", ""]
 fig = plotting.image_grid(
     rows, row_titles=["held out", *(f"β = {beta:g}" for beta in by_beta)], column_titles=titles, tile=58
 )
 plotting.show(
     fig,
     palette=True,
-    alt="Copies of four held-out garments and four draws for each beta. With beta 0.1 copies are best and draws are odd "
-    "mixtures; with beta 20 copies keep little more than the kind of garment, and draws are very soft.",
+    alt="Reconstructions of four held-out garments and four samples for each beta. With beta 0.1 reconstructions are best and "
+    "samples are odd mixtures; with beta 20 reconstructions keep little more than the kind of garment, and samples are soft.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.6"]
@@ -748,7 +899,7 @@ plotting.show(
 chances = proper.sample(10, torch.Generator().manual_seed(2))
 pixels = 2 * torch.bernoulli((chances + 1) / 2, generator=torch.Generator().manual_seed(0)) - 1
 rows = [*garments.sample(30, torch.Generator().manual_seed(2)).split(10), chances, pixels]
-names = ["draws", "", "", "means, black or white", "pixels drawn too"]
+names = ["samples", "", "", "means, black or white", "pixels drawn too"]
 fig = plotting.image_grid(rows, row_titles=names, tile=70)
 plotting.show(
     fig,
@@ -901,7 +1052,7 @@ def with_one(images):
 
 inputs = with_one(train.images.float() / 127.5 - 1)
 judge = torch.linalg.solve(inputs.T @ inputs + 10 * torch.eye(785), inputs.T @ F.one_hot(train.labels, 10).float())
-for name, pictures in (("held-out pictures", held_out), ("their copies", garments.reconstruct(held_out))):
+for name, pictures in (("held-out pictures", held_out), ("their reconstructions", garments.reconstruct(held_out))):
     right = ((with_one(pictures) @ judge).argmax(1) == test.labels).float().mean()
     print(f"the judge is right on {right:.0%} of {name}")
 
@@ -956,6 +1107,95 @@ plotting.show(
     "through; in z trousers join into a dress, and between boot and bag the decoder, too, draws a mixture.",
 )
 
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Tell it the class
+#
+# So far nobody can ask for a boot. A **conditional** VAE is told the class $c$ of each picture: encoder and decoder get it
+# as ten more inputs, a 1 at the place of the class. The derivation is as before, with $c$ in every condition:
+#
+# $$\log p(x \mid c) \ge \mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c) -
+# \mathrm{KL}\bigl(q(z \mid x, c) \,\Vert\, p(z)\bigr).$$
+#
+# The prior of $z$ does not depend on $c$. So $z$ need not say which class it is, and is free for what the class leaves
+# open. Your own VAE becomes a conditional one by a few changes:
+
+
+# %% slideshow={"slide_type": "-"}
+class OwnConditionalVAE(OwnVAE):
+    """The same, told the class: ten more inputs for encoder and decoder."""
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.body = nn.Sequential(nn.Linear(784 + 10, 400), nn.ReLU())
+        self.decoder = nn.Sequential(nn.Linear(20 + 10, 400), nn.ReLU(), nn.Linear(400, 784))
+
+    def negative_bound(self, x, labels):
+        """Return the negative bound of log p(x | c) of each picture (N, 1, 28, 28) in [0, 1], in nats: (N,)."""
+        told = F.one_hot(labels, 10).float()
+        features = self.body(torch.cat([x.flatten(1), told], dim=1))
+        mu, logvar = self.mu(features), self.logvar(features)
+        z = draw_latent(mu, logvar, torch.randn_like(mu))
+        logits = self.decoder(torch.cat([z, told], dim=1))
+        error = F.binary_cross_entropy_with_logits(logits, x.flatten(1), reduction="none").sum(1)
+        return error + kl_to_prior(mu, logvar)
+
+    def sample(self, labels, generator):
+        """Return a picture in [0, 1] of each class that is asked for, (N, 1, 28, 28)."""
+        z = torch.randn(len(labels), 20, generator=generator)
+        return torch.sigmoid(self.decoder(torch.cat([z, F.one_hot(labels, 10).float()], dim=1))).view(-1, 1, 28, 28)
+
+
+seed_everything(0)
+own_conditional = OwnConditionalVAE()
+optimizer = torch.optim.Adam(own_conditional.parameters(), lr=4e-3)
+for epoch in range(choose(smoke=1, cpu=3, gpu=3)):
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(epoch))
+    for rows in order.split(256)[: choose(smoke=3, cpu=None, gpu=None)]:
+        loss = own_conditional.negative_bound(train.images[rows].float() / 255, train.labels[rows]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Does it draw what was asked for?
+#
+# A classifier says. It is a dense network that learned from the training pictures; what it gets right of held-out ones is
+# the most that we can expect of samples that are as good as real ones. The unconditional network cannot be asked. For it
+# the classes are dealt out at random, and one in ten fits by chance.
+
+# %%
+asked = torch.arange(2000) % 10
+with torch.no_grad():
+    own_samples = 2 * own_conditional.sample(asked, torch.Generator().manual_seed(0)) - 1
+print(f"held-out pictures, their true class: {class_accuracy(held_out, test.labels):.3f}")
+print(
+    f"the unconditional network          : {class_accuracy(garments.sample(2000, torch.Generator().manual_seed(0)), asked):.3f}"
+)
+accuracy = torch.tensor(remedies["plain"]["class accuracy"])
+print(f"the bundled conditional network    : {accuracy.mean():.3f} ± {accuracy.std():.3f} over {len(accuracy)} seeds")
+reached(
+    "share of your samples that show the class they were asked for",
+    class_accuracy(own_samples, asked),
+    at_least=0.8,
+    otherwise="Does the decoder get the class, too?",
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+conditional = runs.load("lesson_03/conditional")
+codes_asked = torch.randn(6, 20, generator=torch.Generator().manual_seed(4))
+rows = [conditional.decode(z.expand(10, 20), torch.arange(10)) for z in codes_asked]
+fig = plotting.image_grid(rows, column_titles=[name.split("/")[0] for name in test.label_names], tile=78)
+plotting.show(
+    fig,
+    palette=True,
+    alt="Six codes, one a row, decoded for each of the ten classes: every column shows its class, and along a row pictures "
+    "share traits such as brightness and width",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# One row, one code $z$; one column, one class. TEXT_CONDITIONAL
+
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.9"]
 # ## Why the pictures are blurred
 #
@@ -967,23 +1207,25 @@ plotting.show(
 count = choose(smoke=100, cpu=600, gpu=2000)
 real = held_out[:count]
 made = {
-    "copies of held-out pictures": garments.reconstruct(real),
-    "decoded draws of the codes": garments.decode(aggregate_draws(garments, train.images, count)),
-    "decoded draws of the prior": garments.sample(count, torch.Generator().manual_seed(0)),
+    "reconstructions": garments.reconstruct(real),
+    "decoded draws of q(z)": garments.decode(aggregate_draws(garments, train.images, count)),
+    "samples: decoded draws of p(z)": garments.sample(count, torch.Generator().manual_seed(0)),
 }
 convolved = systems["clothes, convolutions"].reconstruct(real)
-fine = {name: sharpness(pictures, real) for name, pictures in (made | {"copies, convolutions": convolved}).items()}
+fine = {
+    name: sharpness(pictures, real) for name, pictures in (made | {"reconstructions, convolutions": convolved}).items()
+}
 fig = plotting.bars_with_spread(
     fine, x_label="share of high frequencies, real pictures = 1", reference=("held out", 1.0), digits=2, size=(8, 3.2)
 )
 plotting.show(
     fig,
-    alt="Share of fine detail of copies and draws, relative to held-out pictures: all of them are well below 1, and copies "
-    "hardly better than draws",
+    alt="Share of fine detail of reconstructions and samples, relative to held-out pictures: all of them are well below 1, "
+    "and reconstructions hardly better than samples",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# The copies are blurred as well, so the blur is not a fault of sampling. A decoder that predicts each pixel *given the
+# The reconstructions are blurred as well, so the blur is not a fault of sampling. A decoder that predicts each pixel *given the
 # pixels before it* would not have to average: an autoregressive model. It can stand in the decoder or in the
 # prior. Lesson 04 combines the two.
 
@@ -1021,7 +1263,7 @@ plotting.metric_table(distances, caption=f"Distance to {count:,} held-out pictur
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.image_grid(
-    [made["decoded draws of the codes"][:10], made["decoded draws of the prior"][:10]],
+    [made["decoded draws of q(z)"][:10], made["samples: decoded draws of p(z)"][:10]],
     row_titles=["draws of q(z)", "draws of p(z)"],
     tile=72,
 )
@@ -1032,7 +1274,7 @@ plotting.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Draws of the codes come about as near to real pictures as copies do. Draws of the prior are farther away:
+# Decoded draws of the codes come about as near to real pictures as reconstructions do. Samples are farther away:
 # some land where no picture's code lies. Lesson 04 learns the prior instead.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1049,8 +1291,8 @@ explorer = latent_explorer(garments, by_kl, places_to_start)
 explorer
 
 # %% [markdown]
-# Change $\beta$. Watch copies and draws: which of the two is better at 0.1, and which at 5? (A page without a kernel shows
-# $\beta = 1$ only; the figure of copies and draws above has all six. Figures here are those of 500 pictures.)
+# Change $\beta$. Watch reconstructions and samples: which of the two is better at 0.1, and which at 5? (A page without a
+# kernel shows $\beta = 1$ only; the figure above has all six. The metrics here are those of 500 pictures.)
 
 # %% tags=["hide-input"]
 balance = beta_slider(by_beta, held_out[:500])
@@ -1059,7 +1301,7 @@ balance
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where it fails
 #
-# **Prints and odd cuts.** The held-out garments whose copies are worst, measured by the cross-entropy above its floor.
+# **Prints and odd cuts.** The held-out garments whose reconstructions are worst, measured by the cross-entropy above its floor.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 some = held_out[: choose(smoke=500, cpu=10_000, gpu=10_000)]
@@ -1070,12 +1312,12 @@ with torch.no_grad():
     )
 worst = above.argsort(descending=True)[:8].tolist()
 fig = plotting.image_grid(
-    [some[worst], garments.reconstruct(some[worst])], row_titles=["held out", "copies"], tile=84,
+    [some[worst], garments.reconstruct(some[worst])], row_titles=["held out", "reconstructed"], tile=84,
     column_titles=[test.label_names[test.labels[i]] for i in worst],
 )  # fmt: skip
 plotting.show(
     fig,
-    alt="The eight held-out garments with the worst copies: mostly stripes and prints, and a few unusual shapes, of which the copies keep little",
+    alt="The eight held-out garments with the worst reconstructions: mostly stripes and prints, and a few unusual shapes, of which little is kept",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1084,7 +1326,7 @@ plotting.show(
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 strange = digit_test.images[:10].float() / 127.5 - 1
-fig = plotting.image_grid([strange, garments.reconstruct(strange)], row_titles=["digits", "copies"], tile=72)
+fig = plotting.image_grid([strange, garments.reconstruct(strange)], row_titles=["digits", "reconstructed"], tile=72)
 plotting.show(
     fig, alt="Ten handwritten digits and what the network for clothes makes of them: broad blurs and parts of garments"
 )
@@ -1097,7 +1339,7 @@ for name, images in (("clothes", test.images[:5000]), ("digits", digit_test.imag
         print(f"held-out {name:7}  {pixels:14}: negative ELBO {value:.0f}, above the floor {value - floor:.0f}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# The negative ELBO is *better* for digits than for clothes, though the copies are useless: digits are mostly black, and
+# The negative ELBO is *better* for digits than for clothes, though the reconstructions are useless: digits are mostly black, and
 # black is cheap. The distance from the floor shows the right order, with grey pixels and with black and white ones. But
 # the floor is known only because we know the greys. So a good bound is no test of whether a picture belongs (Nalisnick et
 # al. 2019).
@@ -1110,7 +1352,7 @@ for name, images in (("clothes", test.images[:5000]), ("digits", digit_test.imag
 # - The KL to the prior has a closed form. The first term takes one draw, $z = \mu + \sigma \varepsilon$, through which gradients flow.
 # - The two terms pull: a large $\beta$ empties latents, a small one gives codes that the prior does not cover.
 # - Latents can be walked, combined and edited. What they mean must be looked up.
-# - Copies and draws are blurred, because the decoder gives the mean of what fits $z$.
+# - Reconstructions and samples are blurred, because the decoder gives the mean of what fits $z$.
 # - With grey pixels the loss is not the ELBO of a model of grey pictures. And a good bound says neither that samples are good nor that a
 #   picture belongs.
 

@@ -53,6 +53,7 @@ from course_lib.metrics import (
 )
 from course_lib.models.patchgan import PATCH_LAYERS, PatchGAN, receptive_field
 from course_lib.models.unet import unet_256
+from course_lib.plotting import Arrow, Box
 from course_lib.presets import choose
 from course_lib.runs.settings import SMALL, outline_pairs
 from course_lib.lessons.lesson_10.runs import colour_patches, flat_pairs
@@ -170,6 +171,42 @@ for name, guess in (("mean", mean), ("median", median), ("the first circle", eig
 #
 # - $D$ ascends the first line: 1 for true pairs, 0 for made ones. It never sees the second.
 # - $G$ descends the second term of the first line, and the L1 term, whose weight is $\lambda = 100$.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+fig = plotting.diagram(
+    {
+        "x": Box(0, 0.6, "condition x\n(N, C, H, W)", width=0.84),
+        "G": Box(1.25, 0.6, "G\ndropout is z", "network", width=0.78),
+        "fake": Box(2.55, 0.6, "G(x, z)\n(N, 3, H, W)", width=0.84),
+        "y": Box(2.55, 1.9, "y\n(N, 3, H, W)", width=0.84),
+        "l1": Box(5.25, 1.9, "λ · L1", "loss", width=0.86),
+        "D": Box(3.95, -0.35, "D (x, picture)", "network", width=0.84),
+        "d": Box(5.25, -0.85, "loss of D\na logit a patch", "loss", width=0.86),
+        "g": Box(5.25, 0.25, "loss of G\na logit a patch", "loss", width=0.86),
+    },
+    [
+        Arrow("x", "G"),
+        Arrow("G", "fake"),
+        Arrow("fake", "l1"),
+        Arrow("y", "l1"),
+        Arrow("fake", "D", stop=True, bend=0.15),
+        Arrow("fake", "D", bend=-0.15),
+        Arrow("y", "D"),
+        Arrow("x", "D", bend=0.3),
+        Arrow("D", "d"),
+        Arrow("D", "g"),
+    ],
+    size=(9, 3.9),
+)
+plotting.show(
+    fig,
+    alt="x goes into G, whose output meets y in the L1 loss. D sees x with y, x with the output and the gradient stopped for "
+    "its own loss, and x with the output for the loss of G",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Two bars mark where no gradient passes. $G$ learns from two places: the L1 term, and $D$'s judgement. $D$ learns from
+# one, and sees $x$ beside each picture.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.11", "N2.1", "N2.2"]
 # ### Why both terms

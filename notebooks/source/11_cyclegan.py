@@ -42,6 +42,7 @@ from course_lib.losses.reconstruction import mean_absolute_error
 from course_lib.lessons.lesson_11.steganography import blurred, noise_curve
 from course_lib.metrics import distinct_outputs, input_dependence, l1, sharpness, ssim, vgg_kid
 from course_lib.models.resnet_generator import ResNetGenerator, resnet_9blocks
+from course_lib.plotting import Arrow, Box
 from course_lib.presets import choose
 from course_lib.lessons.lesson_11 import usual as usual_cyclegan
 from course_lib.lessons.lesson_11.runs import ABLATED, ROWS, SMALL_SIDE, held_out, unpaired
@@ -415,6 +416,32 @@ for key in ("gan_alone", "both"):
 # + \lambda\, \mathcal{L}_\text{cyc}(G, F), \qquad \lambda = 10.$$
 #
 # It is *self-supervision*: the right answer is taken from the data themselves. A constant $G$ cannot be undone.
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+boxes, arrows = {}, []
+for row, (start, there, back, judge) in enumerate((("x", "G", "F", "D_Y"), ("y", "F", "G", "D_X"))):
+    level = 2.8 * row
+    first, last = f"{there}({start})", f"{back}({there}({start}))"
+    boxes |= {
+        start: Box(0, level, f"{start}\n(N, 3, H, W)", width=0.84),
+        f"{there} {row}": Box(1.15, level, there, "network", width=0.5),
+        first: Box(2.25, level, first, width=0.7),
+        f"{back} {row}": Box(3.35, level, back, "network", width=0.5),
+        last: Box(4.5, level, last, width=0.8),
+        judge: Box(
+            2.25, level + 1.15, f"{judge}: does it\nlook like {'a y' if row == 0 else 'an x'}?", "loss", width=0.94
+        ),
+        f"cycle {row}": Box(4.5, level + 1.15, f"cycle loss\nL1 to {start}", "loss", width=0.8),
+    }
+    names = [start, f"{there} {row}", first, f"{back} {row}", last]
+    arrows += [Arrow(one, other) for one, other in itertools.pairwise(names)]
+    arrows += [Arrow(first, judge), Arrow(last, f"cycle {row}"), Arrow(start, f"cycle {row}", bend=-0.47)]
+fig = plotting.diagram(boxes, arrows, size=(8.8, 5))
+plotting.show(
+    fig,
+    alt="Two rows. x goes through G to G(x), which D_Y judges, and through F back to F(G(x)), which the cycle loss compares "
+    "with x. y goes through F to F(y), which D_X judges, and through G back to G(F(y)), compared with y",
+)
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N1.7", "N0.16"]
 two = shown_rows(flat, 8)[4:6]

@@ -50,6 +50,7 @@ from course_lib.metrics import psnr, sharpness, ssim
 from course_lib.models.norms import ConditionalInstanceNorm
 from course_lib.models.transform_net import TransformNet
 from course_lib.models.vgg import CHANNELS, LAYERS, VGG16Features
+from course_lib.plotting import Arrow, Box
 from course_lib.presets import choose
 from course_lib.lessons.lesson_12 import optimised_pictures
 from course_lib.lessons.lesson_12.mesh import wave_energy, without_wave
@@ -391,6 +392,41 @@ plotting.show_source(content_loss)
 # > ours if you have not tried. `hint("12.1")` gives a hint, a stronger one each time; `solution("12.1")` shows ours.
 
 # %% tags=["exercise:12.1"]
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+fig = plotting.diagram(
+    {
+        "yc": Box(0, 0, "content target\n(1, 3, H, W)", width=0.88),
+        "out": Box(0, 1.3, "output\n(1, 3, H, W)", width=0.88),
+        "ys": Box(0, 2.6, "style target\n(1, 3, h, w)", width=0.88),
+        "vgg": Box(1.4, 1.3, "VGG-16\nfrozen", "frozen", width=0.74),
+        "deep": Box(2.8, 0.5, "relu2_2\n(1, 128, H/2, W/2)", width=1.1),
+        "all": Box(2.8, 2.1, "four layers", width=1.1),
+        "gram": Box(4.15, 2.1, "Gram matrices\n(1, C, C) each", width=0.94),
+        "content": Box(5.45, 0.5, "content loss", "loss", width=0.8),
+        "style": Box(5.45, 2.1, "style loss", "loss", width=0.8),
+    },
+    [
+        Arrow("yc", "vgg", stop=True),
+        Arrow("out", "vgg"),
+        Arrow("ys", "vgg", stop=True),
+        Arrow("vgg", "deep"),
+        Arrow("vgg", "all"),
+        Arrow("deep", "content", "where"),
+        Arrow("all", "gram"),
+        Arrow("gram", "style"),
+    ],
+    size=(9, 3.8),
+)
+plotting.show(
+    fig,
+    alt="Content target, output and style target go through a frozen VGG-16; gradients reach the output alone. Features of "
+    "one layer give the content loss, place by place; Gram matrices of four layers give the style loss",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# All three pictures go through the same network, which is never trained. Gradients go back to the output alone. The
+# content loss compares features of output and content target, the style loss Gram matrices of output and style target.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.21"]
 # ### By hand
@@ -1338,6 +1374,8 @@ plotting.metric_table(
     digits={"energy of the wave": 4} | dict.fromkeys(by_layer.layers, 3),
     caption=f"{len(part)} held-out patches. Relative squared distance of features to the truth; smaller is nearer.",
 )
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 strongest = max(range(len(part)), key=lambda row: wave_energy(made["perceptual"][row : row + 1]))
 fig = plotting.image_grid(
     [[output[strongest, :, :64, :64] for output in (*made.values(), large_ones)]],
@@ -1512,9 +1550,9 @@ slider
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 viewer = gram_viewer(
     {
-        PAINTING: picture_of(paintings, PAINTING, 160)[0],
-        "The Great Wave off Kanagawa": picture_of(paintings, "The Great Wave off Kanagawa", 160)[0],
-        PHOTO: picture_of(photos, PHOTO, 160)[0],
+        PAINTING: picture_of(paintings, PAINTING, 128)[0],
+        "The Great Wave off Kanagawa": picture_of(paintings, "The Great Wave off Kanagawa", 128)[0],
+        PHOTO: picture_of(photos, PHOTO, 128)[0],
     },
     layer="relu2_1",
     channels=16,

@@ -37,7 +37,7 @@ def test_an_arrow_leaves_one_box_and_enters_the_other_and_touches_neither_betwee
         beyond = np.abs(point - [box.column, box.row]) - [box.width / 2, HALF_HEIGHT]
         assert -1e-9 < beyond.max() < 0.06  # at the border, and no farther than a hair
     side = way[len(way) // 2] - [1, 0.5]
-    across = side @ np.array([1.0, -2.0])  # right of the way from a to b, on a page whose rows go down
+    across = side @ np.array([1.0, -2.0])  # left of the way from a to b, on a page whose rows go down
     assert np.sign(round(across, 6)) == np.sign(bend)
 
 

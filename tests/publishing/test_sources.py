@@ -45,6 +45,25 @@ def test_what_a_learner_writes_is_bound_in_its_own_cell_alone(lesson: str) -> No
     assert not names & elsewhere
 
 
+def made_and_not_shown(source: str) -> list[str]:
+    """Return the calls of ``plotting`` whose result shows itself at the end of a cell, and that stand before it."""
+    calls = [node.value for node in ast.parse(source).body[:-1] if isinstance(node, ast.Expr)]
+    texts = [ast.unparse(call.func) for call in calls if isinstance(call, ast.Call)]
+    return [text for text in texts if text in ("plotting.metric_table", "plotting.show_source")]
+
+
+@every_lesson
+def test_every_table_is_shown(lesson: str) -> None:
+    for cell in read_source(this_house().source(lesson)).cells:
+        if cell.cell_type == "code":
+            assert not made_and_not_shown(cell.source), f"not the last line of its cell:\n{cell.source}"
+
+
+def test_a_table_before_the_last_line_is_found() -> None:
+    assert made_and_not_shown("plotting.metric_table({})\nx = 1") == ["plotting.metric_table"]
+    assert made_and_not_shown("x = 1\nplotting.metric_table({})") == []
+
+
 def bound(source: str) -> set[str]:
     """Return the names that a cell binds outside of its functions: by assignment, loop, import, `def` or `class`."""
     found: set[str] = set()

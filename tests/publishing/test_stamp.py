@@ -70,8 +70,7 @@ def test_setup_finds_a_parent_folder(tmp_path: Path, depth: int) -> None:
 def test_setup_names_the_setting_when_it_has_no_address(tmp_path: Path) -> None:
     run = _lone_setup(tmp_path, "")
     assert run.returncode
-    assert "COURSE_REPOSITORY" in run.stderr
-    assert "[project.urls] Repository" in run.stderr
+    assert "The course is not here: set COURSE_REPOSITORY to the address" in run.stderr
 
 
 def _lone_setup(folder: Path, repository: str) -> subprocess.CompletedProcess[str]:
