@@ -28,7 +28,7 @@ def radial_spectrum(images: Tensor, bins: int = BINS) -> tuple[Tensor, Tensor]:
     of the vertical and the horizontal one, lies in an interval of ``0.5 / bins``. The constant is left out. The energy
     is the mean over the waves of a ring, over channels and over pictures: white noise of variance v has v in each
     ring, photographs fall with about the square of the frequency. Above 0.5 there are only diagonal waves; the finest
-    of them is a chequerboard of single pixels.
+    of them is a checkerboard of single pixels.
 
     Args:
         images: (N, C, H, W) in [-1, 1], C = 1 or 3.

@@ -224,7 +224,7 @@ plotting.show(fig, palette=True, alt="The bundled paintings and prints, among th
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Training, validation, test
 #
-# A figure counts only on pictures that a network has not learned from. But what is a *different* picture? The six
+# A metric counts only on pictures that a network has not learned from. But what is a *different* picture? The six
 # tones of one farmer are six files.
 # A network that saw five of them knows the sixth. So the course splits emoji by what is drawn: all tones and genders
 # of a role, and all near-duplicates, are in one split.

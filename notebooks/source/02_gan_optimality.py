@@ -873,7 +873,7 @@ history = fit(
 
 # %% [markdown]
 # The long run is bundled: `course train lesson_02/garments`, the same code and data. Its samples are those at the top of
-# the lesson. `data/checkpoints/lesson_02/README.md` gives command, time and figures.
+# the lesson. `data/checkpoints/lesson_02/README.md` gives command, time and metrics.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 card = garment_gan.card
@@ -888,7 +888,7 @@ print(f"{card['command']}: {card['epochs']} epochs, {card['steps']} steps, {card
 # - **Sharpness** is the share of fine detail relative to real pictures: 1 is as much. It counts grain as detail.
 # - **Diversity** is the mean distance between two samples, relative to that of two real pictures.
 #
-# Two rows without any GAN say what the figures mean: other real pictures, and a linear model, which adds the 20 main
+# Two rows without any GAN say what the metrics mean: other real pictures, and a linear model, which adds the 20 main
 # directions of variation (principal components, drawn as a Gaussian) to the mean picture.
 
 # %% tags=["hide-input"]

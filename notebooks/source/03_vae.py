@@ -15,7 +15,7 @@
 # - derive the evidence lower bound, and compute what it leaves out where that is possible;
 # - train a variational autoencoder (VAE), and say why its loss is a sum and needs a random draw;
 # - sample from it, and edit pictures through its latents;
-# - say which of its figures is a bound of a likelihood, and what none of them tells.
+# - say which of its metrics is a bound of a likelihood, and what none of them tells.
 #
 # **Time.** About a minute for all cells on two CPU cores. About two hours to read and do.
 #
@@ -682,7 +682,7 @@ print(f"floor for the held-out digits : {entropy_floor(digit_test.images).mean()
 # ## Measure
 #
 # The network trained above was a short run. From here on all networks are bundled ones, as at the start of the lesson, trained by `course train lesson_03/garments` and the like.
-# `data/checkpoints/README.md` gives command, time and figures. Every figure below is computed here, on held-out
+# `data/checkpoints/README.md` gives command, time and metrics. Every number below is computed here, on held-out
 # pictures.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}

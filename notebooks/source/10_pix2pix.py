@@ -15,7 +15,7 @@
 # - write the two losses of pix2pix, and say which argument goes where and why;
 # - say what each part adds (the condition in D, the L1 term, the skips, the patch, the dropout), and test each by
 #   taking it away;
-# - measure a translation with figures that disagree with each other, and say what each of them misses.
+# - measure a translation by metrics that disagree with each other, and say what each of them misses.
 #
 # **Time.** About a minute for all cells on two CPU cores. About two and a half hours to read and do.
 #
@@ -392,11 +392,11 @@ for run, name in (("outline_both", "the paper's skips"), ("outline_authors", "th
         )
 
 # %% [markdown]
-# The figures do not separate them, on the validation split no more than here. The course keeps the paper's.
+# The metrics do not separate them, on the validation split no more than here. The course keeps the paper's.
 
 # %% [markdown]
 # The three *bundled* models also take remedies that the paper had not. $D$ has spectral normalisation, which keeps it
-# smooth, and then may see 70 pixels. $G$ doubles by resizing and a convolution, which leaves no chequerboard. It has
+# smooth, and then may see 70 pixels. $G$ doubles by resizing and a convolution, which leaves no checkerboard. It has
 # less dropout, learns faster than $D$, and its weights are averaged over the last steps, all against speckle. Those
 # from emoji have 48 channels. The *ablations* below take none of these.
 
@@ -543,7 +543,7 @@ fig = plotting.image_grid(rows, column_titles=["outline", *["a draw"] * 4, "devi
 plotting.show(
     fig,
     palette=True,
-    alt="Four held-out outlines, four draws for each, which look nearly the same, and a map of the standard deviation of "
+    alt="Four held-out outlines, four samples for each, which look nearly the same, and a map of the standard deviation of "
     f"16 draws, where white is {spread.max():.2f}",
 )
 print(f"deviation: black is 0, white is {spread.max():.2f} on the scale [-1, 1]; on average it is {spread.mean():.3f}")
@@ -553,9 +553,9 @@ print(f"deviation: black is 0, white is {spread.max():.2f} on the scale [-1, 1];
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.3"]
 # ### How little it does, measured
 #
-# *Diversity* is the mean L1 between two draws for one input. What should it be? Lesson 01 knows: a person's outline has
+# *Diversity* is the mean L1 between two samples for one input. What should it be? Lesson 01 knows: a person's outline has
 # six right answers, one for each tone. Between those the mean L1 can be computed. *Tones found* counts how many of the
-# six are nearest to one of six draws.
+# six are nearest to one of six samples.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 known = emoji_answers("test")
@@ -597,24 +597,24 @@ rows["the six right answers"] = {
 plotting.metric_table(
     rows,
     digits={"diversity": 4, "tones found": 1, "L1": 3, "sharpness": 2},
-    caption=f"{len(persons)} held-out outlines of persons, six draws each. L1 is that of the first draw to the yellow answer.",
+    caption=f"{len(persons)} held-out outlines of persons, six samples each. L1 is that of the first one to the yellow answer.",
 )
 
 # %%
 trained = by_rate[models["outline"].config.dropout]
-print(f"the draws differ by {diversity(trained) / diversity(right):.1%} of what the right answers differ by")
+print(f"the samples differ by {diversity(trained) / diversity(right):.1%} of what the right answers differ by")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Why so little?** $G$ is never rewarded for variety. L1 punishes every draw away from the median, and $D$ judges one
-# pair at a time: it cannot see that all draws are alike. The paper says the same of its own networks ("minor
+# pair at a time: it cannot see that all samples are alike. The paper says the same of its own networks ("minor
 # stochasticity", section 3.1).
 #
-# **More dropout at sampling:** at 0.9 the draws differ nearly as much as the right answers do, and still find few of
+# **More dropout at sampling:** at 0.9 the samples differ nearly as much as the right answers do, and still find few of
 # the six tones. Diversity alone does not say that the variety is the right one.
 #
 # **What would do more:** an encoder that must find $z$ again in the output (BicycleGAN, Zhu et al. 2017); a reward for
-# the distance between two draws (mode seeking, Mao et al. 2019); a discriminator that sees several draws at once
-# (PacGAN, lesson 02); no L1 term, or one that asks only the best of several draws (lesson 16).
+# the distance between two samples (mode seeking, Mao et al. 2019); a discriminator that sees several samples at once
+# (PacGAN, lesson 02); no L1 term, or one that asks only the best of several samples (lesson 16).
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.3"]
 # ### Batch norm at test
@@ -1037,7 +1037,7 @@ plotting.show(
 #    rate, give it spectral normalisation or a smaller patch.
 # 3. *$D$'s loss stays at its start* ($\log 2$ with the half). $D$ has learned nothing: raise its rate, and look whether it
 #    gets the condition.
-# 4. *Grain or a chequerboard.* Look at `upsample`, at the rate of the last steps, at the average of the weights.
+# 4. *Grain or a checkerboard.* Look at `upsample`, at the rate of the last steps, at the average of the weights.
 # 5. *The same output for every input.* Look at the skips, and whether $D$ sees $x$.
 
 # %% [markdown]
@@ -1054,7 +1054,7 @@ for system in models.values():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Measure
 #
-# | figure | what it says | blind to |
+# | metric | what it says | blind to |
 # | --- | --- | --- |
 # | L1 (0 is best), SSIM (1) | how near *this* truth, by pixels and by windows | whether it could be real |
 # | VGG-KID (0) | distance of the *set* of outputs from the real set, by VGG features | whether it fits its input |
@@ -1063,7 +1063,7 @@ for system in models.values():
 
 # %% [markdown]
 # Held-out inputs only; the VGG-KID of the bundled models is in `data/checkpoints/lesson_10/README.md`. The baseline for
-# each model is the input itself, unchanged: a figure that does not beat it has taught nothing.
+# each model is the input itself, unchanged: a network that does not beat it has taught nothing.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 rows = {}
@@ -1093,8 +1093,8 @@ plotting.metric_table(
 # ### The paper's ablation: which terms?
 #
 # Outlines to 3D emoji, the plain settings, the same steps for all, three seeds. "L1 + GAN" has a $D$ that does not see
-# $x$. The last column is the paper's figure for its own task, label maps to street scenes: the share of pixels that a
-# segmentation network names rightly in the output (table 1 there; its table 2 has other settings, and other figures for
+# $x$. The last column is the paper's metric for its own task, label maps to street scenes: the share of pixels that a
+# segmentation network names rightly in the output (table 1 there; its table 2 has other settings, and other numbers for
 # the same rows).
 
 
@@ -1403,7 +1403,7 @@ print(
 # | maps | 1,096 | 200, 1 | `COURSE_PRESET=gpu course train lesson_10/maps` |
 # | edges2shoes | about 50,000 | 15, 4 | `COURSE_PRESET=gpu course train lesson_10/edges2shoes` |
 #
-# They need a GPU and a download, and are **not** trained here: nobody should take a figure of this lesson for one of
+# They need a GPU and a download, and are **not** trained here: nobody should take a number of this lesson for one of
 # them. The tests run their code path on small archives of the same layout.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1417,7 +1417,7 @@ print(
 #   pictures. So a patch is enough, and it saves weights.
 # - Skips carry what input and output share, place by place. Each can be cut, and its part seen.
 # - Dropout is $z$, at training and at sampling, and it does little: nothing in the loss rewards variety.
-# - No single figure ranks translations: one measures agreement with the truth, another whether the set looks real.
+# - No single metric ranks translations: one measures agreement with the truth, another whether the set looks real.
 #
 # **Go on with pictures of your own.** `data.folder("my pairs", kind="halves", size=64)` reads files that hold A and B
 # side by side, and `runs.start_from("lesson_10/flat", lr=1e-4)` gives a system to train on from there.

@@ -713,7 +713,7 @@ for mode in ("zeros", "reflect"):
 # `CycleGANConfig()` is the paper's system for 256 pixels. The runs of this lesson differ, so that they fit a CPU:
 #
 # - 64 × 64 pictures, or 32 × 32 in the ablation; 32 channels instead of 64, six blocks (the paper's for 128 pixels);
-# - one halving, and doubling by resizing and a convolution, which leaves no chequerboard (lesson 10);
+# - one halving, and doubling by resizing and a convolution, which leaves no checkerboard (lesson 10);
 # - $D$ sees 34 pixels of 64, or 16 of 32, where the paper's sees 70 of 256;
 # - batches of 2 instead of 1, 20 or 12 epochs instead of 200; the bundled generators are averaged over the last steps;
 # - half precision (bfloat16) in the convolutions while training; the identity loss for emoji, too.
@@ -1470,7 +1470,7 @@ for kind, pictures in strange.items():
 # | apple2orange | 995 and 1,019 | 0 | `COURSE_PRESET=gpu course train lesson_11/apple2orange` |
 # | summer2winter_yosemite | 1,231 and 962 | 0 | `COURSE_PRESET=gpu course train lesson_11/summer2winter_yosemite` |
 #
-# They need a GPU and a download, and are **not** trained here: nobody should take a figure of this lesson for one of
+# They need a GPU and a download, and are **not** trained here: nobody should take a number of this lesson for one of
 # them. The tests run their code path on small archives of the same layout.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -193,7 +193,7 @@ for layer in STYLE_LAYERS:
 # | photograph to painting, a theme for a game | the painted picture | content of a photograph, manner of a painting |
 # | super-resolution (below, and lesson 09) | the enlarged picture | the large picture |
 # | other translations (lessons 10, 13) | the output | the target, as a term beside others |
-# | figures of merit (VGG-KID, lesson 01) | a set of outputs | a set of real pictures |
+# | metrics (VGG-KID, lesson 01) | a set of outputs | a set of real pictures |
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6"]
 # ## What VGG sees
@@ -1349,7 +1349,7 @@ for figure, best_is in (("PSNR", max), ("SSIM", max), ("VGG relu2_2", min), ("VG
     print(f"perceptual minus MSE: {rows['perceptual'][figure] - rows['MSE'][figure]:+.3f}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# MSE and MAE win by PSNR and SSIM, the content loss by its own figure. `relu2_2` is the layer that the third network
+# MSE and MAE win by PSNR and SSIM, the content loss by its own metric. `relu2_2` is the layer that the third network
 # was trained on, so the fairer column is `relu4_3`, which no training saw, and there it does *not* win. Look closely:
 # outlines are sharper than by MSE, and plain and hairy places carry a fine regular pattern, which the sharpness takes for
 # detail. Johnson et al. saw such a pattern, too.
@@ -1657,7 +1657,7 @@ plotting.metric_table(
 #   only.
 # - *Things get the wrong strokes.* $G$ has no idea what is sky and what is a face.
 # - *One painting, one answer.* There is no noise $z$: the same photograph gives the same picture.
-# - *The weights are a matter of taste*, and no held-out figure decides.
+# - *The weights are a matter of taste*, and no held-out metric decides.
 # - *A classifier's blind spots.* VGG learned 1,000 names, from photographs. What those do not need, it may not see.
 # - *Whose manner?* These painters are long dead and their works in the public domain. Those of the living are not.
 
@@ -1676,7 +1676,7 @@ plotting.metric_table(
 # | command | `course train lesson_12/cafe` | `COURSE_PRESET=gpu course train lesson_12/cafe` |
 #
 # With the preset `gpu` a run takes as many steps as the paper. It was **not** trained here, and has only the bundled
-# photographs to learn from: nobody should take a figure of this lesson for one of the paper.
+# photographs to learn from: nobody should take a number of this lesson for one of the paper.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

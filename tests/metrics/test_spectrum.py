@@ -60,7 +60,7 @@ def test_all_energy_is_counted_once():
     assert total == pytest.approx(float(centred.square().sum()) / 3, rel=1e-5)
 
 
-def test_a_chequerboard_lies_in_the_corner():
+def test_a_checkerboard_lies_in_the_corner():
     board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2 * 2.0 - 1).expand(1, 3, 32, 32)
     frequencies, energy = radial_spectrum(board)
     assert float(frequencies[energy.argmax()]) > 0.65

@@ -30,7 +30,7 @@ def read(y: torch.Tensor) -> torch.Tensor:
     return ((y - 0.2) / FAINT).clamp(-1, 1)
 
 
-def test_a_blur_keeps_what_is_plain_and_loses_a_chequerboard():
+def test_a_blur_keeps_what_is_plain_and_loses_a_checkerboard():
     plain = torch.full((1, 3, 6, 6), 0.3)
     torch.testing.assert_close(blurred(plain), plain)
     place = torch.arange(6)
