@@ -22,6 +22,7 @@ from course_lib.metrics.bounds import (
     kl_of_latents,
     log_mixture,
 )
+from course_lib.systems.conditional_vae import ConditionalVAE, ConditionalVAEConfig
 from course_lib.systems.vae import VAE, VAEConfig
 
 STD = 0.5
@@ -289,3 +290,32 @@ def test_names_are_exported() -> None:
     for name in ("elbo_figures", "importance_bound", "kl_of_latents", "active_units", "aggregate_figures"):
         assert getattr(metrics, name) is getattr(here, name)
     assert metrics.aggregate_draws is aggregate_draws
+
+
+def test_a_conditional_network_is_told_the_classes_batch_by_batch() -> None:
+    torch.manual_seed(0)
+    system = ConditionalVAE(ConditionalVAEConfig(width=8, latents=3, classes=4))
+    pictures = torch.rand(10, 1, 28, 28) * 2 - 1
+    labels = torch.arange(10) % 4
+    found = elbo_figures(system, pictures, labels=labels)
+    assert elbo_figures(system, pictures, batch_size=3, labels=labels) == pytest.approx(found)
+    with torch.no_grad():
+        mu, logvar = system.netE((pictures + 1) / 2, labels)
+        z = mu + (0.5 * logvar).exp() * torch.randn(mu.shape, generator=torch.Generator().manual_seed(0))
+        nll = bernoulli_nll(system.netG(z, labels), (pictures + 1) / 2).mean()
+    assert found["KL"] == pytest.approx(kl_diagonal_gaussian(mu, logvar).mean().item(), rel=1e-5)
+    assert found["reconstruction"] == pytest.approx(nll.item(), rel=1e-5)
+    assert elbo_figures(system, pictures, labels=labels.flip(0)) != pytest.approx(found)
+    assert len(kl_of_latents(system, pictures, labels=labels)) == 3
+    assert len(active_units(system, pictures, labels=labels)) == 3
+
+
+def test_classes_where_none_belong_and_none_where_they_do() -> None:
+    pictures, labels = torch.zeros(4, 1, 28, 28), torch.zeros(4, dtype=torch.int64)
+    conditional = ConditionalVAE(ConditionalVAEConfig(width=8, latents=3, classes=4))
+    with pytest.raises(ShapeError, match="A ConditionalVAE must be told the classes: give labels="):
+        elbo_figures(conditional, pictures)
+    with pytest.raises(ShapeError, match="A VAE knows no classes: leave labels out"):
+        elbo_figures(prior_system(), pictures, labels=labels)
+    with pytest.raises(ShapeError, match="give one for each of the 4 pictures"):
+        elbo_figures(conditional, pictures, labels=labels[:3])

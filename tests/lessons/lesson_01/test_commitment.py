@@ -7,7 +7,12 @@ import torch
 
 from course_lib.data.answers import emoji_answers
 from course_lib.errors import ShapeError
-from course_lib.lessons.lesson_01.commitment import pieced_together, shares_of_answers, telling_pixels
+from course_lib.lessons.lesson_01.commitment import (
+    in_a_real_tone,
+    pieced_together,
+    shares_of_answers,
+    telling_pixels,
+)
 
 
 def answers() -> torch.Tensor:
@@ -50,3 +55,19 @@ def test_no_real_emoji_is_pieced_together():
     rows = torch.arange(len(known))
     assert pieced_together(known[rows, rows % 6], known) == 0
     assert telling_pixels(known).flatten(1).sum(1).min() > 50
+
+
+def test_a_colour_between_the_answers_is_no_real_one():
+    known = answers()
+    assert in_a_real_tone(known[:, 1], known) == 1
+    assert in_a_real_tone(known.mean(dim=1), known) == 0  # the means, -0.067 and 0.167, are 0.067 from the nearest
+    off = known[:, 1].clone()
+    off[0] -= 0.04
+    off[1, :, :1] -= 0.06  # one of four rows, beyond 0.05
+    assert in_a_real_tone(off, known) == pytest.approx(0.875)
+    assert in_a_real_tone(off, known, within=0.03) == pytest.approx(0.375)
+    assert in_a_real_tone(known[:, 0], known) == 1
+    with pytest.raises(ShapeError, match=r"within is 0\.06"):
+        in_a_real_tone(off, known, within=0.06)
+    with pytest.raises(ShapeError, match="At no pixel do all answers differ"):
+        in_a_real_tone(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 3, 4, 4))

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from course_lib.data.answers import AnswerSet
 from course_lib.data.containers import PairedSet
-from course_lib.lessons.lesson_01.held_out import outline_figures, outline_figures_all
+from course_lib.lessons.lesson_01.displaced import moved
+from course_lib.lessons.lesson_01.held_out import (
+    displaced_figures,
+    displaced_inputs,
+    outline_figures,
+    outline_figures_all,
+    usual_places,
+)
 
 
 def plays(function: Callable[[Tensor], Tensor]) -> SimpleNamespace:
@@ -83,3 +90,29 @@ def test_equal_pictures_have_perfect_figures(monkeypatch: pytest.MonkeyPatch) ->
     shifted = outline_figures_all(plays(lambda x: (x + 0.2).clamp(max=1)))
     assert 0.17 < shifted["L1"] < 0.2
     assert shifted["PSNR"] == pytest.approx(20 * math.log10(2 / 0.2), abs=0.4)
+
+
+def test_displaced_figures_of_answers_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("course_lib.lessons.lesson_01.held_out.DISPLACED", 6)
+    monkeypatch.setattr(
+        "course_lib.lessons.lesson_01.held_out.displaced_inputs", lambda split: displaced_inputs(split, 6)
+    )
+    by = torch.tensor([-3, -3, 1, 1, 1, 2])
+    found = displaced_figures(plays(lambda x: moved(x, by)), "validation")
+    assert found["to the nearest answer"] == pytest.approx(0, abs=1e-6)
+    assert found["in the two usual places"] == pytest.approx(5 / 6)
+    assert found["sharpness"] == pytest.approx(1, abs=0.05)
+
+
+def test_inputs_are_of_different_roles_and_always_the_same() -> None:
+    first = displaced_inputs("validation", 20)
+    assert first.shape == (20, 3, 64, 64)
+    assert torch.equal(first, displaced_inputs("validation", 20))
+    assert torch.cdist(first.flatten(1), first.flatten(1)).fill_diagonal_(9).min() > 0
+
+
+def test_usual_places_are_counted() -> None:
+    answers = torch.linspace(-1, 1, 4).view(1, 4, 1, 1, 1).expand(6, 4, 3, 8, 8)
+    outputs = answers[torch.arange(6), torch.tensor([0, 0, 0, 2, 2, 3])]
+    assert usual_places(outputs, answers) == pytest.approx(5 / 6)
+    assert usual_places(outputs, answers, places=1) == pytest.approx(1 / 2)
