@@ -1011,8 +1011,9 @@ plotting.show(
 # - A pixel loss asks for one picture per input: MSE for the mean of the right answers, MAE for a median. The mean is
 #   a picture that never occurs.
 # - At 50:50, MAE has no preference; it does not "output the average".
-# - A discriminator that sees input and output rewards pictures that occur, instead of pictures near all that occur. Here
-#   it moved the outputs from the medians towards a real answer and made them sharper.
+# - Where the answers differ in place, the mean is a motion blur, and least squares draws it. No longer training takes it
+#   away: it is the minimiser.
+# - A discriminator rewards pictures that occur, instead of pictures near all that occur. TEXT_SUM
 # - On held-out outlines it made them sharper, not truer. And it gave no variety: one outline, nearly always one tone.
 # - Enlarging photographs has the same problem, without anyone knowing the answers.
 
