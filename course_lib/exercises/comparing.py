@@ -121,7 +121,7 @@ def _scalar(got: Any, expected: float, rtol: float, atol: float) -> tuple[str, s
         return "type", _wrong_type(got, _wanted(expected)).text
     if math.isclose(float(got), expected, rel_tol=rtol, abs_tol=atol) or (math.isnan(expected) and math.isnan(got)):
         return None
-    return "value", f"expected {_number(expected)}, got {_number(float(got))}"
+    return "value", _beside(expected, float(got))
 
 
 def _tensor(got: Any, expected: Tensor, rtol: float, atol: float, exact: bool) -> tuple[str, str] | None:
@@ -146,7 +146,7 @@ def _values(got: Tensor, expected: Tensor, wrong: Tensor) -> str:
     if bad:
         return f"expected finite numbers, got NaN or infinity in {bad} of {got.numel()} places"
     if got.ndim == 0:
-        return f"expected {_number(expected.item())}, got {_number(got.item())}"
+        return _beside(expected.item(), got.item())
     ends = [float(end) for end in (expected.min(), expected.max(), got.min(), got.max())]
     slack = 0.02 * (ends[1] - ends[0]) + 1e-4
     if abs(ends[0] - ends[2]) > slack or abs(ends[1] - ends[3]) > slack:
@@ -154,8 +154,8 @@ def _values(got: Tensor, expected: Tensor, wrong: Tensor) -> str:
         return f"expected values from {a} to {b}, got values from {c} to {d}"
     worst = int(((got - expected).abs() * wrong).argmax())
     index = ", ".join(str(int(i)) for i in torch.unravel_index(torch.tensor(worst), got.shape))
-    a, b = _number(expected.flatten()[worst].item()), _number(got.flatten()[worst].item())
-    return f"{int(wrong.sum())} of {wrong.numel()} values are wrong: at [{index}] expected {a}, got {b}"
+    both = _beside(expected.flatten()[worst].item(), got.flatten()[worst].item())
+    return f"{int(wrong.sum())} of {wrong.numel()} values are wrong: at [{index}] {both}"
 
 
 def _wanted(expected: Any) -> str:
@@ -187,6 +187,15 @@ def _dtype(dtype: torch.dtype) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.4g}"
+
+
+def _beside(expected: float, got: float) -> str:
+    """Say two numbers that are not equal, with as many digits as it takes to see that."""
+    for digits in (4, 6, 8, 12):
+        texts = f"{expected:.{digits}g}", f"{got:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return f"expected {texts[0]}, got {texts[1]}"
 
 
 def _quoted(keys: Any) -> str:

@@ -107,6 +107,26 @@ def _half_of_raw_weights(answers: Tensor, weights: Tensor, half: float) -> Tenso
     return values.gather(0, first)[0]
 
 
+def _unsorted_weights(answers: Tensor, weights: Tensor, reached: float = 0.5) -> Tensor:
+    """Return the value at which weights reach half, added up in their own order and not in that of the values."""
+    chance = weights / weights.sum()
+    first = int((chance.cumsum(dim=0) < reached).sum().clamp(max=len(answers) - 1))
+    return answers.sort(dim=0).values[first]
+
+
+def _least_total_distance(answers: Tensor, weights: Tensor) -> Tensor:
+    """Return the whole answer with the least expected absolute error."""
+    errors = [expected_absolute_error(one, answers, weights).sum() for one in answers]
+    return answers[int(torch.stack(errors).argmin())]
+
+
+def _before_half(answers: Tensor, weights: Tensor) -> Tensor:
+    values, order = answers.sort(dim=0)
+    chance = (weights / weights.sum())[order]
+    first = ((chance.cumsum(dim=0) < 0.5).sum(dim=0, keepdim=True) - 1).clamp(min=0)
+    return values.gather(0, first)[0]
+
+
 def _over_pixels(answers: Tensor, weights: Tensor) -> Tensor:
     share = weights.view(-1, 1, 1, 1).expand_as(answers).flatten()
     flat = best_constant(answers.reshape(-1, 1, 1, 1), share)["mae_minimiser"]
@@ -161,6 +181,15 @@ BEST_CONSTANT = Exercise(
             _variant(median=lambda answers, weights: answers.sort(dim=0).values[len(answers) // 2]),
         ),
         Mistake(
+            "You sorted the values, but added up the weights in their old order. Each weight belongs to its value: "
+            "bring the weights into the order of each pixel's values, too.",
+            _variant(median=_unsorted_weights),
+        ),
+        Mistake(
+            "Your median is one value too low: it stops before half of the weight is reached.",
+            _variant(median=_before_half),
+        ),
+        Mistake(
             "Your median is taken over all pixels at once. Each pixel has its own median, over the K answers.",
             _variant(median=_over_pixels),
             _variant(median=lambda answers, weights: answers.median().expand(answers.shape[1:])),
@@ -171,9 +200,10 @@ BEST_CONSTANT = Exercise(
             _variant(median=lambda answers, weights: _half_of_raw_weights(answers, weights, 0.5)),
         ),
         Mistake(
-            "For the absolute error you gave the likeliest answer, the mode. "
-            "A rarer value in the middle can be nearer to all answers: look for the median.",
+            "For the absolute error you gave one whole answer: the likeliest, the mode, or the one nearest to all. "
+            "Each pixel has its own median, and these need not come from one answer.",
             _variant(median=lambda answers, weights: answers[weights.argmax()]),
+            _variant(median=_least_total_distance),
         ),
         Mistake(
             "You multiplied the answers by their weights before you took the median, which changes the values. "

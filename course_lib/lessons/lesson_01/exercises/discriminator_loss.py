@@ -154,6 +154,11 @@ _SLIPS: dict[str, tuple[str, str]] = {
     ),
     "real only": ("half", "The fake half is missing: D must also learn to say 0 to fake pairs."),
     "fake only": ("half", "The real half is missing: D must also learn to say 1 to real pairs."),
+    "nothing of fakes": (
+        "cut",
+        "netD learns nothing from the fakes: no gradient of that half reaches its weights. "
+        "Cut before netD, at the picture, not behind it.",
+    ),
     "squares": (
         "loss",
         "This is the least-squares loss. Here D's loss is the binary cross-entropy, "
@@ -170,6 +175,7 @@ def _with(*slips: str) -> Callable[[nn.Module, nn.Module, Tensor, Tensor], Tenso
         exchanged = "arguments exchanged" in slips
         real = netD(y, real_x) if exchanged else netD(real_x, y)
         fake = netD(fake, fake_x) if exchanged else netD(fake_x, fake)
+        fake = fake.detach() if "nothing of fakes" in slips else fake
         if "sigmoid" in slips:
             real, fake = torch.sigmoid(real), torch.sigmoid(fake)
         ones, zeros = torch.ones_like(real), torch.zeros_like(fake)

@@ -63,6 +63,7 @@ def _variant(
     half: bool = False,
     total: bool = False,
     divide: bool = True,
+    counted: bool = False,
 ) -> Callable[[Tensor], Tensor]:
     def answer(images: Tensor) -> Tensor:
         height, width = images.shape[1:]
@@ -70,9 +71,12 @@ def _variant(
             images = images - images.mean(dim=(1, 2), keepdim=True)
         spectrum = torch.fft.rfft2(images) if half else torch.fft.fft2(images)
         horizontal = torch.fft.rfftfreq(width) if half else torch.fft.fftfreq(width)
+        vertical = torch.fft.fftfreq(height)
+        if counted:
+            vertical, horizontal = torch.arange(height) / height, torch.arange(width) / width
         energy = spectrum.abs() ** power
         energy = torch.fft.fftshift(energy, dim=(1, 2)) if shift else energy
-        frequency = radius(torch.fft.fftfreq(height).view(-1, 1), horizontal.view(1, -1))
+        frequency = radius(vertical.view(-1, 1), horizontal.view(1, -1))
         high = frequency >= limit if reached else frequency > limit
         high = ~high if below else high
         if total:
@@ -129,6 +133,11 @@ FINE_DETAIL = Exercise(
             "`rfft2` keeps one half of the spectrum, and all but its first (and last) column stand for two. "
             "Use `fft2`, or count those columns twice.",
             _variant(half=True),
+        ),
+        Mistake(
+            "You counted the frequencies from 0 up to nearly 1. Beyond the middle of the spectrum they are negative, "
+            "small ones at the end: `torch.fft.fftfreq` knows.",
+            _variant(counted=True),
         ),
         Mistake(
             "You tested the two directions one by one. The radial frequency is the root of the sum of their squares.",

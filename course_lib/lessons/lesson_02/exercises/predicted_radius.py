@@ -168,6 +168,7 @@ PREDICTED_RADIUS = Exercise(
         ),
         Mistake(
             "You returned a coordinate of the flow, a cosine or a sine. The radius takes both coordinates.",
+            _but(continuous=lambda lr, steps: abs(math.cos(lr * steps))),
             _but(continuous=lambda lr, steps: math.cos(lr * steps)),
             _but(continuous=lambda lr, steps: math.sin(lr * steps)),
         ),

@@ -229,6 +229,12 @@ VALUE_AND_JSD = Exercise(
             *_kl_in_place_of_jsd(),
         ),
         Mistake(
+            "You divided the densities by their sum first. They are densities already; "
+            "that a grid is too coarse should show in the result.",
+            _but(value=lambda p, q, dx: _value(p / (p.sum() * dx), q / (q.sum() * dx), dx)),
+            _but(jsd=lambda p, q, dx: _jsd(p / (p.sum() * dx), q / (q.sum() * dx), dx)),
+        ),
+        Mistake(
             "You added the two divergences of the JSD. It is their mean: each counts one half.",
             _but(jsd=lambda p, q, dx: 2 * _jsd(p, q, dx)),
         ),

@@ -159,6 +159,11 @@ DRAW_LATENT = Exercise(
             _with_std(torch.exp),
         ),
         Mistake(
+            "The half stands outside of the exponential: it belongs to the exponent. "
+            "At logvar = 0 the standard deviation is 1.",
+            _with_std(lambda logvar: 0.5 * logvar.exp()),
+        ),
+        Mistake(
             "You used logvar, or half of it, as the standard deviation. It is a logarithm, and may be negative.",
             _with_std(lambda logvar: logvar),
             _with_std(lambda logvar: 0.5 * logvar),

@@ -182,6 +182,18 @@ KL_TO_PRIOR = Exercise(
             *_summed(lambda mu, logvar: 2 * _term(mu, logvar)),
         ),
         Mistake(
+            "The constant 1 is subtracted once. Every latent has one: subtract it before you sum.",
+            lambda mu, logvar: 0.5 * ((mu.square() + logvar.exp() - logvar).sum(dim=1) - 1),
+        ),
+        Mistake(
+            "The half belongs to all terms. You gave it to the mean, or to the variance, alone.",
+            *_summed(
+                lambda mu, logvar: 0.5 * mu.square() + logvar.exp() - 1 - logvar,
+                lambda mu, logvar: mu.square() + 0.5 * (logvar.exp() - 1 - logvar),
+                lambda mu, logvar: 0.5 * (mu.square() + logvar.exp()) - 1 - logvar,
+            ),
+        ),
+        Mistake(
             "You took logvar for the logarithm of the standard deviation. It is that of the variance: "
             "look at the exponent and at the factor before the logarithm again.",
             *_summed(

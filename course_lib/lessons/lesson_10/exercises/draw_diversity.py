@@ -45,6 +45,13 @@ def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: flo
     return (y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).abs().mean(dim=(0, 2, 3, 4))
 
 
+class _Tape(list[Tensor]):
+    """Outputs as they are made; copies of a network write on the same tape."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Tape:
+        return self
+
+
 class NoisyG(nn.Module):
     """A G whose diversity is known: batch norm, dropout of single values, a dropout layer of rate 0, and tanh.
 
@@ -60,14 +67,13 @@ class NoisyG(nn.Module):
         self.dropout = nn.Dropout(p)
         self.block = nn.Sequential(nn.Identity(), nn.Dropout(p))
         self.never = nn.Dropout(0.0)
-        self._drawn: list[Tensor] = []  # all outputs with noise, for the check
+        self._drawn = _Tape()  # all outputs, for the check
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, 3, H, W)`` to the same shape, in [-1, 1]."""
         left, right = self.norm(x).chunk(2, dim=3)
         y_hat = self.never(torch.cat([self.dropout(left), self.block(right)], dim=3)).tanh()
-        if self.dropout.training or self.block.training or self.block[1].training:
-            self._drawn.append(y_hat.detach())
+        self._drawn.append(y_hat.detach())
         return y_hat
 
 
@@ -89,7 +95,7 @@ def _cases() -> list[Case]:
 
     return [
         case("three inputs with four draws", [0.9, -0.4, 0.0], 36, 4, 0.5, 0.2),
-        case("two draws", [0.3, 1.0], 48, 2, 0.2, 0.5),
+        case("two draws", [0.3, 1.0], 44, 2, 0.2, 0.5),
         case("one input with three draws", [-0.7], 48, 3, 0.5, 0.7),
     ]
 
@@ -102,6 +108,7 @@ MODE, RATE, NORM = "the mode of netG afterwards", "its dropout rates afterwards"
 def _observe(answer: Callable[..., object], netG: NoisyG, x: Tensor, draws: int, rate: float) -> object:
     """Look at the diversity, and at whether G is afterwards as it was."""
     netG = copy.deepcopy(netG)
+    netG._drawn = _Tape()
     norm = [tensor.clone() for tensor in netG.norm.state_dict().values()]
     found = answer(netG, x, draws, rate)
     if found is None:
@@ -122,13 +129,14 @@ def _observe(answer: Callable[..., object], netG: NoisyG, x: Tensor, draws: int,
 def _of_draws(found: object, drawn: list[Tensor], n: int, draws: int) -> dict[str, object]:
     """Say whether a result is the mean over all pairs of as many draws as asked for; more may be drawn and left out.
 
-    Several draws may be made in one batch, one behind the other or beside each other.
+    Several draws may be made in one batch, one behind the other or beside each other. Other outputs, such as one
+    without noise, may come before or after them.
     """
     y_hat, wanted = torch.cat(drawn) if drawn else torch.zeros(0, 3, 2, 2), n * draws
     starts = {0, len(y_hat) - wanted} if len(y_hat) >= wanted else ()
     rows = [y_hat[start : start + wanted] for start in starts]
     orders = [one.unflatten(0, (draws, n)) for one in rows]
-    if len(drawn) < draws:  # several in one batch
+    if len(drawn) < draws or n == draws:  # several in one batch, maybe those of one input
         orders += [_by_input(one, n, draws) for one in rows]
     mine = found.detach().cpu().double() if isinstance(found, Tensor) else torch.zeros(0)
     if mine.shape == (n,) and any(torch.allclose(mine, _one_by_one(one), 2e-5, 1e-7) for one in orders):
@@ -242,9 +250,10 @@ DRAW_DIVERSITY = Exercise(
         In pix2pix z is dropout, and it does little: the outputs for one input are almost alike. First measure it. Write
         `draw_diversity(netG, x, draws, rate)`: draw K outputs for each input, with the noise of G at the given
         rate and all else as at inference, and return for each input the mean absolute difference of two of its outputs,
-        over all pairs of draws. (The noise are the dropout layers with `p` above 0; the U-Net also has some with `p`
-        equal to 0, which do nothing and should go on doing nothing.) G must be afterwards as it was: mode, rates and
-        running statistics. The check takes a toy G whose diversity is known on paper, and allows for chance.
+        over all pairs of draws. Work on `netG` or on a copy of it. (The noise is the dropout layers with `p` above 0;
+        the U-Net also has some with `p` equal to 0, which do nothing and should go on doing nothing.) G must be
+        afterwards as it was: mode, rates and running statistics. The check takes a toy G whose diversity is known on
+        paper, and allows for chance.
 
         Then make z do more without leaving the set of good pictures. The least effort is another `rate` while drawing:
         try 0, 0.2, 0.5, 0.7 and 0.9 with the bundled outline to 3D model, and for each rate measure the diversity and,

@@ -115,6 +115,10 @@ PATCH_SIDE = Exercise(
             _walk(lambda r, k, s: (r - 1) * k + s),
         ),
         Mistake(
+            "One pixel too few at each layer: r positions take (r - 1) strides and one whole kernel.",
+            _walk(lambda r, k, s: (r - 1) * s + k - 1),
+        ),
+        Mistake(
             "You add a whole kernel where windows overlap. The next window begins one stride further on: "
             "r positions take (r - 1) strides and one kernel, not r strides and one kernel.",
             _walk(lambda r, k, s: r * s + k),

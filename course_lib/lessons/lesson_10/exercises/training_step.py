@@ -90,7 +90,7 @@ class _Watched(torch.optim.SGD):
 
 
 ORDER, LEARNS = "the order of the steps", "whether any gradient arrives in G"
-REACHES = "whether D's loss leaves a gradient in G"
+REACHES = "whether a gradient lies in G's weights when D moves"
 D_FIRST, G_FIRST = "the gradient that D follows in the first step", "the gradient that G follows in the first step"
 D_LATER, G_LATER = "the gradient that D follows in the second step", "the gradient that G follows in the second step"
 

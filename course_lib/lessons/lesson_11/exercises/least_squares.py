@@ -168,6 +168,11 @@ LEAST_SQUARES = Exercise(
             _with(g=lambda real, fake: F.softplus(-fake).mean()),
         ),
         Mistake(
+            "Only one of D's two terms is halved. The half belongs to their sum.",
+            _with(lambda real, fake: 0.5 * _squares(real, 1) + _squares(fake, 0)),
+            _with(lambda real, fake: _squares(real, 1) + 0.5 * _squares(fake, 0)),
+        ),
+        Mistake(
             "D's marks are exchanged: you pull real logits to 0 and fake ones to 1. D says 1 to what is real.",
             _with(lambda real, fake: 0.5 * (_squares(real, 0) + _squares(fake, 1))),
             _with(

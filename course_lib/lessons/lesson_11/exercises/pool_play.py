@@ -55,6 +55,14 @@ def _play(answer: Query, images: Tensor, size: int, count: int) -> list[dict[str
     return steps
 
 
+def _length(longest: int, wanted: int) -> str:
+    if longest == wanted:
+        return f"at most {wanted}"
+    if longest == wanted + 1:
+        return "one more"
+    return "it grows on" if longest > wanted else "less than it may"
+
+
 def findings(answer: Query, images: Tensor, pool: list[Tensor], size: int) -> dict[str, object]:
     """Look at how the pool fills, and at what comes back and what is stored once it is full."""
     answer(images[0].clone(), list(images[:size]), size, None)  # torch's own generator must do as well
@@ -68,7 +76,7 @@ def findings(answer: Query, images: Tensor, pool: list[Tensor], size: int) -> di
     enough = len(rest) > 300  # with fewer, chance alone could make a right answer look wrong
     return {
         FILLING: _filling(first),
-        LENGTH: f"at most {wanted}" if longest == wanted else "it grows on" if longest > wanted else "less than it may",
+        LENGTH: _length(longest, wanted),
         AS_IS: _as_is(new),
         EXCHANGE: _exchange(old),
         PLACES: _places(old, size) if enough else "not counted",

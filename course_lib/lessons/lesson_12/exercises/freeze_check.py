@@ -57,6 +57,7 @@ def _setting(
 ) -> tuple[Callable[[], None], dict[str, nn.Module], dict[str, Tensor]]:
     """Return the step of a setting, the networks and the pictures that it works with."""
     netG, vgg, x = copy.deepcopy(netG).train(), copy.deepcopy(vgg), x.clone()
+    vgg.register_buffer("mean", torch.zeros(3, 1, 1), persistent=False)  # as the course's own VGG keeps its tensors
     y_s = (x[:1].flip(3) ** 2 * 64).round() / 64  # so that sums are exact, in any order of the values
     pixels = x.flip(2).clone().requires_grad_()  # Gatys' picture; it begins elsewhere than at x
     by_pixels = setting.startswith("Gatys")
@@ -81,7 +82,11 @@ def _setting(
             optimiser.zero_grad()
         if "set to 0" in setting:
             vgg.zero_grad(set_to_none=False)
+        if "mean of VGG" in setting:
+            vgg.mean.copy_(x.mean(dim=(0, 2, 3)).view(3, 1, 1))
 
+    if "second step" in setting:
+        step()
     networks = {"vgg": vgg} if by_pixels else {"netG": netG, "vgg": vgg}
     return step, networks, {"x": x, "y_s": y_s} | ({"y_hat": pixels} if by_pixels else {})
 
@@ -91,11 +96,11 @@ SETTINGS = (
     "Gatys",
     "Gatys, in the left half alone",
     "Gatys, nothing frozen",
-    "Gatys, nothing frozen, VGG's gradients set to 0",
+    "Gatys, nothing frozen, VGG's gradients set to 0, the second step",
     "Johnson, VGG's weights in the optimiser",
     "Johnson, VGG in training mode",
     "Johnson, a small learning rate",
-    "Johnson, the painting flipped in place",
+    "Johnson, the painting flipped and the mean of VGG moved in place",
 )
 
 
@@ -148,6 +153,18 @@ def _everything(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
 def _parameters(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
     named = ((name, network.named_parameters()) for name, network in networks.items())
     return dict(pictures) | {f"{name}.{key}": tensor for name, found in named for key, tensor in found}
+
+
+def _saved(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
+    """Return the tensors that ``state_dict`` knows, parameters as such, so that their gradients can be seen."""
+    saved = {f"{name}.{key}" for name, network in networks.items() for key in network.state_dict()}
+    return {key: one for key, one in _everything(networks, pictures).items() if key in saved or key in pictures}
+
+
+def _but_not_what_held_one(step: Callable[[], None], networks: Networks, pictures: Pictures) -> dict[str, set[str]]:
+    held = {name for name, tensor in _everything(networks, pictures).items() if tensor.grad is not None}
+    found = freeze_check(step, networks, pictures)
+    return {"moved": found["moved"], "idle": found["idle"] - held}
 
 
 def _no_pictures(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
@@ -283,6 +300,15 @@ FREEZE_CHECK = Exercise(
             _variant(_parameters),
         ),
         Mistake(
+            "A gradient that lay there before the step is missing from your idle set: "
+            "it is what grows from step to step.",
+            _but_not_what_held_one,
+        ),
+        Mistake(
+            "Your idle set has those whose `.grad` is None: these cost nothing.",
+            _variant(idle=lambda tensor, has_moved: tensor.grad is None and not has_moved),
+        ),
+        Mistake(
             "The pictures are missing: they can hold a gradient, and in Gatys' method they are what moves.",
             _variant(_no_pictures),
         ),
@@ -339,6 +365,11 @@ FREEZE_CHECK = Exercise(
             "No weight is ever idle in your answer: tensors of `state_dict()` are detached and have no `.grad`, "
             "so use `named_parameters()`.",
             _but(idle=_pictures_of),
+        ),
+        Mistake(
+            "You look through `state_dict()`, which leaves out buffers that are not to be saved, "
+            "such as those of the course's VGG: take `named_buffers()`.",
+            _variant(_saved),
         ),
     ),
     hints=(

@@ -97,9 +97,9 @@ TV_LOSS = Exercise(
     task="""
         A gradient that comes through VGG-16 leaves fine noise in the pixels, and total variation charges for it. Write
         `tv_loss(images)`: the squared difference of any two pixels that touch, above each other and side by side,
-        channel by channel, all summed and divided by the number of values N C H W. The left border of a picture does
-        not touch its right one, nor the upper one the lower. Before you run the check, work out what a chessboard of
-        -1 and 1 pays, and which picture pays nothing.
+        channel by channel, all summed and divided by the number of values N C H W. A side of a picture may be a single
+        pixel long. The left border of a picture does not touch its right one, nor the upper one the lower. Before you
+        run the check, work out what a chessboard of -1 and 1 pays, and which picture pays nothing.
     """,
     reference=tv_loss,
     cases=_cases,
@@ -192,6 +192,16 @@ TV_LOSS = Exercise(
             _of(steps=lambda images: (images[:, :, 2:] - images[:, :, :-2], images[..., 2:] - images[..., :-2])),
         ),
         Mistake(
+            "You count every pair twice: once from each side.",
+            _scaled(lambda images: 2.0),
+        ),
+        Mistake(
+            "You summed or averaged the channels before you compared: each channel pays for itself.",
+            lambda images: _of()(images.sum(dim=1, keepdim=True)) / images.shape[1],
+            lambda images: _of()(images.mean(dim=1, keepdim=True)),
+            lambda images: _of()(images.mean(dim=1, keepdim=True)) / images.shape[1],
+        ),
+        Mistake(
             "You took second differences: a straight ramp costs nothing there, while each of its steps counts here.",
             _of(steps=lambda images: (images.diff(n=2, dim=2), images.diff(n=2, dim=3))),
         ),
@@ -202,6 +212,7 @@ TV_LOSS = Exercise(
         ),
         Mistake(
             "Pixels that touch at a corner are counted too: only those above each other and side by side are meant.",
+            _of(steps=lambda images: (*_steps(images), images[..., 1:, 1:] - images[..., :-1, :-1])),
             _of(
                 steps=lambda images: (
                     *_steps(images),

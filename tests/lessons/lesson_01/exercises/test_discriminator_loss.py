@@ -79,7 +79,7 @@ def _hinge(netG, netD, x, y):
         (_frozen_g, "leaves `requires_grad` of `netG.body.weight` off"),
         (_steps_itself, "without calling `backward()`"),
         (_all_without_gradient, "No gradient reaches netD"),
-        (_detached_logits, "the gradient in netD: "),
+        (_detached_logits, "netD learns nothing from the fakes"),
         (_hinge, "the loss: expected "),
         (lambda netG, netD, x, y: (netD(x, y).mean(), netD(x, netG(x)).mean()), "yours is a tuple"),
         (lambda netG, netD, x, y: netD(x, y), "yours is a tensor of shape (3, 1, 3, 3)"),
