@@ -87,7 +87,7 @@ plotting.show(fig, alt="Ten real garments in the upper row, ten generated ones i
 #
 # The *generator* $G$ turns noise into samples. The *discriminator* $D$ sees one sample at a time and gives a *logit*; its
 # sigmoid $D(y)$ is the chance, in its opinion, that the sample is real. $D$ is trained to be right, $G$ to make $D$
-# wrong. Each gets better only because the other does. In the drawing $G(z)$ goes to $D$ by two ways. Where the two bars
+# wrong. Each is trained against the other. In the drawing $G(z)$ goes to $D$ by two ways. Where the two bars
 # stand, no gradient passes: what $D$ learns must not reach $G$. By the other way it does, and $D$ is held still meanwhile.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
@@ -369,7 +369,7 @@ line_player
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E17"]
 # > **Often written, not so:** "Training works when both losses fall."
 #
-# It is a game: what one player gains, the other loses. In the game above the loss of $D$ falls at first, while $G$ is bad and
+# It is a game: each player's step changes the other's loss. In the game above the loss of $D$ falls at first, while $G$ is bad and
 # easy to tell apart. Then $G$ catches up and the loss of $D$ *rises*, towards $\log 4 = 1.386$. That is where it stays
 # when $p_G = p_\text{data}$: where there are data, $D$ says $\tfrac12$. A loss of $D$ near 0 means that $G$ has lost.
 
@@ -633,13 +633,23 @@ plotting.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Once they are apart, JSD is $\log 2$ whether $\theta$ is 2 or 4: *how far* makes no difference. Against the best $D$
-# the minimax loss gives $G$ no gradient. The non-saturating loss still gives one here, because Gaussians have tails and
-# the logit of $D^*$ has a slope everywhere. Where two densities share no place at all, every $D$ that is right on both is
+# the minimax loss gives $G$ hardly any gradient. The non-saturating loss still gives one here, because Gaussians have tails
+# and the logit of $D^*$ has a slope everywhere: the last column below. Where two densities share no place at all, every $D$ that is right on both is
 # a best one, and its slope between them means nothing. Lesson 06 builds losses that know how far.
 
 # %% tags=["checked"]
 for theta in (0.0, 0.5, 2.0, 4.0):
-    print(f"θ = {theta}: JSD {jensen_shannon(shifted(0.0), shifted(theta), spacing):.4f}   (log 2 = {math.log(2):.4f})")
+    logit = ((places - theta) ** 2 - places**2) / (2 * 0.25**2)  # of the best D
+    slope_of_logit = -theta / 0.25**2
+    to_g = {  # the derivative of G's loss in theta, with D held still
+        "minimax": (shifted(theta) * torch.sigmoid(logit)).sum() * spacing * -slope_of_logit,
+        "non-saturating": (shifted(theta) * torch.sigmoid(-logit)).sum() * spacing * -slope_of_logit,
+    }
+    print(
+        f"θ = {theta}: JSD {jensen_shannon(shifted(0.0), shifted(theta), spacing):.4f} (log 2 = {math.log(2):.4f})",
+        end="   ",
+    )
+    print("gradient that G gets:", "   ".join(f"{name} {value:.2g}" for name, value in to_g.items()))
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.6"]
 # ## Mode collapse
@@ -1082,8 +1092,8 @@ plotting.show(
 #   $-\log 4 + 2\, \mathrm{JSD}(p, q)$.
 # - At the end of a perfect game $D = \tfrac12$ and the loss of $D$ has *risen* to $\log 4$.
 # - Four ways to go wrong. (1) The minimax loss gives $G$ no gradient where $D$ is sure; $-\log D(G(z))$ does. (2) Where the
-#   densities do not overlap, JSD is $\log 2$ at any distance. (3) A discriminator that is too slow lets $G$ collapse; with
-#   one that learns faster, $G$ covers all modes of the ring in each seed here. (4) Gradient steps may circle: the proof
+#   densities do not overlap, JSD is $\log 2$ at any distance. (3) A discriminator that is too slow can let $G$ collapse, as in some
+#   seeds on the ring; with one that learns faster, $G$ covers all modes of the ring in each seed here. (4) Gradient steps may circle: the proof
 #   says where the equilibrium is, not that they reach it.
 
 # %% [markdown]

@@ -177,7 +177,8 @@ plotting.show(
 # &= \mathbb{E}_q \log \frac{p(x, z)}{q(z \mid x)} + \mathbb{E}_q \log \frac{q(z \mid x)}{p(z \mid x)} && \text{times and by } q \\
 # &= \text{ELBO} + \mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z \mid x)\bigr). \end{aligned}$$
 #
-# A KL is never negative (lesson 02). So the first part is an *evidence lower bound* of $\log p(x)$.
+# A KL is never negative: the logarithm is concave, so $-\mathrm{KL}(q \,\Vert\, p) = \mathbb{E}_q \log (p / q) \le
+# \log \mathbb{E}_q (p / q) = \log 1 = 0$. So the first part is an *evidence lower bound* of $\log p(x)$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Its two terms
@@ -208,7 +209,7 @@ plotting.show(
 #
 # In a model with one latent all of them can be computed. Below, $x$ is a single number, $z \sim \mathcal{N}(0, 1)$ and
 # $x \sim \mathcal{N}(z^2, 0.5^2)$. Both $z$ and $-z$ explain the same $x$, so the posterior can have two humps. $q$ is
-# the *best* Gaussian.
+# the *best* Gaussian, that with the highest ELBO.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 toy = ToyModel(decoder=lambda z: z**2, noise_std=0.5)
@@ -635,7 +636,7 @@ print(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the loss is, and is not
 #
-# Let $p_i$ be the decoder's output at pixel $i$, after the sigmoid. The cross-entropy $-\sum_i x_i \log p_i + (1 - x_i) \log (1 - p_i)$ is $-\log p(x \mid z)$ of a Bernoulli if each
+# Let $p_i$ be the decoder's output at pixel $i$, after the sigmoid. The cross-entropy $-\sum_i \bigl[x_i \log p_i + (1 - x_i) \log (1 - p_i)\bigr]$ is $-\log p(x \mid z)$ of a Bernoulli if each
 # pixel $x_i$ is 0 or 1. Our pixels are grey. As a density over $x \in [0, 1]$ the same formula integrates to
 #
 # $$\int_0^1 p^x (1 - p)^{1 - x}\, \mathrm{d}x = \frac{2p - 1}{\log p - \log (1 - p)} \ne 1,$$
@@ -657,7 +658,7 @@ for chance in (0.5 + 1e-6, 0.9, 0.99):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### A floor under the loss
 #
-# At $p = x$ the cross-entropy is not 0 but the entropy of the greys, $-\sum_i x_i \log x_i + (1 - x_i) \log (1 - x_i)$.
+# At $p = x$ the cross-entropy is not 0 but the entropy of the greys, $-\sum_i \bigl[x_i \log x_i + (1 - x_i) \log (1 - x_i)\bigr]$.
 # Not even a perfect reconstruction has a lower loss.
 
 # %% tags=["checked"] slideshow={"slide_type": "-"}
@@ -713,9 +714,14 @@ plotting.metric_table(
 # is the ELBO of a model of grey pictures.
 
 # %% [markdown]
-# The convolutional network comes as far as the dense one with about an eighth of its weights, and no further. It keeps
+# The convolutional network comes as far as the dense one with about an eighth of its weights (printed below), and no further.
+# It keeps
 # nearly all latents in use. A likely reason: these garments are centred and of one size, so that a dense layer loses
 # little by knowing nothing of shifts.
+
+# %% tags=["checked"]
+for name in ("clothes, 20 latents", "clothes, convolutions"):
+    print(f"{name:22}: {sum(weight.numel() for weight in systems[name].parameters()):,} weights")
 
 # %% tags=["exercise:03.5"]
 
@@ -781,7 +787,7 @@ for k in (1, 10, 100):
 #
 # $$\mathbb{E}_q[-\log p(x \mid z)] + \beta\, \mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z)\bigr).$$
 #
-# At $\beta = 1$ it is the bound. In the language of coding, the KL is the *rate*, the nats that a code costs, and the
+# At $\beta = 1$ it is the negative bound. In the language of coding, the KL is the *rate*, the nats that a code costs, and the
 # first term is the *distortion* of the reconstruction. Six networks, half as wide, differ in $\beta$ only.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
@@ -823,51 +829,8 @@ plotting.metric_table(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Posterior collapse.** A latent that saves less distortion than it costs is switched off: its $q(z_j \mid x)$ becomes
 # the prior for every picture, and the decoder ignores it. That happened to some latents at $\beta = 1$ already, and to
-# most at a large $\beta$. The negative ELBO counts the KL once, whatever the training did. It is lowest at the $\beta$
+# most at a large $\beta$ (a section below measures two remedies). The negative ELBO counts the KL once, whatever the training did. It is lowest at the $\beta$
 # that was trained on it.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Remedies, measured
-#
-# Two are often named. **Warm-up**: the weight of the KL term begins at 0 and rises, here over the first half of the steps,
-# so that the decoder learns to use the latents before they cost anything (Bowman et al. 2016). **Free bits**: each latent
-# has some nats for nothing, here $\tfrac14$; the term is $\sum_j \max(\tfrac14, \mathrm{KL}_j)$ with $\mathrm{KL}_j$ the mean
-# over the batch (Kingma et al. 2016). All rows are conditional networks, which a later section explains; they differ in
-# the remedy alone. What do you expect of the number of latents in use, and what of the bound?
-
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
-kept = records_of("lesson_03")
-
-
-def by_seed(name):
-    """Return {metric: values, one a seed}: as they were recorded, and of bundled weights measured here."""
-    found = [entry["figures"] for _, entry in sorted(kept.get(f"lesson_03/{name}", {}).items())]
-    found += [conditional_figures(runs.load(f"lesson_03/{name}", seed)) for seed in runs.seeds(f"lesson_03/{name}")]
-    return {metric: [one[metric] for one in found] for metric in found[0]}
-
-
-remedies = {
-    label: by_seed(name)
-    for label, name in {
-        "plain": "conditional",
-        "warm-up": "conditional_warm",
-        "free bits, 1/4 nat": "conditional_free",
-    }.items()
-}
-plotting.metric_table(
-    remedies,
-    columns={
-        "reconstruction": "distortion",
-        "KL": "rate",
-        "negative ELBO": "negative ELBO",
-        "active units": "latents in use",
-    },
-    digits=1,
-    caption="10,000 held-out pictures, nats a picture; 20 latents. Mean over three seeds, ± the standard deviation.",
-)
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# TEXT_REMEDIES
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 picked = eight[2:6]
@@ -1157,6 +1120,26 @@ for epoch in range(choose(smoke=1, cpu=3, gpu=3)):
         loss.backward()
         optimizer.step()
 
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+kept = records_of("lesson_03")
+
+
+def by_seed(name):
+    """Return {metric: values, one a seed}: as they were recorded, and of bundled weights measured here."""
+    found = [entry["figures"] for _, entry in sorted(kept.get(f"lesson_03/{name}", {}).items())]
+    found += [conditional_figures(runs.load(f"lesson_03/{name}", seed)) for seed in runs.seeds(f"lesson_03/{name}")]
+    return {metric: [one[metric] for one in found] for metric in found[0]}
+
+
+remedies = {
+    label: by_seed(name)
+    for label, name in {
+        "plain": "conditional",
+        "warm-up": "conditional_warm",
+        "free bits, 1/4 nat": "conditional_free",
+    }.items()
+}
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Does it draw what was asked for?
 #
@@ -1195,6 +1178,30 @@ plotting.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # One row, one code $z$; one column, one class. TEXT_CONDITIONAL
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Remedies against collapse, measured
+#
+# At $\beta = 1$ half of the latents were not in use. Two remedies are often named. **Warm-up**: the weight of the KL term begins at 0 and rises, here over the first half of the steps,
+# so that the decoder learns to use the latents before they cost anything (Bowman et al. 2016). **Free bits**: each latent
+# has some nats for nothing, here $\tfrac14$; the term is $\sum_j \max(\tfrac14, \mathrm{KL}_j)$ with $\mathrm{KL}_j$ the mean
+# over the batch (Kingma et al. 2016). All rows are conditional networks; they differ in the remedy alone. What do you expect of the number of latents in use, and what of the bound?
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+plotting.metric_table(
+    remedies,
+    columns={
+        "reconstruction": "distortion",
+        "KL": "rate",
+        "negative ELBO": "negative ELBO",
+        "active units": "latents in use",
+    },
+    digits=1,
+    caption="10,000 held-out pictures, nats a picture; 20 latents. Mean over three seeds, ± the standard deviation.",
+)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# TEXT_REMEDIES
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.9"]
 # ## Why the pictures are blurred
@@ -1369,5 +1376,9 @@ for name, images in (("clothes", test.images[:5000]), ("digits", digit_test.imag
 #   workshop on advances in approximate Bayesian inference, 2016. Section 1.
 # - G. Loaiza-Ganem, J. P. Cunningham. *The continuous Bernoulli: fixing a pervasive error in variational autoencoders.*
 #   NeurIPS 2019. Sections 2 and 3.
-# - S. R. Bowman et al. *Generating Sentences from a Continuous Space.* CoNLL 2016. Section 3.1 (collapse).
+# - S. R. Bowman et al. *Generating Sentences from a Continuous Space.* CoNLL 2016. Section 3.1 (collapse, warm-up).
+# - D. P. Kingma et al. *Improving Variational Inference with Inverse Autoregressive Flow.* NeurIPS 2016. Equation 15 (free
+#   bits).
+# - K. Sohn, H. Lee, X. Yan. *Learning Structured Output Representation using Deep Conditional Generative Models.* NeurIPS
+#   2015. Section 4 (the conditional VAE).
 # - E. Nalisnick et al. *Do Deep Generative Models Know What They Don't Know?* ICLR 2019. Section 3.

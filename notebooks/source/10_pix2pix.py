@@ -887,12 +887,13 @@ plotting.show(
 # %% tags=["hide-input"]
 bands = {"below 0.1": frequencies < 0.1, "0.1 to 0.25": (frequencies > 0.1) & (frequencies < 0.25)}
 bands["0.25 to 0.5"] = (frequencies > 0.25) & (frequencies < 0.5)
+bands["above 0.5"] = frequencies > 0.5  # both directions fine at once: the corner of the spectrum
 for label, (_, share) in spectra.items():
     print(f"{label:10}", "   ".join(f"{name}: {share[band].log().mean().exp():.2f}" for name, band in bands.items()))
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # L1 alone keeps more of the low frequencies than of the high ones, and with $D$ the high ones come back. $D$ alone
-# overshoots at the finest: that is grain. But L1 is short of *low* frequencies as well, because an outline leaves the
+# overshoots at the very finest, the last band: grain of single pixels. But L1 is short of *low* frequencies as well, because an outline leaves the
 # colours of whole areas open, and a median of colours is dull. There, too, $D$ adds. Energy says how *much* of a
 # frequency there is, not whether it is right.
 

@@ -378,7 +378,7 @@ plotting.show(
 
 # %% [markdown]
 # Is that a collapse? Two numbers say how far the outputs depend on the inputs at all. *Distinct* counts outputs that
-# differ from each other by more than six grey levels, as a share of the count among the truths. *Dependence* is how
+# differ from each output counted before by more than six grey levels on average over the pixels, as a share of the count among the truths. *Dependence* is how
 # much two outputs differ on average, as a share of the truths. Both are 0, or nearly so, for a constant answer, and 1
 # for outputs as varied as the truths; both are blind to whether an output *fits* its input.
 
@@ -397,7 +397,7 @@ for key in ("gan_alone", "both"):
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # The ring is a clean collapse. The pictures are a worse failure, in every seed: the outputs depend on the inputs far
-# less than they should, look alike, are nearly as far from the truth as the truth of *another* emoji, and are not even
+# less than they should, look alike, are more than three quarters as far from the truth as the truth of *another* emoji, and are not even
 # emoji. Nothing holds $G$ near its input, and the game has not come to rest. (*Distinct* alone would have missed it:
 # it asks for no more than six grey levels.) In the paper (figure 7) the label maps of all photographs came out alike.
 
@@ -913,13 +913,14 @@ for name, entry in timed["settings"].items():
         rows[f"{name}: {player}"] = {
             "images/s": entry["images/s"][player],
             "GFLOP a step": entry["GFLOP"],
-            "share of the peak": entry["GFLOP"] / seconds / timed["peak GFLOP/s"],
+            "against one product": entry["GFLOP"] / seconds / timed["peak GFLOP/s"],
             "times as fast": entry["times faster"][player],
         }
 plotting.metric_table(
     rows,
-    digits={"images/s": 1, "GFLOP a step": 0, "share of the peak": 2, "times as fast": 2},
-    caption=f"Training steps, median. The peak is a large product of matrices: {timed['peak GFLOP/s']} GFLOP/s with "
+    digits={"images/s": 1, "GFLOP a step": 0, "against one product": 2, "times as fast": 2},
+    caption=f"Training steps, median. A GFLOP is a billion additions or multiplications. One large product of matrices runs at "
+    f"{timed['peak GFLOP/s']} GFLOP/s here. Both were timed on a shared machine, so that a step can come out above it; "
     f"{timed['threads']} threads. {timed['date']}, `{timed['command']}`.",
 )
 
@@ -933,7 +934,7 @@ plotting.metric_table(
 # | measure | what it says | blind to |
 # | --- | --- | --- |
 # | L1 (0 is best), SSIM (1) | how near *this* truth | whether it could be real |
-# | sharpness (1) | strength of edges, as a share of the truth's | where the edges are |
+# | sharpness (1) | share of high frequencies, against the truth's, as in lesson 10 | where the edges are |
 # | VGG-KID (0) | distance of the *set* from the real set | whether it fits its input |
 # | distinct, dependence (1) | whether outputs differ as the truths do | whether they fit |
 # | there and back (0) | whether $x$ can be got back | whether $G(x)$ is right |
@@ -1086,8 +1087,8 @@ for key in ("both", "identity", "pairs"):
     print(f"{ABLATION[key]:26} L1 {mean:.3f}, of the input's {mean / doing_nothing:.0%}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# The gap between the last two lines is the price in L1. It is small here, since a flat emoji shows nearly all of its
-# 3D one. As sets the two are not separated: their VGG-KID lie within each other's spread (table). In the paper it is 0.71 with
+# The gap between the last two lines is the price in L1. It is small here; a likely reason is that a flat emoji shows nearly
+# all of its 3D one. As sets the two are not separated: their VGG-KID lie within each other's spread (table). In the paper it is 0.71 with
 # pairs against 0.52 without (its table 2).
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.5"]

@@ -1008,8 +1008,9 @@ plotting.metric_table(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # At the photograph the content term and its gradient are 0: only style pulls. At the network's output both pull, style
-# about three times as hard, and partly against each other: the cosine is negative. At the best picture of all they
-# would be equally long and opposite. The network has to serve every photograph, and is not there.
+# about three times as hard, and partly against each other: the cosine is negative. At the best picture of all
+# the gradients of all terms, total variation too, would add up to 0 at every pixel that is not black or white. The network
+# has to serve every photograph, and is not there.
 
 # %% [markdown]
 # **In bfloat16.** The networks were trained with a VGG that computes in half precision. How far does the gradient turn?
@@ -1210,8 +1211,8 @@ for count, what in ((enough, "to the network's loss"), (whole_run, f"of {whole_r
     print(f"against optimisations {what}, the training has paid after {math.ceil(pays):,} pictures")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# At this size the network's output is worth fewer than ten evaluations (at the small size above, a few more). So the factor in time depends on when one stops. To the same
-# loss it is some tens at most. For 500 evaluations, the longest row of the paper's table 1, it is about three orders of
+# At this size the network's output is worth fewer than ten evaluations from the photograph, and more from noise; at the small
+# size above, more than ten. So the factor in time depends on when one stops. To the same loss it is tens. For 500 evaluations, the longest row of the paper's table 1, it is about three orders of
 # magnitude, as there. In the paper the output of $f_W$ is worth 50 to 100 evaluations: it has learned from 160,000 pictures,
 # ours from 3,200 crops. So much lower does the optimisation go, which serves one photograph only.
 

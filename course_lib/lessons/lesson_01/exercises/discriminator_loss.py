@@ -150,7 +150,7 @@ _SLIPS: dict[str, tuple[str, str]] = {
     ),
     "sum": (
         "half",
-        "You added the two halves. Average them: half the loss slows D down beside G.",
+        "You added the two halves. The loss of this lesson is their mean, as in pix2pix.",
     ),
     "real only": ("half", "The fake half is missing: D must also learn to say 0 to fake pairs."),
     "fake only": ("half", "The real half is missing: D must also learn to say 1 to real pairs."),

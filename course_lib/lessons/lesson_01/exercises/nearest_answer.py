@@ -62,11 +62,11 @@ NEAREST_ANSWER = Exercise(
     title="How far is an output from the nearest right answer?",
     kind="open extension",
     task="""
-        The distance to *the* target punishes a network that gives a perfect picture in another skin tone. Measure
-        instead how far each output is from the nearest of its K right answers, as the root of the mean squared
-        difference over channels and pixels: `nearest_answer(outputs, answers)`. Then use it: compare the outputs of
-        the three networks of this lesson, and the exact mean and median of the six answers. Which of them is nearest
-        to a real picture, and is that what you see?
+        The distance to *the* target punishes a network that gives another of the right answers. Measure instead how far
+        each output is from the nearest of its K right answers, as the root of the mean squared difference over channels
+        and pixels: `nearest_answer(outputs, answers)`. Then use it: compare the outputs of the three networks of this
+        lesson, and the exact mean and median of the six answers. Which of them is nearest to a real picture, and is
+        that what you see?
     """,
     reference=nearest_answer,
     cases=_cases,

@@ -123,12 +123,12 @@ MODES_COVERED = Exercise(
         at most 3 `std`. Return a dict: `"modes"`, the number of centres to which at least one sample of high quality
         belongs, and `"high_quality"`, the share of the samples that are of high quality.
 
-        Then use it against the collapse of the slow D. Start from
-        `GAN(GANConfig(g_hidden=(256, 256), d_hidden=(256, 256), d_lr=1e-4))` and
-        `fit(system, ring().points(50_000), steps=6000, batch_size=256, flip=False)`, about a minute a run. Choose
-        a remedy of your own: the options `d_lr`, `pack`, `noise` and `decay` of `GANConfig`, other widths, or more
-        samples a step. Say beforehand what you expect of both figures, and train with three seeds
-        (`seed_everything(seed)` before the system is made). Did the remedy help, or did one seed have luck?
+        The lesson uses it below, where a slow D lets G collapse. Come back then and use it for a remedy. Start from
+        `GAN(GANConfig(g_hidden=(256, 256), d_hidden=(256, 256), d_lr=1e-4))` and `fit(system, ring().points(50_000),
+        steps=6000, batch_size=256, flip=False)`, about a minute a run. Choose a remedy of your own: D's rate (`d_lr`),
+        other widths, more samples a step, or an option of `GANConfig`, whose docstring says what each does: `pack` (D
+        sees several samples at once), `noise`, `decay`. Say beforehand what you expect of both figures, and train with
+        three seeds (`seed_everything(seed)` before the system is made). Did the remedy help, or did one seed have luck?
     """,
     reference=modes_covered,
     cases=_cases,

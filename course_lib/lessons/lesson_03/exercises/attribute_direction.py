@@ -83,8 +83,8 @@ ATTRIBUTE_DIRECTION = Exercise(
         `lacking` to the mean code of those with the label `having`. Keep its length: this very step is the edit of
         strength 1. Then use it: encode held-out pictures that lack the attribute, add 0, 0.5, 1, 1.5 and 2 times the
         step to their codes, and decode. At which strength does the picture change over, and what else changes with it?
-        At which strength do the decoded pictures stop looking like one garment to you? Does the lesson's judge agree,
-        that is, does it call fewer of them `having` from there on?
+        At which strength do the decoded pictures stop looking like one garment to you? Does the classifier of the
+        section after next agree, that is, does it call fewer of them `having` from there on?
     """,
     reference=attribute_direction,
     cases=_cases,

@@ -63,14 +63,13 @@ BETA_OF_MEANS = Exercise(
     kind="prediction to test",
     task=r"""
         A $\beta$-VAE minimises $R + \beta\, \mathrm{KL}$, with the reconstruction error $R$ summed over the pixels and
-        the KL summed over the latents, both averaged over the batch; $\beta = 1$ is the bound itself. Somebody writes
-        `error.mean() + kl.mean()` instead, without a weight: `error` has one value for each picture and pixel, `kl` one
-        for each picture and latent. Somebody else writes `error.mean() + kl.sum(dim=1).mean()`. Each loss is
+        the KL summed over the latents, both averaged over the batch; at $\beta = 1$ it is the negative bound. Somebody
+        writes `error.mean() + kl.mean()` instead, without a weight: `error` has one value for each picture and pixel,
+        `kl` one for each picture and latent. Somebody else writes `error.mean() + kl.sum(dim=1).mean()`. Each loss is
         proportional to that of a $\beta$-VAE: a common factor changes the size of the step, but not where the minimum
-        is. Predict both $\beta$, for pictures of `pixels` values and codes of `latents` values:
-        `beta_of_means(pixels, latents)` returns them in a dict. Then look at the lesson's figure of different
-        $\beta$. It stops at 20, so extrapolate: what becomes of the reconstructions of such a model with 784 pixels and
-        20 latents?
+        is. Predict both $\beta$, for pictures of `pixels` values and codes of `latents` values: `beta_of_means(pixels,
+        latents)` returns them in a dict. A figure further below shows networks of different $\beta$. It stops at 20, so
+        extrapolate: what becomes of the reconstructions of such a model with 784 pixels and 20 latents?
     """,
     reference=beta_of_means,
     cases=_cases,

@@ -152,8 +152,7 @@ GAP_OF_BOUND = Exercise(
     task=r"""
         The bound of a VAE holds for every $q(z \mid x)$. How much it leaves out can be computed where $z$ is a single
         number: then an integral $\int f(z)\, \mathrm{d}z$ is a sum over an even grid, `f.sum() * dz`. You get
-        $\log p(x, z)$ of one picture $x$ and $\log q(z \mid x)$ at the points of the grid. (The grid is symmetric
-        about 0, and the prior $p(z)$ is $\mathcal{N}(0, 1)$ and so does not depend on $x$.) Write
+        $\log p(x, z)$ of one picture $x$ and $\log q(z \mid x)$ at the points of the grid. Write
         `gap_of_bound(log_joint, log_q, dz)`, which returns three numbers in a dict:
         $\log p(x) = \log \int p(x, z)\, \mathrm{d}z$, the bound
         $\mathrm{ELBO} = \mathbb{E}_{q} \left[ \log p(x, z) - \log q(z \mid x) \right]$, and the divergence

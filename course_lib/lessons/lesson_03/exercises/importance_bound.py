@@ -105,14 +105,14 @@ IMPORTANCE_BOUND = Exercise(
     task=r"""
         Draw $K$ codes $z_1, \dots, z_K$ from $q(z \mid x)$ and weigh each by $w_k = p(x, z_k) / q(z_k \mid x)$. The
         expectation of $w_k$ is $p(x)$, so that $\log \frac1K \sum_k w_k$ is a lower bound of $\log p(x)$ on average,
-        and the more draws, the tighter. Write `importance_bound(log_weights)`, which returns it for each row of
-        $\log w_k$; these may be as low as -10000 and as high as 2500. Then use it on `proper`, the lesson's network
-        for black and white pixels: with grey pixels the cross-entropy is no density, and the expectation of $w_k$ is
-        not $p(x)$. For some held-out pictures draw each pixel white or black, with its grey value from 0 to 1 as the
-        chance of white. Draw $K$ codes with $E$ (`proper.netE`), decode them with the decoder $G$ (`proper.netG`), and
-        add up $\log p(x \mid z_k) + \log p(z_k) - \log q(z_k \mid x)$. Plot the mean over the pictures against
-        $K = 1, 10, 100, 1000$. By how much does it lie above the ELBO ($K = 1$), and does it still rise at $K = 1000$?
-        How large is the difference between two runs?
+        and the more draws, the tighter. Write `importance_bound(log_weights)`, which returns it for each row of $\log
+        w_k$; these may be as low as -10000 and as high as 2500. The lesson uses it below on `proper`, its network for
+        black and white pixels; go on from that cell: with grey pixels the cross-entropy is no density, and the
+        expectation of $w_k$ is not $p(x)$. For some held-out pictures draw each pixel white or black, with its grey
+        value from 0 to 1 as the chance of white. Draw $K$ codes with $E$ (`proper.netE`), decode them with the decoder
+        $G$ (`proper.netG`), and add up $\log p(x \mid z_k) + \log p(z_k) - \log q(z_k \mid x)$. Plot the mean over the
+        pictures against $K = 1, 10, 100, 1000$. By how much does it lie above the ELBO ($K = 1$), and does it still
+        rise at $K = 1000$? How large is the difference between two runs?
     """,
     reference=importance_bound,
     cases=_cases,

@@ -222,7 +222,7 @@ PIX2PIX_LOSSES = Exercise(
     observe=_observe,
     mistakes=(
         Mistake(
-            "D's loss is not halved. The paper divides it by 2, which slows D down relative to G.",
+            "D's loss is not halved. The paper divides it by 2.",
             _d_logits(lambda real, made: _bce(real, 1) + _bce(made, 0)),
         ),
         Mistake(
@@ -394,6 +394,6 @@ PIX2PIX_LOSSES = Exercise(
         "D: half of `F.softplus(-netD(x, y)).mean()` plus `F.softplus(netD(x, fake.detach())).mean()`.",
         "G: `F.softplus(-netD(x, fake)).mean() + lambda_l1 * (y - fake).abs().mean()`.",
     ),
-    why="both terms of D's loss are about pairs and half of their sum slows D down, while G hears from D whether its "
+    why="both terms of D's loss are about pairs and the loss is their mean, while G hears from D whether its "
     "output looks right for this x, and from L1 where it is wrong.",
 )
