@@ -50,9 +50,6 @@ ADVERSARY = Pix2PixConfig(
     d_lr=2e-4,
 )
 
-# D judges 2 x 2 places, each of which sees the whole picture. What follows if it can compare the tones of all parts?
-WHOLE = replace(ADVERSARY, patch_layers=4)
-
 # Displaced pictures. The network keeps the full size, for a displacement is a matter of single pixels; sixteen channels
 # and two residual blocks see 27 pixels, the displacement is 3 at most. Batch norm, so that the minimiser, one fixed
 # picture a place, can be met: instance norm would make it depend on the rest of the picture.
@@ -154,17 +151,6 @@ RUNS = (
         "lesson_01/mae_more",
         "The control: the MAE network goes on for as long as with the adversary, noise and average included, by L1.",
         lambda: Pix2Pix(replace(ADVERSARY, gan_weight=0.0)),
-        toned_pairs,
-        ADVERSARIAL,
-        start="lesson_01/mae",
-        settings=constant_average(0.995),
-        measure=outline_figures_twice,
-        bundled=1,
-    ),
-    Run(
-        "lesson_01/gan_whole",
-        "Outline to 3D emoji by L1 and an adversary that judges the whole picture at once, from the MAE network.",
-        lambda: Pix2Pix(WHOLE),
         toned_pairs,
         ADVERSARIAL,
         start="lesson_01/mae",
