@@ -26,6 +26,7 @@ KINDS = tuple(_FILLS)
 """What a box may be: data, a network that is trained, one that is frozen, noise, or a loss."""
 
 HALF_HEIGHT = 0.31
+COLOURS_OF_A_DRAWING = 32
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def diagram(
     left, right, top, bottom = min(columns) - 0.06, max(columns) + 0.06, min(rows) - 0.1, max(rows) + 0.1
     size = size or (1.75 * (right - left), 0.95 * (bottom - top) + (0.4 if title else 0))
     figure, axes = subplots(size=size)
+    figure.few_colours = COLOURS_OF_A_DRAWING  # type: ignore[attr-defined]  # read by output.to_png
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()
     if title:

@@ -77,7 +77,8 @@ def mime_bundle(
 def to_png(figure: Figure, palette: bool | None = None) -> bytes:
     """Return a figure as a PNG: the same bytes each time, no text cut off, as small as it gets without visible loss.
 
-    Pictures with few colours get a palette; the error is measured, and where it could be seen they keep all colours.
+    Pictures with few colours get a palette; the error is measured, and where it could be seen they keep all colours. A
+    figure may say by an attribute ``few_colours`` how many it needs, as drawings by ``diagram`` do.
 
     Args:
         figure: any matplotlib figure.
@@ -87,7 +88,7 @@ def to_png(figure: Figure, palette: bool | None = None) -> bytes:
     Raises:
         CourseError: if it is no figure.
     """
-    return _small_png(_drawn(figure), palette)
+    return _small_png(_drawn(figure), palette, getattr(figure, "few_colours", 256))
 
 
 def _drawn(figure: Figure) -> Image:
@@ -127,13 +128,22 @@ def _whole(figure: Figure, dpi: float) -> Any:
     return Bbox.from_extents(page.x0 - left, page.y0 - bottom, page.x1 + right, page.y1 + top)
 
 
-def _small_png(picture: Image, palette: bool | None) -> bytes:
-    if palette is not False:
+def _small_png(picture: Image, palette: bool | None, colours: int = 256) -> bytes:
+    if colours < 256:
+        picture = _quantised(picture, colours)
+    elif palette is not False:
         few = _with_palette(picture, forced=palette is True)
         picture = picture if few is None else few
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _quantised(picture: Image, colours: int) -> Image:
+    """Return a drawing of a few plain colours in as many, those of its smooth edges included."""
+    from PIL import Image
+
+    return picture.quantize(colours, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
 
 
 def _with_palette(picture: Image, forced: bool) -> Image | None:

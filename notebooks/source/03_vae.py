@@ -863,13 +863,13 @@ plotting.show(
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 chances = proper.sample(10, torch.Generator().manual_seed(2))
 pixels = 2 * torch.bernoulli((chances + 1) / 2, generator=torch.Generator().manual_seed(0)) - 1
-rows = [*garments.sample(30, torch.Generator().manual_seed(2)).split(10), chances, pixels]
-names = ["samples", "", "", "means, black or white", "pixels drawn too"]
+rows = [*garments.sample(20, torch.Generator().manual_seed(2)).split(10), chances, pixels]
+names = ["samples", "", "means, black or white", "pixels drawn too"]
 fig = plotting.image_grid(rows, row_titles=names, tile=70)
 plotting.show(
     fig,
     palette=True,
-    alt="Thirty soft garments decoded from draws of the prior; ten mean pictures of the network for black and white "
+    alt="Twenty soft garments decoded from draws of the prior; ten mean pictures of the network for black and white "
     "pixels; the same ten with every pixel drawn, which are full of grain",
 )
 
@@ -882,11 +882,11 @@ plotting.show(
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 plane = systems["clothes, 2 latents"]
-quantiles = torch.special.ndtri(torch.linspace(0.03, 0.97, 10))
+quantiles = torch.special.ndtri(torch.linspace(0.04, 0.96, 8))
 grid = torch.stack(torch.meshgrid(quantiles.flip(0), quantiles, indexing="ij"), -1).flip(-1)  # z1 to the right, z2 up
 marks = [f"{value:.1f}".replace("-", "−") for value in quantiles.tolist()]
 fig = plotting.image_grid(
-    list(plane.decode(grid.view(-1, 2)).split(10)),
+    list(plane.decode(grid.view(-1, 2)).split(8)),
     column_titles=marks,
     row_titles=list(reversed(marks)),
     title="first latent to the right, second upwards",
@@ -895,7 +895,7 @@ fig = plotting.image_grid(
 plotting.show(
     fig,
     palette=True,
-    alt="A grid of 10 by 10 pictures decoded from two latents: regions of trousers, shoes, bags and tops that blend into "
+    alt="A grid of 8 by 8 pictures decoded from two latents: regions of trousers, shoes, bags and tops that blend into "
     "each other",
 )
 
@@ -921,13 +921,13 @@ plotting.show(
 # of the prior fall there, too.
 
 # %% tags=["hide-input"]
-steps = torch.linspace(-3, 3, 7)
+steps = torch.linspace(-3, 3, 5)
 start = garments.encode(held_out[[t_shirt]])[0][0]
-square = start.repeat(7, 7, 1)
+square = start.repeat(5, 5, 1)
 square[:, :, by_kl[0]], square[:, :, by_kl[1]] = steps, steps.flip(0)[:, None]
 values = [f"{value:.1f}".replace("-", "−") for value in steps.tolist()]
 fig = plotting.image_grid(
-    list(garments.decode(square.view(49, 20)).split(7)),
+    list(garments.decode(square.view(25, 20)).split(5)),
     column_titles=values,
     row_titles=[f"z{by_kl[1]} = {value}" for value in reversed(values)],
     title=f"z{by_kl[0]} to the right, z{by_kl[1]} upwards",
@@ -936,7 +936,7 @@ fig = plotting.image_grid(
 plotting.show(
     fig,
     palette=True,
-    alt="The code of one T-shirt with two of its twenty latents varied on a grid of 7 by 7: each row and each column changes "
+    alt="The code of one T-shirt with two of its twenty latents varied on a grid of 5 by 5: each row and each column changes "
     "the garment in its own way",
 )
 
@@ -1162,19 +1162,52 @@ print(f"the bundled conditional network    : {accuracy.mean():.3f} ± {accuracy.
 reached(
     "share of your samples that show the class they were asked for",
     class_accuracy(own_samples, asked),
-    at_least=0.8,
+    at_least=0.4,
     otherwise="Does the decoder get the class, too?",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "-"}
+# Yours is far above chance and below the bundled network, which had forty passes and not three. Why so? Nothing forbids $z$
+# to say the class as well. It only costs nats, and pays nothing once the decoder listens to $c$. If that is the reason,
+# the class can be read better from the codes of your network than from those of the bundled one. A linear classifier of the
+# means $\mu$, fitted to training pictures, tests it on held-out ones.
+
+
+# %%
+def class_from(encode):
+    """Return how often a linear classifier of the mean codes is right on held-out pictures."""
+    few = train.images[:10_000].float() / 127.5 - 1
+    fitted, tested = (
+        F.pad(encode(*one), (0, 1), value=1.0) for one in ((few, train.labels[:10_000]), (held_out, test.labels))
+    )
+    weights = torch.linalg.lstsq(fitted, F.one_hot(train.labels[:10_000], 10).float()).solution
+    return ((tested @ weights).argmax(1) == test.labels).float().mean()
+
+
+def own_codes(images, labels):
+    """Return the means of your network for pictures in [-1, 1]."""
+    told = F.one_hot(labels, 10).float()
+    with torch.no_grad():
+        return own_conditional.mu(own_conditional.body(torch.cat([(images.flatten(1) + 1) / 2, told], dim=1)))
+
+
 conditional = runs.load("lesson_03/conditional")
-codes_asked = torch.randn(6, 20, generator=torch.Generator().manual_seed(4))
+print(
+    f"the class read from z, unconditional        : {class_from(lambda images, labels: garments.encode(images)[0]):.2f}"
+)
+print(f"                       yours, conditional   : {class_from(own_codes):.2f}")
+print(
+    f"                       bundled, conditional : {class_from(lambda images, labels: conditional.encode(images, labels)[0]):.2f}"
+)
+
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+codes_asked = torch.randn(4, 20, generator=torch.Generator().manual_seed(4))
 rows = [conditional.decode(z.expand(10, 20), torch.arange(10)) for z in codes_asked]
 fig = plotting.image_grid(rows, column_titles=[name.split("/")[0] for name in test.label_names], tile=78)
 plotting.show(
     fig,
     palette=True,
-    alt="Six codes, one a row, decoded for each of the ten classes: every column shows its class, and along a row pictures "
+    alt="Four codes, one a row, decoded for each of the ten classes: every column shows its class, and along a row pictures "
     "share traits such as brightness and width",
 )
 

@@ -1122,17 +1122,17 @@ for key, label in ABLATION.items():
 # ablation say what happens to content without each term. The next section looks for the other way of getting back.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Sixty-four, not chosen
+# ### Forty-eight, not chosen
 #
 # Random held-out outputs of the bundled model from flat to 3D, at 64 pixels.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-any64 = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[: choose(smoke=16, cpu=64, gpu=64)]
-fig = plotting.image_grid(quiet_outputs_of(models["emoji"], normalise(flat.x[any64])), columns=16, tile=49)
+any48 = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[: choose(smoke=16, cpu=48, gpu=48)]
+fig = plotting.image_grid(quiet_outputs_of(models["emoji"], normalise(flat.x[any48])), columns=16, tile=49)
 plotting.show(
     fig,
     palette=True,
-    alt="Sixty-four random held-out outputs of the bundled model from flat to 3D emoji, which was trained without "
+    alt="Forty-eight random held-out outputs of the bundled model from flat to 3D emoji, which was trained without "
     "pairs",
 )
 

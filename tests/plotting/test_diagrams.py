@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from PIL import Image
 
 from course_lib.errors import ShapeError
-from course_lib.plotting import COLOURS, Arrow, Box, diagram
+from course_lib.plotting import COLOURS, Arrow, Box, diagram, to_png
 from course_lib.plotting.diagrams import HALF_HEIGHT, KINDS, _way
+from course_lib.plotting.output import _drawn
 
 BOXES = {
     "x": Box(0, 0, "x\nan outline"),
@@ -39,6 +43,16 @@ def test_an_arrow_leaves_one_box_and_enters_the_other_and_touches_neither_betwee
     side = way[len(way) // 2] - [1, 0.5]
     across = side @ np.array([1.0, -2.0])  # left of the way from a to b, on a page whose rows go down
     assert np.sign(round(across, 6)) == np.sign(bend)
+
+
+def test_the_file_is_small_and_its_colours_are_those_of_the_drawing():
+    figure = diagram(BOXES, ARROWS)
+    small, whole = to_png(figure), _drawn(figure)
+    assert len(small) < 25_000
+    shown = np.asarray(Image.open(io.BytesIO(small)).convert("RGB")).astype(int)
+    error = np.abs(shown - np.asarray(whole).astype(int)).max(axis=2)
+    assert error.mean() < 1
+    assert np.quantile(error, 0.99) < 20
 
 
 def test_all_kinds_can_be_drawn():

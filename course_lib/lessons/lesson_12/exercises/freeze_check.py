@@ -83,7 +83,7 @@ def _setting(
         if "set to 0" in setting:
             vgg.zero_grad(set_to_none=False)
         if "mean of VGG" in setting:
-            vgg.mean.copy_(x.mean(dim=(0, 2, 3)).view(3, 1, 1))
+            dict(vgg.named_buffers())["mean"].copy_(x.mean(dim=(0, 2, 3)).view(3, 1, 1))
 
     if "second step" in setting:
         step()
