@@ -1201,13 +1201,13 @@ print(
 )
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
-codes_asked = torch.randn(4, 20, generator=torch.Generator().manual_seed(4))
+codes_asked = torch.randn(3, 20, generator=torch.Generator().manual_seed(4))
 rows = [conditional.decode(z.expand(10, 20), torch.arange(10)) for z in codes_asked]
 fig = plotting.image_grid(rows, column_titles=[name.split("/")[0] for name in test.label_names], tile=78)
 plotting.show(
     fig,
     palette=True,
-    alt="Four codes, one a row, decoded for each of the ten classes: every column shows its class, and along a row pictures "
+    alt="Three codes, one a row, decoded for each of the ten classes: every column shows its class, and along a row pictures "
     "share traits such as brightness and width",
 )
 
