@@ -78,7 +78,8 @@ def card(one: Run) -> str:
     first, *other = measured
     lines += ["", f"| {' | '.join([first, 'value', *other])} |", f"| --- |{' ---: |' * len(measured)}"]
     for key in measured[first][0]:
-        cells = [_written([one_seed[key] for one_seed in column]) for column in measured.values()]
+        columns = [[one_seed[key] for one_seed in column if key in one_seed] for column in measured.values()]
+        cells = [_written(values) if values else "" for values in columns]  # older entries may lack a newer metric
         lines.append(f"| {key} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
