@@ -26,7 +26,7 @@ KINDS = tuple(_FILLS)
 """What a box may be: data, a network that is trained, one that is frozen, noise, or a loss."""
 
 HALF_HEIGHT = 0.31
-COLOURS_OF_A_DRAWING = 32
+COLOURS_OF_A_DRAWING = 24
 
 
 @dataclass(frozen=True)

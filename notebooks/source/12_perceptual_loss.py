@@ -425,8 +425,7 @@ plotting.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# All three pictures go through the same network, which is never trained. Gradients go back to the output alone. The
-# content loss compares features of output and content target, the style loss Gram matrices of output and style target.
+# VGG-16 is never trained, and gradients go back to the output alone. Both losses compare features of two pictures.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.21"]
 # ### By hand
@@ -874,10 +873,9 @@ for name, one in here.items():
 print(f"loss and gradient alone: {seconds_of(loss_and_gradient):.2f} s")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# The last line is what every evaluation must do. What it takes beyond that is the optimiser's own work. Adam's is a few sums
-# for each pixel. L-BFGS keeps the last ten steps and gradients, and looks with them for a step that leaves no pixel outside of
-# $[-1, 1]$; SciPy does it in double precision, and on a picture as small as this it takes about as long as the loss. So count
-# evaluations where you compare methods, and seconds where you compare waiting times.
+# The last line is what every evaluation must do. What it takes beyond that is the optimiser's own work: little for Adam,
+# about as much again for SciPy's L-BFGS, on a picture as small as this. So count evaluations where you compare methods, and
+# seconds where you compare waiting times.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The long run

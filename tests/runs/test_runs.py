@@ -22,6 +22,7 @@ from course_lib.paths import manifest
 from course_lib.runs import registry
 from course_lib.runs.base import Run
 from course_lib.systems.base import System
+from course_lib.systems.conditional_vae import ConditionalVAE
 from course_lib.systems.regression import Regression, RegressionConfig
 from course_lib.training import Settings, meta_step
 
@@ -61,7 +62,10 @@ def outputs(system: Any, batch: Any) -> Tensor:
     """Return what a system makes: a painting of pictures or a translation of x where it takes one, else samples."""
     if hasattr(system, "stylise"):
         return system.stylise(batch.images)
-    return system.translate(batch.x.clamp(-1, 1)) if "images" not in batch else system.sample(len(batch))
+    if "images" not in batch:
+        return system.translate(batch.x.clamp(-1, 1))
+    told = {"condition": batch.labels} if isinstance(system, ConditionalVAE) else {}
+    return system.sample(len(batch), **told)
 
 
 def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:

@@ -91,7 +91,7 @@ def test_the_sum_of_the_means_is_named(factor: float) -> None:
 
 def test_the_task_has_a_criterion() -> None:
     task = " ".join(find("03.6").task.split())
-    assert "stop looking like one garment to you? Does the lesson's judge agree" in task
+    assert "stop looking like one garment to you? Does the classifier of the section after next agree" in task
     assert "stop being good" not in task
 
 

@@ -95,7 +95,7 @@ def test_a_slip_about_the_logarithm_is_named(answer: Any, message: str) -> None:
 
 def test_the_task_names_the_network_whose_bound_is_one() -> None:
     task = " ".join(find("03.5").task.split())
-    assert "use it on `proper`, the lesson's network for black and white pixels" in task
+    assert "uses it below on `proper`, its network for black and white pixels" in task
     assert "How much of the gap" not in task
 
 
