@@ -231,13 +231,13 @@ for name, value in (("mean", best["mse_minimiser"]), ("median", best["mae_minimi
 # of seven neighbours in a row. That is a **motion blur**, and nobody has put it in. It is what squared error asks for.
 # The median of the answers is known, too.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 moved_mean, moved_median, _ = exact_minimisers(answers_in_place)  # seven is odd: there is one median
 seven = torch.full((3, 1, 1, 7), 1 / 7)
 blurred = F.conv2d(F.pad(pictures, (3, 3, 0, 0), mode="replicate"), seven, groups=3)
 print("the exact mean is a blur over seven pixels of a row:", torch.allclose(moved_mean, blurred, atol=1e-5))
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 rows = [[pictures[i], *answers_in_place[i, ::2], moved_mean[i], moved_median[i]] for i in (35, 106, 103)]
 fig = plotting.image_grid(
     rows, column_titles=["input x", "-3", "-1", "+1", "+3", "exact mean", "exact median"], tile=112
@@ -254,7 +254,7 @@ plotting.show(
 
 # %% tags=["exercise:01.5"]
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 everything = answers_in_place.flatten(0, 1)
 for name, picture in (
     ("an answer", answers_in_place[:, 5]),
@@ -288,7 +288,7 @@ for name, picture in (
 # squared error and by the absolute error. All else is the same: first weights, batches, displacements.
 
 
-# %% slideshow={"slide_type": "-"}
+# %%
 def shrunk(split):
     """Return the emoji of a split at 32 x 32 pixels: (N, 3, 32, 32) in [-1, 1]."""
     return F.avg_pool2d(data.emoji(split).images / 127.5 - 1, 2)
@@ -362,7 +362,7 @@ plotting.show(
     "trained by absolute error makes of them, and the exact median",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The network that followed your squared error draws the blur. It was not told of a mean, and it has never seen a blurred
 # picture. Is the training only too short? The next section trains for longer.
 
@@ -413,7 +413,7 @@ plotting.metric_table(
     caption="128 held-out emoji, displaced, 64 x 64. Mean over three seeds, ± the standard deviation; exact pictures have none.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Each network came near the picture that its loss asks for. The MSE network is several times as near to the exact mean as to
 # any right answer, and it is no sharper than that blur. The MAE network is near the median. It has less fine detail than the
 # exact median, so it has not quite arrived. No longer training would sharpen the outputs of MSE beyond the first row: what
@@ -631,12 +631,12 @@ plotting.show(
 # right answers have seven. Suppose $D$ sees $x$ and the picture, and $G$ has settled on one of the seven. How often does
 # $D$ see that displacement in true pairs, and how often in made ones? The best $D$ of lesson 02, $p / (p + q)$, says:
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 true_share, made_share = torch.full((7,), 1 / 7), F.one_hot(torch.tensor(3), 7).float()  # G settled on the middle one
 best_d = true_share / (true_share + made_share)
 print("the best D of pairs, by displacement:", [round(value, 3) for value in best_d.tolist()])
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Whatever $G$ settles on is the one displacement that $D$ rejects: there is no place to rest. So one of the two
 # adversaries below sees the picture alone. It asks "is this sharp, as pictures are?", and the $L_1$ term ties the answer to
 # $x$. The other one sees $x$ as well; nothing else differs. Which of the two would you take?
@@ -681,7 +681,7 @@ plotting.show(
     "the line marks one seventh",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **The control** has learned a little in its twelve epochs and is as soft as before. **The adversary that sees the picture**
 # settles on one of two neighbouring displacements, and is about as sharp as a right answer. As a set, its outputs and the right
 # answers are alike to VGG-KID. Yet by RMS it is no nearer to the nearest answer than the control. Small errors of colour and
@@ -790,7 +790,7 @@ for split, part in parts.items():
         share = fine_detail(quiet[label, split].mean(1)).mean() / truth
         print(f"{split:5} {label:22}: `fine_detail` {share:.2f} of the truth's")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### What the tables say
 #
 # **Training outlines.** Each regression went where its loss points: MSE is nearest to the exact mean, MAE to the medians. The
@@ -975,7 +975,7 @@ plotting.metric_table(
 # its coordinates along the components. **Move** one latent. **Decode**. The next cell does it for the first two latents,
 # by up to two standard deviations. Nobody told the model of light or colour: they are what varies most.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 farmer = held_out.names.index("woman farmer")
 training = known.targets().flatten(0, 1).flatten(1)
 centre = training.mean(0)
@@ -1001,7 +1001,7 @@ plotting.show(
     "first latent moved, from dark to light, and with the second moved, from brown to blue",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The reconstruction is poor, because a hundred linear components are a weak model of such pictures. The steering works.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.7"]

@@ -396,7 +396,7 @@ plotting.show(
 # small **encoder** that maps $x$ to both, for every $x$ at once. (To share one network is called *amortised* inference.)
 
 
-# %% slideshow={"slide_type": "-"}
+# %%
 def toy_loss(x, mu, logvar):
     """Return the negative ELBO of numbers x (N, 1) in the toy model, from one draw of z each: a scalar."""
     z = draw_latent(mu, logvar, torch.randn_like(mu))
@@ -450,7 +450,7 @@ plotting.show(
     "the evidence lies above both",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Both climb to within a few hundredths of a nat of the best Gaussian, and stay there. What is left below $\log p(x)$ is the
 # gap. No training removes it, because no Gaussian has two humps. One encoder for all $x$ does about as well here as forty
 # separate $q$, and it also has an answer for an $x$ that it never saw.
@@ -1085,7 +1085,7 @@ plotting.show(
 # open. Your own VAE becomes a conditional one by a few changes:
 
 
-# %% slideshow={"slide_type": "-"}
+# %%
 class OwnConditionalVAE(OwnVAE):
     """The same, told the class: ten more inputs for encoder and decoder."""
 

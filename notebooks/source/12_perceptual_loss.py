@@ -1386,7 +1386,7 @@ plotting.metric_table(
     caption=f"{len(part)} held-out patches. Relative squared distance of features to the truth; smaller is nearer.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 strongest = max(range(len(part)), key=lambda row: wave_energy(made["perceptual"][row : row + 1]))
 fig = plotting.image_grid(
     [[output[strongest, :, :64, :64] for output in (*made.values(), large_ones)]],
