@@ -689,8 +689,8 @@ plotting.show(
 # picture could be real; sharpness and VGG-KID can.
 #
 # **The adversary that sees $x$ as well** leaves ghosts beside the edges. By the nearest answer, by sharpness and by VGG-KID it is
-# worse than the other, by more than the spread; in one of three seeds its outputs are spread over more than two
-# displacements. By the argument above the cure is not a $D$ that knows less, but a $G$ with noise: a $G(x, z)$ that answers with
+# worse than the other, by more than the spread; and its outputs do not always keep to two displacements (last column). By
+# the argument above the cure is not a $D$ that knows less, but a $G$ with noise: a $G(x, z)$ that answers with
 # all seven gives $D$ no favourite to find out. That is not trained here. What a $D$ that sees $x$ is good for, lesson 10 shows.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

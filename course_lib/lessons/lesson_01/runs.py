@@ -50,6 +50,22 @@ ADVERSARY = Pix2PixConfig(
     d_lr=2e-4,
 )
 
+
+def _from_mae(name: str, about: str, config: Pix2PixConfig) -> Run:
+    """Return a run that goes on from the MAE network of the six tones; the config alone may differ."""
+    return Run(
+        f"lesson_01/{name}",
+        about,
+        lambda: Pix2Pix(config),
+        toned_pairs,
+        ADVERSARIAL,
+        start="lesson_01/mae",
+        settings=constant_average(0.995),
+        measure=outline_figures_twice,
+        bundled=1,
+    )
+
+
 # Displaced pictures. The network keeps the full size, for a displacement is a matter of single pixels; sixteen channels
 # and two residual blocks see 27 pixels, the displacement is 3 at most. Batch norm, so that the minimiser, one fixed
 # picture a place, can be met: instance norm would make it depend on the rest of the picture.
@@ -136,27 +152,15 @@ RUNS = (
         measure=outline_figures_twice,
         bundled=1,
     ),
-    Run(
-        "lesson_01/gan",
+    _from_mae(
+        "gan",
         "Outline to 3D emoji by L1 and an adversary that sees the outline, started from the MAE network.",
-        lambda: Pix2Pix(ADVERSARY),
-        toned_pairs,
-        ADVERSARIAL,
-        start="lesson_01/mae",
-        settings=constant_average(0.995),
-        measure=outline_figures_twice,
-        bundled=1,
+        ADVERSARY,
     ),
-    Run(
-        "lesson_01/mae_more",
+    _from_mae(
+        "mae_more",
         "The control: the MAE network goes on for as long as with the adversary, noise and average included, by L1.",
-        lambda: Pix2Pix(replace(ADVERSARY, gan_weight=0.0)),
-        toned_pairs,
-        ADVERSARIAL,
-        start="lesson_01/mae",
-        settings=constant_average(0.995),
-        measure=outline_figures_twice,
-        bundled=1,
+        replace(ADVERSARY, gan_weight=0.0),
     ),
     _moved("mse", "by least squares", lambda: _regression("mse")),
     _moved("mae", "by least absolute error", lambda: _regression("mae")),
