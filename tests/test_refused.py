@@ -41,7 +41,7 @@ FIGURES = {"a": {"l1": 1.0}}
         (lambda: unet.UNet(base_channels=0), "base_channels is 0"),
         (lambda: unet.UNet(max_channels=0), "max_channels is 0"),
         (lambda: unet.UNet(dropout=1.0), "dropout is 1.0: give a finite number of at least 0 and below 1"),
-        (lambda: unet.UpBlock(4, 4, upsample="bilinear"), "choose one of transposed, resize"),
+        (lambda: unet.UpBlock(4, 4, upsample="shuffle"), "choose one of transposed, resize"),
         (lambda: patchgan.PatchGAN(layers=-1), "layers is -1"),
         (lambda: patchgan.PatchGAN(base_channels=2.5), "base_channels is 2.5"),
         (lambda: patchgan.receptive_field(torch.nn.Linear(2, 2)), "no convolution"),

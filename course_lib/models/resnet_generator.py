@@ -69,7 +69,7 @@ class ResNetGenerator(nn.Module):
         blocks: number of residual blocks; the paper has 6 for 128 pixels and 9 for 256.
         downs: how often the size is halved before the residual blocks: 2 in the paper. Fewer keep more places.
         upsample: how the size is doubled again: ``"transposed"`` convolutions (3x3, stride 2) as in the paper, or
-            ``"resize"``, without checkerboard.
+            ``"resize"``, without checkerboard, or ``"bilinear"``, which also keeps a finer grid out, see ``unet``.
         norm: ``"instance"`` as in the paper, ``"batch"``, ``"affine instance"`` or ``"none"``. CycleGAN's own step
             takes instance norm; others serve pix2pix, which the authors' code also trains with this network.
         dropout: chance of dropout inside the residual blocks; the paper has none.
@@ -115,7 +115,8 @@ class ResNetGenerator(nn.Module):
         self.multiple = 2**downs
         self.smallest = max(4, 2 * self.multiple)  # a border of 3 is reflected outside, and one of 1 inside
         # 3 of each end, 2 of each block in the pixels of its place, and of the halvings and doublings between
-        self.reach = 6 + 2 * blocks * self.multiple + 3 * (self.multiple - 1)
+        further = 1 if upsample == "bilinear" else 0  # which reads the neighbours, too
+        self.reach = 6 + 2 * blocks * self.multiple + (3 + further) * (self.multiple - 1)
         width = base_channels
         layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7, bias=bias)]
         layers += [NORMS[norm](width), nn.ReLU()]

@@ -27,7 +27,19 @@ def resize(in_channels: int, out_channels: int, *, bias: bool) -> nn.Module:
     )
 
 
-UPSAMPLERS: dict[str, Callable[..., nn.Module]] = {"transposed": transposed, "resize": resize}
+def bilinear(in_channels: int, out_channels: int, *, bias: bool) -> nn.Module:
+    """Return a doubling in which no place of the grid is special: lines between neighbours, then a convolution 3x3.
+
+    After ``resize`` the four pixels of one position are equal, and a convolution sees where the next position begins:
+    it can draw a pattern with a period of two pixels. Here it would have to draw against the interpolation.
+    """
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias),
+    )
+
+
+UPSAMPLERS: dict[str, Callable[..., nn.Module]] = {"transposed": transposed, "resize": resize, "bilinear": bilinear}
 """The ways to double height and width, by name."""
 
 
@@ -200,7 +212,8 @@ class UNet(nn.Module):
         self.levels = levels
         self.skips, self.upsample, self.wiring, self.norm = skips, upsample, wiring, norm
         self.multiple = self.smallest = 2**levels
-        self.reach = 3 * (self.multiple - 1)  # by way of the innermost position and its neighbour
+        further = 1 if upsample == "bilinear" else 0  # which reads the neighbours, too
+        self.reach = (3 + further) * (self.multiple - 1)  # by way of the innermost position and its neighbour
         self.down = nn.ModuleList(
             DownBlock(before, after, norm=norm if 0 < level < levels - 1 else "none", bias=bias)
             for level, (before, after) in enumerate(zip([in_channels, *widths[:-1]], widths, strict=True))

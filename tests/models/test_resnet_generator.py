@@ -48,7 +48,7 @@ def test_layers_are_those_of_the_paper():
     height=st.integers(2, 4),
     width=st.integers(2, 4),
     downs=st.integers(0, 3),
-    upsample=st.sampled_from(["transposed", "resize"]),
+    upsample=st.sampled_from(["transposed", "resize", "bilinear"]),
 )
 def test_shape_and_range(batch, inputs, height, width, downs, upsample):
     network = ResNetGenerator(inputs, 2, base_channels=2, blocks=1, downs=downs, upsample=upsample)
@@ -136,13 +136,13 @@ def test_doubling_by_resizing_has_no_transposed_convolution():
 
 @pytest.mark.parametrize(
     "options",
-    [{"blocks": 0}, {"downs": -1}, {"upsample": "bilinear"}, {"norm": "layer"}],
+    [{"blocks": 0}, {"downs": -1}, {"upsample": "shuffle"}, {"norm": "layer"}],
     ids=["blocks", "downs", "upsample", "norm"],
 )
 def test_what_cannot_be_built_is_refused(options):
     with pytest.raises(
         ShapeError,
-        match=r"whole number of at least [01]|'bilinear': choose one of transposed, resize|'none', not 'layer'",
+        match=r"whole number of at least [01]|'shuffle': choose one of transposed, resize, bilinear|'none', not 'layer'",
     ):
         ResNetGenerator(base_channels=2, **options)
 

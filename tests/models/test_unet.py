@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from course_lib.errors import ShapeError
 from course_lib.models.norms import InstanceNorm
-from course_lib.models.unet import UNet, resize, transposed, unet_256
+from course_lib.models.unet import UNet, bilinear, resize, transposed, unet_256
 
 
 def paper_parameters(in_channels: int, out_channels: int, base: int, levels: int) -> int:
@@ -120,7 +120,7 @@ def test_without_skips_x_passes_through_the_innermost_only():
     assert not torch.equal(seeing(one), seeing(other))
 
 
-@pytest.mark.parametrize("upsample", ["transposed", "resize"])
+@pytest.mark.parametrize("upsample", ["transposed", "resize", "bilinear"])
 @pytest.mark.parametrize("skips", [True, False])
 def test_shapes_of_the_variants(upsample, skips):
     network = UNet(2, 3, base_channels=4, levels=3, upsample=upsample, skips=skips)
@@ -145,6 +145,7 @@ def checkerboard(upsample) -> float:
 
 def test_resizing_keeps_a_constant_map_constant_and_the_transposed_convolution_does_not():
     assert checkerboard(resize) < 1e-12
+    assert checkerboard(bilinear) < 1e-12
     assert checkerboard(transposed) > 1e-2
 
 
@@ -155,11 +156,25 @@ def test_the_transposed_pattern_repeats_every_two_pixels():
     assert not torch.allclose(inside[:, :, :-1], inside[:, :, 1:], atol=1e-3)
 
 
+def finest(upsample) -> float:
+    """Return how much of the power of a doubled random map has a period of two to three pixels along an axis."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        doubled = upsample(16, 8, bias=False)(torch.randn(8, 16, 16, 16))
+    power = torch.fft.fft2(doubled[:, :, 2:-2, 2:-2]).abs().square().mean((0, 1))
+    fine = torch.fft.fftfreq(len(power)).abs() > 1 / 3
+    return float(power[fine[:, None] | fine].sum() / power.sum())
+
+
+def test_lines_between_neighbours_leave_less_of_the_finest_grid():
+    assert finest(bilinear) < 0.2 * finest(resize)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"levels": 1}, "levels is 1: give a whole number of at least 2"),
-        ({"upsample": "bilinear"}, "'bilinear': choose one of transposed, resize"),
+        ({"upsample": "shuffle"}, "'shuffle': choose one of transposed, resize, bilinear"),
         ({"wiring": "theirs"}, "'theirs': choose one of paper, authors"),
         ({"norm": "layer"}, "'batch', 'instance', 'affine instance', 'none', not 'layer'"),
         ({"dropout_start": -1}, "dropout_start is -1: give a whole number of at least 0"),

@@ -258,6 +258,8 @@ def test_memory_grows_with_the_channels() -> None:
 PLAIN: dict[str, Callable[[], nn.Module]] = {
     "unet": lambda: UNet(base_channels=2, levels=3, dropout=0.0),
     "unet resize": lambda: UNet(base_channels=2, levels=3, dropout=0.0, upsample="resize"),
+    "unet bilinear": lambda: UNet(base_channels=2, levels=3, dropout=0.0, upsample="bilinear"),
+    "resnet bilinear": lambda: ResNetGenerator(base_channels=2, blocks=2, downs=2, upsample="bilinear"),
     "resnet": lambda: ResNetGenerator(base_channels=2, blocks=2, downs=2, upsample="resize"),
     "resnet transposed": lambda: ResNetGenerator(base_channels=2, blocks=2, downs=1),
     "transform": lambda: TransformNet(2, 2),

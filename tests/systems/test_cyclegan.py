@@ -313,7 +313,7 @@ def test_all_rates_are_flat_and_then_fall_to_zero():
         ({"identity": 0.5, "lambda_forward": 0.0, "lambda_backward": 0.0}, "a share of lambda"),
         ({"identity": 0.5, "x_channels": 1}, "same number of channels"),
         ({"blocks": 0}, "blocks is 0"),
-        ({"upsample": "bilinear"}, "transposed, resize"),
+        ({"upsample": "shuffle"}, "transposed, resize, bilinear"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, words):

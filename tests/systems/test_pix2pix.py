@@ -316,7 +316,7 @@ def test_the_default_is_the_papers():
     [
         ({"gan_weight": 0.0, "lambda_l1": 0.0}, "both 0, so G has nothing to learn from"),
         ({"levels": 1}, "levels is 1"),
-        ({"upsample": "bilinear"}, "transposed, resize"),
+        ({"upsample": "shuffle"}, "transposed, resize, bilinear"),
         ({"d_norm": "layer"}, "batch, instance, spectral"),
     ],
 )

@@ -34,8 +34,6 @@ PALETTE = {
     "grey": "#a3a3a3",
     "white": "#ffffff",
 }
-DOTS = 8
-"""How many dots of the true colours the examples begin with."""
 
 
 class Colouring(Drawing):
@@ -172,6 +170,6 @@ def colour_and_translate(
 
 def held_out_sheets() -> dict[str, Tensor]:
     """Return some held-out outlines with dots of their colours by name, uint8 ``(5, 64, 64)``."""
-    pairs = hinted_pairs(data.emoji_pairs("test", x="outline", y="3d", subset="core"), DOTS)
+    pairs = hinted_pairs(data.emoji_pairs("test", x="outline", y="3d", subset="core"))
     places = {name: place for place, name in enumerate(pairs.names or [])}
     return {name: pairs.x[places[name]] for name in EXAMPLES}

@@ -22,6 +22,8 @@ from course_lib.metrics.colour import not_white
 
 SIDE = 3
 MOST = 16
+DOTS = 8
+"""How many dots held-out pictures get, where no other number is said."""
 CHANNELS = 5
 
 
@@ -102,7 +104,7 @@ def sheet_of(condition: Tensor) -> Tensor:
     return torch.where(condition[:, 4:] > 0, condition[:, 1:4], condition[:, :1])
 
 
-def hinted_pairs(pairs: PairedSet, count: int, seed: int = 0) -> PairedSet:
+def hinted_pairs(pairs: PairedSet, count: int = DOTS, seed: int = 0) -> PairedSet:
     """Return pairs of which every x has the same number of dots, always at the same places: for held-out figures.
 
     Args:

@@ -7,16 +7,24 @@ from dataclasses import replace
 from course_lib import data
 from course_lib.data.unpaired import grey_pairs
 from course_lib.lessons.lesson_10 import paper_scale
+from course_lib.lessons.lesson_10.colour_channels import KeepsLuma
+from course_lib.lessons.lesson_10.hints import CHANNELS, Hinted, hinted_pairs
 from course_lib.models.patchgan import PATCH_LAYERS
 from course_lib.runs.base import Run, RunSizes
 from course_lib.runs.settings import ABLATION, HALF, OUTLINE, PLAIN, SMALL, constant_average, outline_pairs
 from course_lib.runs.translation import figures_on, pictures_on
-from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
+from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig, generator
 
 
 def flat_pairs(split: str = "train") -> data.PairedSet:
     """Return flat emoji (x, the paper's label map) and 3D emoji (y)."""
     return data.emoji_pairs(split, x="flat", y="3d")
+
+
+def dotted_pairs(split: str = "train") -> Hinted | data.PairedSet:
+    """Return outlines with dots of the answer's colours (x) and 3D emoji (y): fixed dots but in training."""
+    pairs = outline_pairs(split)
+    return Hinted(pairs) if split == "train" else hinted_pairs(pairs)
 
 
 def colour_patches(split: str = "train") -> data.PairedSet:
@@ -42,6 +50,21 @@ REMEDIES = replace(
 
 GREY = replace(REMEDIES, x_channels=1, base_channels=32, max_channels=96)
 
+
+def recolouring() -> Pix2Pix:
+    """Return the system from grey to colour: its G finds the two channels of colour, and keeps the luma that it got."""
+    return Pix2Pix(GREY, netG=KeepsLuma(generator(replace(GREY, y_channels=2))))
+
+
+FEATURES = 10.0
+"""The weight of the distance by features of VGG-16, chosen on the validation split."""
+
+
+def by_features(config: Pix2PixConfig) -> Pix2PixConfig:
+    """Return the settings with the distance by features as a third term of G's loss."""
+    return replace(config, lambda_features=FEATURES, half_judge=True)
+
+
 AVERAGED = constant_average(0.998, precision=HALF)
 LONG = RunSizes(smoke_epochs=1, cpu_epochs=40, gpu_epochs=400, batch_size=8)
 
@@ -63,6 +86,18 @@ SKIPS = {
     "encdec_both": ("encoder-decoder, L1 and the conditional adversary", replace(SMALL, skips=False)),
 }
 """The rows of its table 2."""
+
+
+HINTS = {
+    "features": ("and the distance by features", by_features(OUTLINE), outline_pairs),
+    "dots": ("with dots of colour", replace(OUTLINE, x_channels=CHANNELS), dotted_pairs),
+    "dots_features": (
+        "with dots of colour, and the distance by features",
+        by_features(replace(OUTLINE, x_channels=CHANNELS)),
+        dotted_pairs,
+    ),
+}
+"""What is added to ``outline_both``: a further term of the loss, a further part of the condition, and both."""
 
 
 def _recorded(name: str, about: str, config: Pix2PixConfig, pairs) -> Run:
@@ -106,9 +141,18 @@ RUNS = (
         measure=figures_on(outline_pairs),
     ),
     Run(
+        "lesson_10/hinted",
+        "Outline and dots of colour to 3D emoji: pix2pix with the remedies of the lesson and the distance by features.",
+        lambda: Pix2Pix(by_features(replace(REMEDIES, x_channels=CHANNELS))),
+        dotted_pairs,
+        LONG,
+        settings=AVERAGED,
+        measure=figures_on(dotted_pairs),
+    ),
+    Run(
         "lesson_10/grey",
-        "Patches of photographs from grey to colour: pix2pix with the remedies of the lesson.",
-        lambda: Pix2Pix(GREY),
+        "Patches of photographs from grey to colour: pix2pix with the remedies of the lesson, and the luma kept.",
+        recolouring,
         colour_patches,
         LONG,
         settings=AVERAGED,
@@ -127,6 +171,10 @@ RUNS = (
         "Outline to 3D emoji by L1 and the conditional adversary, G wired as in the authors' code.",
         replace(OUTLINE, wiring="authors"),
         outline_pairs,
+    ),
+    *(
+        _recorded(f"outline_{name}", f"Outline to 3D emoji by L1 and the conditional adversary {about}.", config, pairs)
+        for name, (about, config, pairs) in HINTS.items()
     ),
     *(
         _recorded(f"flat_{name}", f"Flat to 3D emoji: {about}.", config, flat_pairs)
