@@ -46,7 +46,6 @@ from course_lib.plotting import Arrow, Box
 from course_lib.presets import choose
 from course_lib.runs.translation import outputs_of, quiet_outputs_of
 from course_lib.runs.enlarging import enlarged, enlarging_figures
-from course_lib.runs.records import records_of
 from course_lib.systems.pix2pix import Pix2Pix
 from course_lib.systems.regression import Regression
 from course_lib.training import fit
@@ -377,23 +376,12 @@ place_judge = AnswerJudge(answers_in_place)
 PLACE = ["to the mean", "to the medians", "to the nearest answer", "sharpness", "VGG-KID"]
 
 
-def by_seed(name, measure, start=""):
-    """Return {metric: values, one a seed}: measured here where the weights are bundled, else as they were recorded."""
-    found = [measure(runs.load(name, seed)) for seed in runs.seeds(name)]
-    names = list(found[0])
-    for seed, entry in sorted(kept.get(name, {}).items()):
-        if seed not in runs.seeds(name):
-            found.append({metric: entry["figures"].get(start + metric) for metric in names})
-    return {metric: [one[metric] for one in found if one[metric] is not None] for metric in names}
-
-
 def place_figures(system):
     """Return the figures of a system where the answers differ in place."""
     output = quiet_outputs_of(system, pictures)
     return place_judge.figures(output) | {"in the two usual places": usual_places(output, answers_in_place)}
 
 
-kept = records_of("lesson_01")
 in_place = {
     "exact mean": place_judge.figures(moved_mean),
     "exact median": place_judge.figures(moved_median),
@@ -406,7 +394,7 @@ for label, name in {
     "L1 + D of the picture": "moved_gan",
     "L1 + D of x and picture": "moved_pair",
 }.items():
-    in_place[label] = by_seed(f"lesson_01/{name}", place_figures)
+    in_place[label] = runs.by_seed(f"lesson_01/{name}", measure=place_figures)
 plotting.metric_table(
     {label: in_place[label] for label in ("exact mean", "MSE", "exact median", "MAE", "an answer")},
     columns=PLACE,
@@ -734,7 +722,7 @@ def all_figures(known):
             quiet[label, known.split], drawn[label, known.split] = output, output[:, None] if draws is None else draws
             return of(output, draws)
 
-        found[label] = by_seed(f"lesson_01/{name}", measure, start)
+        found[label] = runs.by_seed(f"lesson_01/{name}", measure=measure, recorded_as=start + "{}")
     rows = torch.arange(len(known))
     return found | {"a real answer": of(known.targets()[rows, rows % 6])}
 

@@ -47,7 +47,6 @@ from course_lib.metrics import (
 )
 from course_lib.plotting import Arrow, Box
 from course_lib.presets import choose
-from course_lib.runs.records import records_of
 from course_lib.lessons.lesson_03 import usual as usual_recipe
 from course_lib.lessons.lesson_03.class_judge import class_accuracy
 from course_lib.lessons.lesson_03.held_out import conditional_figures
@@ -1123,18 +1122,8 @@ for epoch in range(choose(smoke=1, cpu=3, gpu=3)):
         optimizer.step()
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-kept = records_of("lesson_03")
-
-
-def by_seed(name):
-    """Return {metric: values, one a seed}: as they were recorded, and of bundled weights measured here."""
-    found = [entry["figures"] for _, entry in sorted(kept.get(f"lesson_03/{name}", {}).items())]
-    found += [conditional_figures(runs.load(f"lesson_03/{name}", seed)) for seed in runs.seeds(f"lesson_03/{name}")]
-    return {metric: [one[metric] for one in found] for metric in found[0]}
-
-
 remedies = {
-    label: by_seed(name)
+    label: runs.by_seed(f"lesson_03/{name}", measure=conditional_figures)
     for label, name in {
         "plain": "conditional",
         "warm-up": "conditional_warm",
