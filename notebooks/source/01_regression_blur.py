@@ -118,9 +118,9 @@ plotting.show(
 # %% [markdown]
 # > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
 # > is right, and if not, what is likely wrong. It hands back what the lesson goes on with: *your* function if it is right,
-# > ours if you have not tried. `hint("01.4")` gives a hint, a stronger one each time; `solution("01.4")` shows ours.
+# > ours if you have not tried. `hint("01.1")` gives a hint, a stronger one each time; `solution("01.1")` shows ours.
 
-# %% tags=["exercise:01.4"]
+# %% tags=["exercise:01.1"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.9"]
 # ## Two answers: black or white
@@ -189,7 +189,7 @@ for p in (0.5, 0.6):
     print(f"white with chance {p:.1f}:  MSE ends at {descend(p, 'MSE'):.2f}   MAE ends at {descend(p, 'MAE'):.2f}")
     print("            predicted:", {name: round(float(value), 2) for name, value in predicted(p).items()})
 
-# %% tags=["exercise:01.1"]
+# %% tags=["exercise:01.2"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E1"]
 # > **Often written, not so:** "MAE, like MSE, outputs the average of the answers."
@@ -251,7 +251,7 @@ plotting.show(
 # %% [markdown]
 # How far is each from a picture that could be right? Measure the distance to the nearest of the seven.
 
-# %% tags=["exercise:01.5"]
+# %% tags=["exercise:01.3"]
 
 # %% tags=["checked"]
 everything = answers_in_place.flatten(0, 1)
@@ -277,7 +277,7 @@ for name, picture in (
 #
 # Now train a network and see where *your* loss takes it. First the loss.
 
-# %% tags=["exercise:01.2"]
+# %% tags=["exercise:01.4"]
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A network, a loss, a loop
@@ -586,7 +586,7 @@ history = fit(
 # Where is $z$? Not at the input. In pix2pix, as here, $z$ is the dropout inside $G$: which values are set to zero is drawn
 # anew at each call. Below you will see how much two draws for one outline differ.
 
-# %% tags=["exercise:01.3"]
+# %% tags=["exercise:01.5"]
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.show_source(Pix2Pix.training_step)

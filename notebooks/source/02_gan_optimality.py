@@ -218,7 +218,7 @@ for name, other in {
 }.items():
     print(f"V at {name}: {game_value(other, p, q, dx):.6f}")
 
-# %% tags=["exercise:02.3"]
+# %% tags=["exercise:02.2"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.15"]
 # ## What the generator minimises
@@ -412,7 +412,7 @@ plotting.show(
     "that of D rises to log 4",
 )
 
-# %% tags=["exercise:02.2"]
+# %% tags=["exercise:02.3"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.14"]
 # ## The generator's loss
@@ -693,7 +693,7 @@ plotting.metric_table(
 # $\mathrm{KL}(q \,\|\, p) - 2\, \mathrm{JSD}(p, q)$. Its first part is the one that hardly minds a missing mode. So the loss
 # that saves $G$ from a vanishing gradient also lets it drop modes. It need not be the only reason: $D$ is never $D^*$.
 
-# %% tags=["exercise:02.5"]
+# %% tags=["exercise:02.4"]
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Build it
@@ -974,7 +974,7 @@ for name, near in neighbours.items():
 # The distance alone would not tell: noise moves a copy away as well. The ratio does. For noisy copies it is far below 1;
 # for the GAN it is as near to 1 as for new photographs. No sign of copying.
 
-# %% tags=["exercise:02.4"]
+# %% tags=["exercise:02.5"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.16"]
 # ## What the proof leaves out

@@ -194,9 +194,9 @@ plotting.show(
 # %% [markdown]
 # > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
 # > is right, and if not, what is likely wrong. It hands back what the lesson goes on with: *your* function if it is right,
-# > ours if you have not tried. `hint("03.4")` gives a hint, a stronger one each time; `solution("03.4")` shows ours.
+# > ours if you have not tried. `hint("03.1")` gives a hint, a stronger one each time; `solution("03.1")` shows ours.
 
-# %% tags=["exercise:03.4"]
+# %% tags=["exercise:03.1"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E13"]
 # ### The prior and the posterior
@@ -248,7 +248,7 @@ for x, (mean, width) in best.items():
 # of two, and the gap is about $\log 2 \approx 0.69$. No better encoder removes that gap: $q$ is already the best
 # Gaussian. A richer $q$ does, or another decoder, whose posterior is nearer to a Gaussian.
 
-# %% tags=["exercise:03.1"]
+# %% tags=["exercise:03.2"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E14", "N4.4"]
 # ## The KL term needs no samples
@@ -339,7 +339,7 @@ plotting.show(
 # The digits are a sample of 4,000 for training and 1,000 held out: figures are not comparable with those of the full
 # MNIST.
 
-# %% tags=["exercise:03.2"]
+# %% tags=["exercise:03.3"]
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A draw that lets the gradient through
@@ -470,7 +470,7 @@ for name, net in (("E", garments.netE), ("G", garments.netG)):
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.show_source(VAE.training_step)
 
-# %% tags=["exercise:03.3"]
+# %% tags=["exercise:03.4"]
 
 # %% [markdown]
 # ### Sum, not mean

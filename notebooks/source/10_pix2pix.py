@@ -548,7 +548,7 @@ plotting.show(
 )
 print(f"deviation: black is 0, white is {spread.max():.2f} on the scale [-1, 1]; on average it is {spread.mean():.3f}")
 
-# %% tags=["exercise:10.6"]
+# %% tags=["exercise:10.3"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.3"]
 # ### How little it does, measured
@@ -660,7 +660,7 @@ for name, switch in (("running statistics", False), ("statistics of the batch", 
 # $D$ is a chain of convolutions that ends in a *map* of logits. Each logit sees one square of the pair, its *receptive
 # field*, and says whether that patch is real. The loss is the mean over the map.
 
-# %% tags=["exercise:10.3"]
+# %% tags=["exercise:10.4"]
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N2.7"]
 # **How large is the square?** Walk back from one output, $r = 1$. Before a convolution with kernel $k$ and stride $s$, the
@@ -757,7 +757,7 @@ plotting.show(
     f"chance is {maps[0].mean():.2f} on the real pairs and {maps[1].mean():.2f} on the made ones",
 )
 
-# %% tags=["exercise:10.4"]
+# %% tags=["exercise:10.5"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.1", "E2"]
 # ## D judges the pair
@@ -856,7 +856,7 @@ print("your prediction :", predicted_order("x and y"))
 # neither: there $D$ is free, and nobody has taught it. To have a judge of *any* pair, wrong pairs must be among its
 # examples, as against the blind generator, and as text-to-image models do it (Reed et al. 2016).
 
-# %% tags=["exercise:10.5"]
+# %% tags=["exercise:10.6"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.6"]
 # ## Who takes care of which frequencies?

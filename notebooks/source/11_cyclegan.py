@@ -195,9 +195,9 @@ for label, pairs in (("64", flat), ("32", small)):
 # %% [markdown]
 # > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
 # > is right, and if not, what is likely wrong. It hands back what the lesson goes on with: *your* function if it is right,
-# > ours if you have not tried. `hint("11.2")` gives a hint, a stronger one each time; `solution("11.2")` shows ours.
+# > ours if you have not tried. `hint("11.1")` gives a hint, a stronger one each time; `solution("11.1")` shows ours.
 
-# %% tags=["exercise:11.2"]
+# %% tags=["exercise:11.1"]
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E10", "N1.8"]
 # ### The gradients where D is sure
@@ -342,7 +342,7 @@ print("D remembers the earlier outputs: G answers every x with", *wandering(True
 # ### Provoked
 #
 # Networks now. $x$ and $y$ are eight points of a circle each. Both adversaries play, no cycle, and $D$ learns ten
-# times as slowly as $G$ (`play_on_a_ring`; exercise 11.4 shows its code). Which of the eight is each output nearest
+# times as slowly as $G$ (`play_on_a_ring`; exercise 11.3 shows its code). Which of the eight is each output nearest
 # to?
 
 # %% slideshow={"slide_type": "-"}
@@ -353,7 +353,7 @@ for seed in range(choose(smoke=1, cpu=3, gpu=3)):
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # So a collapse can be had. What the cycle changes in it, and what a faster $D$ changes, is for you to predict
-# (exercise 11.4, below). Now pictures: both adversaries, no cycle loss, at 32 pixels. A training does not find the best $D$
+# (exercise 11.3, below). Now pictures: both adversaries, no cycle loss, at 32 pixels. A training does not find the best $D$
 # at each step, and no proof says where it ends, so it was run and recorded.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.15"]
@@ -473,9 +473,9 @@ print(f"backward: L1 from y to F(y) {l1(fake_x, y):.3f}, to G(F(y)) {l1(system.t
 # Each generator is used twice: $G$ as the first step of one cycle and as the second of the other. So the forward cycle
 # teaches $F$ to undo $G$ *and* $G$ to leave enough for it.
 
-# %% tags=["exercise:11.1"]
+# %% tags=["exercise:11.2"]
 
-# %% tags=["exercise:11.4"]
+# %% tags=["exercise:11.3"]
 
 # %% [markdown]
 # Your predictions are of tables. Now the networks of the ring, with the cycle, and with a $D$ that learns as fast as $G$
@@ -527,7 +527,7 @@ print(f"backward cycle: |G(F(y)) - y| = {mean_absolute_error(y[:, undo][:, excha
 # The cycle leaves the colours free. For paintings the paper adds a third term. Of one kind of picture the right answer
 # of a *single* network is known without any pair: of a picture that is already what the network makes.
 
-# %% tags=["exercise:11.5"]
+# %% tags=["exercise:11.4"]
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The identity loss
@@ -634,7 +634,7 @@ print(f"|G(x) - x| is the identity loss: {abs(taken['identity_y'] - wrong).item(
 # exchanged with chance $\frac12 \cdot \frac{1}{50}$ per output, so it is held for 100 on average; half of what $D$
 # gets is new.
 
-# %% tags=["exercise:11.3"]
+# %% tags=["exercise:11.5"]
 
 # %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
 seed_everything(0)

@@ -615,7 +615,7 @@ discrepancy = (kernel_mean(p, p) + kernel_mean(q, q) - 2 * kernel_mean(p, q)) / 
 loss = style_loss(*(gram(seen(z)["relu2_2"].double()) for z in (one, other)))
 print("style loss equals the discrepancy:", torch.allclose(loss, discrepancy, rtol=1e-6))
 
-# %% tags=["exercise:12.3"]
+# %% tags=["exercise:12.2"]
 
 # %% [markdown]
 # With VGG-16, a photograph laid 2 × 2: the entries of its Gram matrix over those of the photograph alone. The prediction
@@ -678,7 +678,7 @@ plotting.show(
 # `relu1_2` alone gives blots of the right colours. With `relu2_2` come strokes and pieces of wall and sky. The deeper
 # layers see more of the painting at once. Which piece stands where is largely lost. A fine pattern of dots remains.
 
-# %% tags=["exercise:12.2"]
+# %% tags=["exercise:12.3"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E3", "N0.19"]
 # ### Which picture is judged?

@@ -8,15 +8,15 @@ from nbclient import NotebookClient
 
 from course_lib.exercises import find
 
-CHECK = 'squared_error = check("01.2", squared_error)'
+CHECK = 'squared_error = check("01.4", squared_error)'
 CELLS = [
     "import torch\nfrom course_lib.exercises import check, hint, solution",
-    find("01.2").stub + "\n" + CHECK,
+    find("01.4").stub + "\n" + CHECK,
     "def squared_error(output, target):\n    return (output - target).square().mean()\n\n" + CHECK,
     "def squared_error(output, target):\n    return (output - target).view(2).sum()\n\n" + CHECK,
-    'hint("01.2")\nhint("01.2")',
-    'solution("01.2")',
-    find("01.2").cell + "\n" + CHECK,
+    'hint("01.4")\nhint("01.4")',
+    'solution("01.4")',
+    find("01.4").cell + "\n" + CHECK,
     "from course_lib.exercises import limits\nlimits.SECONDS, limits.TICK = 0.3, 0.05",
     "def squared_error(output, target):\n    while True:\n        pass\n\n" + CHECK,
     'def squared_error(output, target):\n    return input("?")\n\n' + CHECK,
@@ -33,15 +33,15 @@ def outputs() -> list[list[nbformat.NotebookNode]]:
 
 def test_an_open_exercise_goes_on(outputs: list[list[nbformat.NotebookNode]]) -> None:
     assert [output.text for output in outputs[1]] == [
-        "Exercise 01.2 is not attempted yet, and the lesson goes on with our `squared_error`; "
-        'hint("01.2") gives a first hint.\n'
+        "Exercise 01.4 is not attempted yet, and the lesson goes on with our `squared_error`; "
+        'hint("01.4") gives a first hint.\n'
     ]
 
 
 def test_a_wrong_answer_shows_its_message_and_no_traceback(outputs: list[list[nbformat.NotebookNode]]) -> None:
     (error,) = outputs[2]
     assert error.output_type == "error"
-    assert error.traceback == [f"ExerciseError: Exercise 01.2: {find('01.2').mistakes[0].message}"]
+    assert error.traceback == [f"ExerciseError: Exercise 01.4: {find('01.4').mistakes[0].message}"]
 
 
 def test_an_error_is_shown_with_the_learners_own_line(outputs: list[list[nbformat.NotebookNode]]) -> None:
@@ -62,7 +62,7 @@ def test_hints_and_solution_are_markdown(outputs: list[list[nbformat.NotebookNod
 
 def test_a_right_answer_prints_one_line(outputs: list[list[nbformat.NotebookNode]]) -> None:
     (right,) = outputs[6]
-    assert right.text == f"Exercise 01.2 is right: {find('01.2').why}\n"
+    assert right.text == f"Exercise 01.4 is right: {find('01.4').why}\n"
 
 
 def test_a_loop_without_an_end_gives_the_kernel_back(outputs: list[list[nbformat.NotebookNode]]) -> None:

@@ -27,12 +27,12 @@ def _from_the_limit_on(images: Tensor) -> Tensor:
 
 
 def _reversed_keys(answers: Tensor, weights: Tensor) -> dict[str, Tensor]:
-    right = find("01.1").reference(answers, weights)
+    right = find("01.2").reference(answers, weights)
     return {"mse_minimiser": right["mae_minimiser"], "mae_minimiser": right["mse_minimiser"]}
 
 
 def _difference(log_joint: Tensor, log_q: Tensor, dz: float) -> dict[str, float]:
-    right = find("03.4").reference(log_joint, log_q, dz)
+    right = find("03.1").reference(log_joint, log_q, dz)
     return right | {"gap": right["log_evidence"] - right["elbo"]}
 
 
@@ -69,11 +69,11 @@ def _left_in_eval(netG: Any, netD: Any, opt_g: Any, opt_d: Any, x: Tensor, y: Te
 
 
 def _two_draws(netG: Any, x: Tensor, draws: int, rate: float) -> Tensor:
-    return find("10.6").reference(netG, x, 2, rate)
+    return find("10.3").reference(netG, x, 2, rate)
 
 
 def _many_draws(netG: Any, x: Tensor, draws: int, rate: float) -> Tensor:
-    return find("10.6").reference(netG, x, 20, rate)
+    return find("10.3").reference(netG, x, 20, rate)
 
 
 def _unfair(image: Tensor, pool: list[Tensor], size: int, draw: torch.Generator | None = None) -> Tensor:
@@ -90,7 +90,7 @@ def _unfair(image: Tensor, pool: list[Tensor], size: int, draw: torch.Generator 
 
 def _fails_on_torchs_own(image: Tensor, pool: list[Tensor], size: int, draw: Any = None) -> Tensor:
     draw.device  # noqa: B018
-    return find("11.3").reference(image, pool, size, draw)
+    return find("11.5").reference(image, pool, size, draw)
 
 
 def _not_all_zero(step: Any, networks: Any, pictures: Any) -> dict[str, set[str]]:
@@ -106,10 +106,10 @@ def _nearer_than(samples: Tensor, centres: Tensor, std: float) -> dict[str, floa
 
 
 MISSED = {
-    "01.1 keys exchanged": (_reversed_keys, 'The values of "mse_minimiser" and "mae_minimiser" are exchanged.'),
-    "01.2 through .data": (_through_data, "Your function changes its input output: work on a copy"),
-    "01.2 clamps": (
-        lambda output, target: find("01.2").reference(output.clamp(-1, 1), target),
+    "01.2 keys exchanged": (_reversed_keys, 'The values of "mse_minimiser" and "mae_minimiser" are exchanged.'),
+    "01.4 through .data": (_through_data, "Your function changes its input output: work on a copy"),
+    "01.4 clamps": (
+        lambda output, target: find("01.4").reference(output.clamp(-1, 1), target),
         "On an output beyond black and white",
     ),
     "01.6 >= for above": (_from_the_limit_on, "You count the waves at exactly 0.25 cycles per pixel too"),
@@ -117,26 +117,26 @@ MISSED = {
         lambda p, q, real_weight: find("02.1").reference(p.clamp(max=1), q, real_weight),
         "On two densities above 1",
     ),
-    "02.3 clamps densities": (
-        lambda p, q, dx: find("02.3").reference(p.clamp(max=1), q, dx),
+    "02.2 clamps densities": (
+        lambda p, q, dx: find("02.2").reference(p.clamp(max=1), q, dx),
         "On two densities above 1",
     ),
-    "02.5 < for at most": (_nearer_than, "A sample at exactly 3 `std` is of high quality"),
-    "03.1 cuts mu off": (
-        lambda mu, logvar: find("03.1").reference(mu.detach(), logvar),
+    "02.4 < for at most": (_nearer_than, "A sample at exactly 3 `std` is of high quality"),
+    "03.2 cuts mu off": (
+        lambda mu, logvar: find("03.2").reference(mu.detach(), logvar),
         "The value is right, but mu or logvar is cut off",
     ),
-    "03.4 a difference": (_difference, "Your gap is the difference of the other two numbers"),
+    "03.1 a difference": (_difference, "Your gap is the difference of the other two numbers"),
     "03.5 shift by the mean": (_shifted_by_the_mean, "You shifted each row by another number than its largest"),
     "03.5 shift by the least": (_shifted_by_the_least, "You shifted each row by another number than its largest"),
     "03.5 shift by the first": (_shifted_by_the_first, "You shifted each row by another number than its largest"),
     "10.1 backward": (_backward_inside, "Your function leaves a gradient in `netD."),
     "10.1 backward, graph gone": (_backward_and_graph_gone, "Your function leaves a gradient in `netD."),
     "10.2 eval": (_left_in_eval, "Your function leaves netD in eval mode"),
-    "10.3 caps": (lambda layers: min(256, find("10.3").reference(layers)), "You stop at the size of a picture"),
-    "10.6 two draws": (_two_draws, "You did not draw `draws` outputs"),
-    "10.6 twenty draws": (_many_draws, "You did not draw `draws` outputs"),
-    "11.3 a coin of 0.45": (_unfair, "The share of new pictures is not one half"),
+    "10.4 caps": (lambda layers: min(256, find("10.4").reference(layers)), "You stop at the size of a picture"),
+    "10.3 two draws": (_two_draws, "You did not draw `draws` outputs"),
+    "10.3 twenty draws": (_many_draws, "You did not draw `draws` outputs"),
+    "11.5 a coin of 0.45": (_unfair, "The share of new pictures is not one half"),
     "12.1 half of the gradient": (
         lambda features: find("12.1").reference(features) / 2 + find("12.1").reference(features.detach()) / 2,
         "One of the two factors is cut off",
@@ -163,7 +163,7 @@ def test_the_pool_must_do_with_torchs_own_generator() -> None:
     from course_lib.exercises.running import Stopped
 
     with pytest.raises(Stopped, match="NoneType"):
-        judge(find("11.3"), _fails_on_torchs_own)
+        judge(find("11.5"), _fails_on_torchs_own)
 
 
 def _noise_in_place(forward: Any, back: Any, x: Tensor, y: Tensor, sigma: float, noise: Tensor) -> dict[str, float]:
@@ -181,10 +181,10 @@ def _latent_in_place(mu: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
     "exercise_id, answer, text",
     [
         ("11.6", _noise_in_place, "Your function changes its input noise: work on a copy"),
-        ("03.2", _latent_in_place, "Your function changes its input mu: work on a copy"),
-        ("02.2", lambda x: torch.log1p(torch.exp(-x)).mean(), "At a logit of -10000 your loss is infinite: a sigmoid"),
+        ("03.3", _latent_in_place, "Your function changes its input mu: work on a copy"),
+        ("02.3", lambda x: torch.log1p(torch.exp(-x)).mean(), "At a logit of -10000 your loss is infinite: a sigmoid"),
         (
-            "03.1",
+            "03.2",
             lambda mu, logvar: torch.distributions.kl_divergence(
                 torch.distributions.Normal(mu, logvar.exp().sqrt()), torch.distributions.Normal(0.0, 1.0)
             ).sum(dim=1),
@@ -220,7 +220,7 @@ def test_the_coin_may_be_tossed_in_many_ways() -> None:
         lambda draw: torch.randn((), generator=draw) > 0,
         lambda draw: torch.rand((), generator=draw, dtype=torch.float64).round() == 0,
     ):
-        assert judge(find("11.3"), pool_with(coin)) == ""
+        assert judge(find("11.5"), pool_with(coin)) == ""
 
 
 RIGHT = {
@@ -229,19 +229,19 @@ RIGHT = {
         lambda images: torch.tensor(images.numpy() / 127.5 - 1, dtype=torch.float32),
         lambda images: torch.lerp(torch.tensor(-1.0), torch.tensor(1.0), images / 255),
     ],
-    "01.2": [
+    "01.4": [
         lambda output, target: F.mse_loss(output, target, reduction="sum") / len(output),
         lambda output, target: torch.einsum("nchw,nchw->", output - target, output - target) / len(output),
         lambda output, target: torch.stack([(a - b).pow(2).sum() for a, b in zip(output, target, strict=True)]).mean(),
         lambda output, target: (output.double() - target).square().flatten(1).sum(1).mean(),
     ],
-    "01.5": [
+    "01.3": [
         lambda outputs, answers: torch.stack(
             [(outputs - answers[:, k]).pow(2).flatten(1).mean(1).sqrt() for k in range(answers.shape[1])]
         ).amin(0),
         lambda outputs, answers: (outputs[:, None].double() - answers).flatten(2).pow(2).mean(2).amin(1).sqrt(),
     ],
-    "02.2": [
+    "02.3": [
         lambda logits: -F.logsigmoid(logits).mean(),
         lambda logits: F.softplus(-logits.double()).mean(),
         lambda logits: torch.logaddexp(torch.zeros_like(logits), -logits).sum() / logits.numel(),

@@ -1,4 +1,4 @@
-"""Exercise 01.1: the pictures that minimise the expected squared and the expected absolute error."""
+"""Exercise 01.2: the pictures that minimise the expected squared and the expected absolute error."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _times_weight(answers: Tensor, weights: Tensor) -> Tensor:
 
 
 BEST_CONSTANT = Exercise(
-    id="01.1",
+    id="01.2",
     title="The best picture against several right answers",
     kind="derivation to code",
     task=r"""

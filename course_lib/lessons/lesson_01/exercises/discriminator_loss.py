@@ -1,4 +1,4 @@
-"""Exercise 01.3: two bugs in the discriminator's step of a conditional GAN."""
+"""Exercise 01.5: two bugs in the discriminator's step of a conditional GAN."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _mistakes() -> tuple[Mistake, ...]:
 
 
 DISCRIMINATOR_LOSS = Exercise(
-    id="01.3",
+    id="01.5",
     title="Two bugs in the discriminator's step",
     kind="bug to find",
     task="""

@@ -1,4 +1,4 @@
-"""Exercise 01.5: how far an output is from the nearest of the right answers."""
+"""Exercise 01.3: how far an output is from the nearest of the right answers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _absolute(outputs: Tensor, answers: Tensor) -> Tensor:
 
 
 NEAREST_ANSWER = Exercise(
-    id="01.5",
+    id="01.3",
     title="How far is an output from the nearest right answer?",
     kind="open extension",
     task="""

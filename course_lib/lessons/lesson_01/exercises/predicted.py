@@ -1,4 +1,4 @@
-"""Exercise 01.4: what regression outputs when the answer is black or white, predicted before it is measured."""
+"""Exercise 01.1: what regression outputs when the answer is black or white, predicted before it is measured."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _likelier(p: float) -> float:
 
 
 PREDICTED = Exercise(
-    id="01.4",
+    id="01.1",
     title="Black or white: what will the network output?",
     kind="prediction to test",
     task="""

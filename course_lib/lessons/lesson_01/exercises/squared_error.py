@@ -1,4 +1,4 @@
-"""Exercise 01.2: which dimensions are summed and which are averaged."""
+"""Exercise 01.4: which dimensions are summed and which are averaged."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _observe(answer: object, output: Tensor, target: Tensor) -> dict[str, object
 
 
 SQUARED_ERROR = Exercise(
-    id="01.2",
+    id="01.4",
     title="Sum over the pixels, average over the batch",
     kind="derivation to code",
     task=r"""

@@ -1,4 +1,4 @@
-"""Exercise 02.2: two bugs in the generator's loss."""
+"""Exercise 02.3: two bugs in the generator's loss."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _guarded(small: float) -> tuple[Callable[[Tensor], Tensor], ...]:
 
 
 GENERATOR_LOSS = Exercise(
-    id="02.2",
+    id="02.3",
     title="Two bugs in the generator's loss",
     kind="bug to find",
     task="""

@@ -1,4 +1,4 @@
-"""Exercise 02.5: how many modes of a mixture a generator finds, and how many of its samples are good."""
+"""Exercise 02.4: how many modes of a mixture a generator finds, and how many of its samples are good."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _modes(distance: Tensor, within: Tensor) -> int:
 
 
 MODES_COVERED = Exercise(
-    id="02.5",
+    id="02.4",
     title="How many modes does the generator find?",
     kind="open extension",
     task="""

@@ -1,4 +1,4 @@
-"""Exercise 02.4: how far two players are from the equilibrium of the smallest game, predicted before it is played."""
+"""Exercise 02.5: how far two players are from the equilibrium of the smallest game, predicted before it is played."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _visited(lr: float, steps: int) -> list[float]:
 
 
 PREDICTED_RADIUS = Exercise(
-    id="02.4",
+    id="02.5",
     title="Two players in a circle: in, out or round?",
     kind="prediction to test",
     task=r"""

@@ -1,4 +1,4 @@
-"""Exercise 02.3: the value of the game at the best discriminator, and the Jensen-Shannon divergence."""
+"""Exercise 02.2: the value of the game at the best discriminator, and the Jensen-Shannon divergence."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def _bare_value(p: Tensor, q: Tensor, dx: float) -> float:
 
 
 VALUE_AND_JSD = Exercise(
-    id="02.3",
+    id="02.2",
     title="What the game measures at the best discriminator",
     kind="derivation to code",
     task=r"""

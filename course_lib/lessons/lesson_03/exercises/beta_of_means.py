@@ -1,4 +1,4 @@
-"""Exercise 03.3: the beta that is hidden in a loss made of means.
+"""Exercise 03.4: the beta that is hidden in a loss made of means.
 
 Source: Higgins et al., beta-VAE (2017), equation 4.
 """
@@ -58,7 +58,7 @@ def _of_batch(factor: float) -> list[Callable[[int, int], dict[str, float]]]:
 
 
 BETA_OF_MEANS = Exercise(
-    id="03.3",
+    id="03.4",
     title="Which beta is hidden in the means?",
     kind="prediction to test",
     task=r"""

@@ -1,4 +1,4 @@
-"""Exercise 03.2: two bugs where a latent code is drawn.
+"""Exercise 03.3: two bugs where a latent code is drawn.
 
 Source: Kingma and Welling, Auto-Encoding Variational Bayes (2014), section 2.4.
 """
@@ -99,7 +99,7 @@ def _std(logvar: Tensor) -> Tensor:
 
 
 DRAW_LATENT = Exercise(
-    id="03.2",
+    id="03.3",
     title="Two bugs where the code is drawn",
     kind="bug to find",
     task="""

@@ -1,4 +1,4 @@
-"""Exercise 03.4: the gap between the evidence and its lower bound, computed where both are known.
+"""Exercise 03.1: the gap between the evidence and its lower bound, computed where both are known.
 
 Source: Kingma and Welling, Auto-Encoding Variational Bayes (2014), equations 1 and 2.
 """
@@ -146,7 +146,7 @@ def _gap_of_logs(log_joint: Tensor, log_q: Tensor, dz: float) -> Tensor:
 
 
 GAP_OF_BOUND = Exercise(
-    id="03.4",
+    id="03.1",
     title="What the bound leaves out",
     kind="derivation to code",
     task=r"""

@@ -1,4 +1,4 @@
-"""Exercise 03.1: the KL divergence from a diagonal Gaussian to the prior, in closed form.
+"""Exercise 03.2: the KL divergence from a diagonal Gaussian to the prior, in closed form.
 
 Source: Kingma and Welling, Auto-Encoding Variational Bayes (2014), appendix B.
 """
@@ -136,7 +136,7 @@ def _log(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 KL_TO_PRIOR = Exercise(
-    id="03.1",
+    id="03.2",
     title="From the encoder's outputs to the KL term",
     kind="derivation to code",
     task=r"""

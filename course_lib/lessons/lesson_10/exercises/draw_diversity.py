@@ -1,4 +1,4 @@
-"""Exercise 10.6: how much the noise of pix2pix does, and a way to make it do more.
+"""Exercise 10.3: how much the noise of pix2pix does, and a way to make it do more.
 
 Source: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (2017), section 3.1; Zhu et al.,
 Toward Multimodal Image-to-Image Translation (2017), section 5.
@@ -242,7 +242,7 @@ def _squared(y_hat: Tensor) -> Tensor:
 
 
 DRAW_DIVERSITY = Exercise(
-    id="10.6",
+    id="10.3",
     title="Make z do more",
     kind="open extension",
     optional=True,

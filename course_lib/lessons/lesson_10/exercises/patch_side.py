@@ -1,4 +1,4 @@
-"""Exercise 10.3: the patch that one output of a PatchGAN sees, by hand and then in code.
+"""Exercise 10.4: the patch that one output of a PatchGAN sees, by hand and then in code.
 
 Source: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (2017), section 6.1.2.
 """
@@ -90,7 +90,7 @@ def _product(position: int, minus: int = 0) -> Answer:
 
 
 PATCH_SIDE = Exercise(
-    id="10.3",
+    id="10.4",
     title="How large a patch does one logit see?",
     kind="derivation to code",
     task="""

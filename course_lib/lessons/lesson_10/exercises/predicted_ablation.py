@@ -1,4 +1,4 @@
-"""Exercise 10.5: what each term of G's loss gives by itself, predicted before it is looked up.
+"""Exercise 10.6: what each term of G's loss gives by itself, predicted before it is looked up.
 
 Source: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (2017), section 4.2.
 """
@@ -145,7 +145,7 @@ def _mistakes() -> list[Mistake]:
 
 
 PREDICTED_ABLATION = Exercise(
-    id="10.5",
+    id="10.6",
     title="What does each term give by itself?",
     kind="prediction to test",
     task="""

@@ -1,4 +1,4 @@
-"""Exercise 10.4: which pairs D accepts, predicted before D is asked.
+"""Exercise 10.5: which pairs D accepts, predicted before D is asked.
 
 Source: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (2017), section 3.1.
 """
@@ -147,7 +147,7 @@ def _mistakes() -> list[Mistake]:
 
 
 PREDICTED_ORDER = Exercise(
-    id="10.4",
+    id="10.5",
     title="Which pair does D accept?",
     kind="prediction to test",
     task="""

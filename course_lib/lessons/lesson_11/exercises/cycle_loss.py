@@ -1,4 +1,4 @@
-"""Exercise 11.1: the cycle loss of CycleGAN.
+"""Exercise 11.2: the cycle loss of CycleGAN.
 
 Source: Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks (2017), equation 2.
 """
@@ -93,7 +93,7 @@ def _lambda_on_one(first: bool) -> Answer:
 
 
 CYCLE_LOSS = Exercise(
-    id="11.1",
+    id="11.2",
     title="There and back",
     kind="derivation to code",
     task="""

@@ -1,4 +1,4 @@
-"""Exercise 11.5: the identity loss of CycleGAN, and which generator gets which picture.
+"""Exercise 11.4: the identity loss of CycleGAN, and which generator gets which picture.
 
 Source: Zhu et al. (2017), section 5.2, "Photo generation from paintings".
 """
@@ -106,7 +106,7 @@ def _compared(compared: Compared) -> tuple[Answer, ...]:
 
 
 IDENTITY_LOSS = Exercise(
-    id="11.5",
+    id="11.4",
     title="Which picture needs no translation?",
     kind="derivation to code",
     task="""

@@ -1,4 +1,4 @@
-"""Exercise 11.2: the least-squares losses of D and G, as CycleGAN uses them.
+"""Exercise 11.1: the least-squares losses of D and G, as CycleGAN uses them.
 
 Source: Mao et al., Least Squares Generative Adversarial Networks (2017), equation 9; Zhu et al. (2017), section 4.
 """
@@ -131,7 +131,7 @@ def _by(measure: Callable[[Tensor], Tensor], half: float = 0.5) -> tuple[Answer,
 
 
 LEAST_SQUARES = Exercise(
-    id="11.2",
+    id="11.1",
     title="Squares in place of logarithms",
     kind="derivation to code",
     task=r"""

@@ -1,4 +1,4 @@
-"""How the pool of exercise 11.3 is looked at: play a stream of pictures, and say what happens to each."""
+"""How the pool of exercise 11.5 is looked at: play a stream of pictures, and say what happens to each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exercise 11.3: the pool of earlier fakes, with its rule of one half.
+"""Exercise 11.5: the pool of earlier fakes, with its rule of one half.
 
 Source: Shrivastava et al. (2017), section 2.3, in the form of Zhu et al. (2017), section 4, and of the authors' code.
 """
@@ -193,7 +193,7 @@ def _keep(image: Tensor) -> Tensor:
 
 
 POOL_QUERY = Exercise(
-    id="11.3",
+    id="11.5",
     title="The pool's rule of one half",
     kind="derivation to code",
     task="""

@@ -1,4 +1,4 @@
-"""Exercise 11.4: what G gains by collapse and by wrong pairs, with and without the cycle loss.
+"""Exercise 11.3: what G gains by collapse and by wrong pairs, with and without the cycle loss.
 
 Source: Zhu et al. (2017), section 3.2: adversarial losses alone cannot say which x belongs to which y.
 """
@@ -174,7 +174,7 @@ def _with_score_as_p(scores: Tensor) -> float:
 
 
 PREDICTED_LOSSES = Exercise(
-    id="11.4",
+    id="11.3",
     title="What does lambda = 0 give, and what does the cycle rule out?",
     kind="prediction to test",
     task=r"""

@@ -1,4 +1,4 @@
-"""Exercise 12.2: content and style losses without a gradient, because the output is in neither of them.
+"""Exercise 12.3: content and style losses without a gradient, because the output is in neither of them.
 
 Source: Johnson, Alahi and Fei-Fei, Perceptual Losses for Real-Time Style Transfer and Super-Resolution (2016),
 equations 2 and 4 and figure 2.
@@ -174,7 +174,7 @@ def _painting_kept(netG: nn.Module, y_hat: Tensor, x: Tensor, style: Tensor) -> 
 
 
 LOSSES = Exercise(
-    id="12.2",
+    id="12.3",
     title="Why is the gradient None?",
     kind="bug to find",
     task="""

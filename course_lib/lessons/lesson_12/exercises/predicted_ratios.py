@@ -1,4 +1,4 @@
-"""Exercise 12.3: what the divisor C H W of a Gram matrix is for, in predicted numbers.
+"""Exercise 12.2: what the divisor C H W of a Gram matrix is for, in predicted numbers.
 
 Source: Johnson, Alahi and Fei-Fei (2016), equations 3 and 4; Gatys, Ecker and Bethge, Image Style Transfer Using
 Convolutional Neural Networks (2016), equations 3 and 4.
@@ -77,7 +77,7 @@ def _plain(by: str, value: float, otherwise: float) -> float:
 
 
 PREDICTED_RATIOS = Exercise(
-    id="12.3",
+    id="12.2",
     title="Why divide by C H W?",
     kind="prediction to test",
     task="""

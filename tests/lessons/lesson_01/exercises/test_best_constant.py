@@ -1,4 +1,4 @@
-"""Exercise 01.1: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 01.2: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _counts(answers, weights):
 
 @pytest.mark.parametrize("answer", [_einsum_and_loop, _upper_median, _middle_of_the_interval, _numpy, _counts])
 def test_best_constant_right(answer: Any) -> None:
-    assert judge(find("01.1"), answer) == ""
+    assert judge(find("01.2"), answer) == ""
 
 
 def _but(**changes: Any) -> Any:
@@ -79,7 +79,7 @@ def _but(**changes: Any) -> Any:
     ],
 )
 def test_best_constant_wrong_in_another_way(answer: Any, message: str) -> None:
-    assert message in judge(find("01.1"), answer)
+    assert message in judge(find("01.2"), answer)
 
 
 def test_a_mistake_in_the_median_is_named_whatever_median_of_an_even_split_was_taken() -> None:
@@ -89,7 +89,7 @@ def test_a_mistake_in_the_median_is_named_whatever_median_of_an_even_split_was_t
             return right | {"mae_minimiser": torch.full((1, 1, 1), 0.37)}
         return right | {"mae_minimiser": right["mse_minimiser"]}
 
-    assert judge(find("01.1"), answer).startswith("For the absolute error you gave the mean as well.")
+    assert judge(find("01.2"), answer).startswith("For the absolute error you gave the mean as well.")
 
 
 def test_best_constant_minimises_both_losses() -> None:

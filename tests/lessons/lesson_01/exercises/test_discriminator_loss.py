@@ -1,4 +1,4 @@
-"""Exercise 01.3: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 01.5: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _criterion(netG, netD, x, y):
 
 @pytest.mark.parametrize("answer", [_no_grad, _one_call, _probabilities, _criterion])
 def test_discriminator_loss_right(answer: Any) -> None:
-    assert judge(find("01.3"), answer) == ""
+    assert judge(find("01.5"), answer) == ""
 
 
 def _frozen_g(netG, netD, x, y):
@@ -92,7 +92,7 @@ def _hinge(netG, netD, x, y):
 )
 def test_discriminator_loss_wrong_in_another_way(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("01.3", answer)
+        check("01.5", answer)
     assert message in str(caught.value)
 
 
@@ -105,8 +105,8 @@ def test_one_bug_repaired_leaves_the_other_to_be_named() -> None:
         bce = F.binary_cross_entropy_with_logits
         return 0.5 * (bce(real, torch.ones_like(real)) + bce(fake, torch.zeros_like(fake)))
 
-    assert "go through a sigmoid" in judge(find("01.3"), detached)
-    assert "still reaches netG" in judge(find("01.3"), logits)
+    assert "go through a sigmoid" in judge(find("01.5"), detached)
+    assert "still reaches netG" in judge(find("01.5"), logits)
 
 
 def test_the_symptoms_in_the_task_are_true() -> None:
@@ -137,5 +137,5 @@ def test_the_symptoms_in_the_task_are_true() -> None:
 
 def test_the_given_code_runs_in_a_notebook() -> None:
     names: dict[str, Any] = {"torch": torch, "F": F}
-    exec(find("01.3").given, names)
-    assert judge(find("01.3"), names["buggy_discriminator_loss"]).startswith("This loss still reaches netG")
+    exec(find("01.5").given, names)
+    assert judge(find("01.5"), names["buggy_discriminator_loss"]).startswith("This loss still reaches netG")

@@ -1,4 +1,4 @@
-"""Exercise 01.5: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 01.3: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _by_loops(outputs, answers):
     ],
 )
 def test_nearest_answer_right(answer: Any) -> None:
-    assert judge(find("01.5"), answer) == ""
+    assert judge(find("01.3"), answer) == ""
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_nearest_answer_right(answer: Any) -> None:
 )
 def test_nearest_answer_wrong_in_another_way(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("01.5", answer)
+        check("01.3", answer)
     assert message in str(caught.value)
 
 
@@ -65,4 +65,4 @@ def test_an_output_changed_in_place_is_told() -> None:
         outputs.clamp_(-0.5, 0.5)
         return found
 
-    assert judge(find("01.5"), answer).startswith("Your function changes its input outputs")
+    assert judge(find("01.3"), answer).startswith("Your function changes its input outputs")

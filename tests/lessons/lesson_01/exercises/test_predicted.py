@@ -1,4 +1,4 @@
-"""Exercise 01.4: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 01.1: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _tensors(p_white):
     ],
 )
 def test_predicted_right(answer: Any) -> None:
-    assert judge(find("01.4"), answer) == ""
+    assert judge(find("01.1"), answer) == ""
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_predicted_right(answer: Any) -> None:
     ],
 )
 def test_predicted_wrong_in_another_way(answer: Any, message: str) -> None:
-    assert message in judge(find("01.4"), answer)
+    assert message in judge(find("01.1"), answer)
 
 
 def test_both_losses_confused_gets_the_first_that_counts() -> None:
@@ -80,4 +80,4 @@ def test_both_losses_confused_gets_the_first_that_counts() -> None:
             "mae_loss": 2 * p_white * (1 - p_white),
         }
 
-    assert judge(find("01.4"), answer).startswith("For the absolute error you predict the mean")
+    assert judge(find("01.1"), answer).startswith("For the absolute error you predict the mean")

@@ -1,4 +1,4 @@
-"""Exercise 01.2: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 01.4: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _loops(output, target):
     ],
 )
 def test_squared_error_right(answer: Any) -> None:
-    exercise = find("01.2")
+    exercise = find("01.4")
     message = judge(exercise, answer)
     assert message == ""
 
@@ -55,5 +55,5 @@ def test_squared_error_right(answer: Any) -> None:
 )
 def test_squared_error_wrong_in_another_way(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("01.2", answer)
+        check("01.4", answer)
     assert message in str(caught.value)

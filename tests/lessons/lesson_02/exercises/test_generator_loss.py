@@ -1,4 +1,4 @@
-"""Exercise 02.2: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 02.3: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _bce(logits, labels, **options):
     ],
 )
 def test_generator_loss_right(answer: Any) -> None:
-    assert judge(find("02.2"), answer) == ""
+    assert judge(find("02.3"), answer) == ""
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_generator_loss_right(answer: Any) -> None:
 )
 def test_generator_loss_wrong_in_another_way(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("02.2", answer)
+        check("02.3", answer)
     assert message in str(caught.value)
 
 
 def test_one_bug_repaired_leaves_the_other_to_be_named() -> None:
-    assert "The direction is wrong" in judge(find("02.2"), lambda fake_logits: F.logsigmoid(fake_logits).mean())
-    assert "through a sigmoid twice" in judge(find("02.2"), lambda fake_logits: -buggy_generator_loss(fake_logits))
+    assert "The direction is wrong" in judge(find("02.3"), lambda fake_logits: F.logsigmoid(fake_logits).mean())
+    assert "through a sigmoid twice" in judge(find("02.3"), lambda fake_logits: -buggy_generator_loss(fake_logits))
 
 
 def test_the_symptoms_in_the_task_are_true() -> None:
@@ -88,8 +88,8 @@ def test_generator_loss_and_its_slope_are_exact_at_any_logit() -> None:
 
 def test_the_given_code_runs_in_a_notebook() -> None:
     names: dict[str, Any] = {"torch": torch, "F": F}
-    exec(find("02.2").given, names)
-    assert judge(find("02.2"), names["buggy_generator_loss"]).startswith("The direction is wrong")
+    exec(find("02.3").given, names)
+    assert judge(find("02.3"), names["buggy_generator_loss"]).startswith("The direction is wrong")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ def test_the_given_code_runs_in_a_notebook() -> None:
     ],
 )
 def test_a_logarithm_that_is_cut_off_is_named_whoever_cut_it(answer: Any) -> None:
-    message = judge(find("02.2"), answer)
+    message = judge(find("02.3"), answer)
     assert message.startswith("Your loss stops growing where D is sure")
     assert "by a small number of yours or by `F.binary_cross_entropy`" in message

@@ -1,4 +1,4 @@
-"""Exercise 02.5: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 02.4: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _counts(samples, centres, std):
 
 @pytest.mark.parametrize("answer", [_by_loops, _numpy, _one_hot, _counts])
 def test_modes_covered_right(answer: Any) -> None:
-    assert judge(find("02.5"), answer) == ""
+    assert judge(find("02.4"), answer) == ""
 
 
 def _but(**changes: Any) -> Any:
@@ -72,7 +72,7 @@ def _but(**changes: Any) -> Any:
 )
 def test_modes_covered_wrong_in_another_way(answer: Any, message: str) -> None:
     try:
-        found = judge(find("02.5"), answer)
+        found = judge(find("02.4"), answer)
     except Exception as error:
         found = str(error)
     assert message in found
@@ -82,7 +82,7 @@ def test_a_consistent_wrong_line_is_named_though_both_figures_are_wrong() -> Non
     def one_std(samples, centres, std):
         return modes_covered(samples, centres, std / 3)
 
-    assert judge(find("02.5"), one_std).startswith("You draw the line at another distance than 3 `std`")
+    assert judge(find("02.4"), one_std).startswith("You draw the line at another distance than 3 `std`")
 
 
 def test_only_one_case_has_a_sample_on_the_border() -> None:
@@ -143,7 +143,7 @@ def _pairs(samples, centres, std):
     ],
 )
 def test_a_wrong_table_is_named(answer: Any, message: str) -> None:
-    assert judge(find("02.5"), answer).startswith(message)
+    assert judge(find("02.4"), answer).startswith(message)
 
 
 def test_a_share_of_pairs_exceeds_1_where_modes_are_close() -> None:
@@ -151,7 +151,7 @@ def test_a_share_of_pairs_exceeds_1_where_modes_are_close() -> None:
 
 
 def test_the_reason_given_is_true_of_a_generator_on_one_mode() -> None:
-    assert "a perfect share, 1, and covers one mode" in find("02.5").why
+    assert "a perfect share, 1, and covers one mode" in find("02.4").why
     centres = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     assert modes_covered(centres[:1].expand(50, 2), centres, 0.05) == {"modes": 1, "high_quality": 1.0}
 

@@ -1,4 +1,4 @@
-"""Exercise 02.4: other right answers pass, other wrong answers get a concrete message, and the game agrees."""
+"""Exercise 02.5: other right answers pass, other wrong answers get a concrete message, and the game agrees."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _by_playing(lr, steps):
     ],
 )
 def test_predicted_radius_right(answer: Any) -> None:
-    assert judge(find("02.4"), answer) == ""
+    assert judge(find("02.5"), answer) == ""
 
 
 def _but(**changes: Any) -> Any:
@@ -81,13 +81,13 @@ def _but(**changes: Any) -> Any:
     ],
 )
 def test_predicted_radius_wrong_in_another_way(answer: Any, message: str) -> None:
-    assert message in judge(find("02.4"), answer)
+    assert message in judge(find("02.5"), answer)
 
 
 def test_circles_everywhere_get_the_first_that_counts() -> None:
     """The commonest whole answer: a rotation is taken for a rotation in all three ways."""
     keys = predicted_radius(0.1, 1)
-    message = judge(find("02.4"), lambda lr, steps: dict.fromkeys(keys, 1.0))
+    message = judge(find("02.5"), lambda lr, steps: dict.fromkeys(keys, 1.0))
     assert message.startswith("You predict that simultaneous steps keep the radius.")
 
 

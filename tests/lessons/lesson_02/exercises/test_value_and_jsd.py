@@ -1,4 +1,4 @@
-"""Exercise 02.3: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 02.2: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _numpy(p, q, dx):
 
 @pytest.mark.parametrize("answer", [_nansum, _masked, _kl_div, _entropies, _trapezoid, _numpy])
 def test_value_and_jsd_right(answer: Any) -> None:
-    assert judge(find("02.3"), answer) == ""
+    assert judge(find("02.2"), answer) == ""
 
 
 def _but(**changes: Any) -> Any:
@@ -87,7 +87,7 @@ def _but(**changes: Any) -> Any:
     ],
 )
 def test_value_and_jsd_wrong_in_another_way(answer: Any, message: str) -> None:
-    assert message in judge(find("02.3"), answer)
+    assert message in judge(find("02.2"), answer)
 
 
 def test_a_slip_in_both_numbers_is_named_once() -> None:
@@ -102,9 +102,9 @@ def test_a_slip_in_both_numbers_is_named_once() -> None:
         value = (p * d.log() + q * (1 - d).log()).sum() * dx
         return {"value": value, "jsd": 0.5 * (p * (p / m).log() + q * (q / m).log()).sum() * dx}
 
-    assert judge(find("02.3"), base_2).startswith("You took the logarithm to base 2")
-    assert judge(find("02.3"), without_spacing).startswith("The spacing of the grid is missing")
-    assert judge(find("02.3"), with_zeros).startswith("You get NaN where a density is 0")
+    assert judge(find("02.2"), base_2).startswith("You took the logarithm to base 2")
+    assert judge(find("02.2"), without_spacing).startswith("The spacing of the grid is missing")
+    assert judge(find("02.2"), with_zeros).startswith("You get NaN where a density is 0")
 
 
 def _kl(a, b, dx):
@@ -144,7 +144,7 @@ def _front(p, q, weight, dx):
     ],
 )
 def test_a_wrong_term_is_named(answer: Any, message: str) -> None:
-    assert judge(find("02.3"), answer).startswith(message)
+    assert judge(find("02.2"), answer).startswith(message)
 
 
 def test_on_the_coarse_grid_the_formula_needs_the_masses() -> None:

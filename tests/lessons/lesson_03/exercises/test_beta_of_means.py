@@ -1,4 +1,4 @@
-"""Exercise 03.3: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 03.4: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _by_weights(pixels, latents):
     ],
 )
 def test_beta_of_means_right(answer: Any) -> None:
-    assert judge(find("03.3"), answer) == ""
+    assert judge(find("03.4"), answer) == ""
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_beta_of_means_right(answer: Any) -> None:
     ],
 )
 def test_beta_of_means_wrong_in_another_way(answer: Any, message: str) -> None:
-    assert message in judge(find("03.3"), answer)
+    assert message in judge(find("03.4"), answer)
 
 
 def test_the_task_asks_to_go_beyond_the_figure() -> None:
     assert max(BETAS) == 20 < beta_of_means(784, 20)[BOTH]
-    assert "It stops at 20, so extrapolate" in " ".join(find("03.3").task.split())
+    assert "It stops at 20, so extrapolate" in " ".join(find("03.4").task.split())
 
 
 def test_digits_with_twenty_latents() -> None:

@@ -1,4 +1,4 @@
-"""Exercise 03.2: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 03.3: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _by_loops(mu, logvar, noise):
     ],
 )
 def test_draw_latent_right(answer: Any) -> None:
-    assert judge(find("03.2"), answer) == ""
+    assert judge(find("03.3"), answer) == ""
 
 
 def _in_place(mu, logvar, noise):
@@ -68,7 +68,7 @@ def _numbers(mu, logvar, noise):
 )
 def test_draw_latent_wrong_in_another_way(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("03.2", answer)
+        check("03.3", answer)
     assert message in str(caught.value)
 
 
@@ -82,7 +82,7 @@ def test_right_values_alone_are_not_enough() -> None:
     mu, logvar, noise = torch.randn(3, 2, 4)
     for answer in cut:
         assert torch.equal(answer(mu, logvar, noise), draw_latent(mu, logvar, noise))
-        assert judge(find("03.2"), answer).startswith("No gradient reaches")
+        assert judge(find("03.3"), answer).startswith("No gradient reaches")
 
 
 def test_one_bug_repaired_leaves_the_other_to_be_named() -> None:
@@ -91,8 +91,8 @@ def test_one_bug_repaired_leaves_the_other_to_be_named() -> None:
             shift = (0.5 * logvar).exp() * noise
         return mu + shift
 
-    assert judge(find("03.2"), std).startswith("No gradient reaches logvar")
-    assert "which is the variance" in judge(find("03.2"), lambda mu, logvar, noise: mu + logvar.exp() * noise)
+    assert judge(find("03.3"), std).startswith("No gradient reaches logvar")
+    assert "which is the variance" in judge(find("03.3"), lambda mu, logvar, noise: mu + logvar.exp() * noise)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ def test_one_bug_repaired_leaves_the_other_to_be_named() -> None:
     ],
 )
 def test_mean_and_standard_deviation_exchanged(answer: Any) -> None:
-    assert judge(find("03.2"), answer).startswith("mu and the standard deviation are exchanged")
+    assert judge(find("03.3"), answer).startswith("mu and the standard deviation are exchanged")
 
 
 def test_the_hint_names_the_bug_that_hides_the_other() -> None:
-    hints = " ".join(find("03.2").hints)
+    hints = " ".join(find("03.3").hints)
     assert "the `no_grad` bug, which lets logvar settle there, hides the other" in hints
     assert "first bug" not in hints
     noise = torch.randn((3, 2))
@@ -136,5 +136,5 @@ def test_the_symptoms_in_the_task_are_true() -> None:
 
 def test_the_given_code_runs_in_a_notebook() -> None:
     names: dict[str, Any] = {"torch": torch}
-    exec(find("03.2").given, names)
-    assert judge(find("03.2"), names["buggy_draw_latent"]).startswith("No gradient reaches logvar")
+    exec(find("03.3").given, names)
+    assert judge(find("03.3"), names["buggy_draw_latent"]).startswith("No gradient reaches logvar")

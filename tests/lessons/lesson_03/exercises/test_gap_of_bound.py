@@ -1,4 +1,4 @@
-"""Exercise 03.4: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 03.1: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _softmax(log_joint, log_q, dz):
 
 @pytest.mark.parametrize("answer", [_numpy, _softmax])
 def test_gap_of_bound_right(answer: Any) -> None:
-    assert judge(find("03.4"), answer) == ""
+    assert judge(find("03.1"), answer) == ""
 
 
 def _but(**changes: Any) -> Any:
@@ -93,19 +93,19 @@ def _exp_first_everywhere(log_joint, log_q, dz):
 )
 def test_gap_of_bound_wrong_in_another_way(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("03.4", answer)
+        check("03.1", answer)
     assert message in str(caught.value)
 
 
 def test_the_task_asks_for_the_divergence_as_a_sum_of_its_own() -> None:
-    assert "a sum of its own over the grid, not as the difference" in " ".join(find("03.4").task.split())
+    assert "a sum of its own over the grid, not as the difference" in " ".join(find("03.1").task.split())
 
 
 def test_tensors_with_one_value_are_accepted() -> None:
     def answer(log_joint, log_q, dz):
         return {key: torch.tensor([value]) for key, value in gap_of_bound(log_joint, log_q, dz).items()}
 
-    assert judge(find("03.4"), answer) == ""
+    assert judge(find("03.1"), answer) == ""
 
 
 def _kl(mean: float, std: float, other_mean: float, other_std: float) -> float:
@@ -135,7 +135,7 @@ def test_the_three_numbers_of_a_gaussian_model_are_known(mean: float, std: float
 
 
 def test_the_gap_is_never_negative_and_the_cases_reach_far() -> None:
-    make = find("03.4").cases
+    make = find("03.1").cases
     assert make is not None
     lowest, highest, least = math.inf, -math.inf, math.inf
     for case in make():

@@ -1,4 +1,4 @@
-"""Exercise 03.1: other right answers pass, and other wrong answers get a concrete message."""
+"""Exercise 03.2: other right answers pass, and other wrong answers get a concrete message."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _with_std(mu, logvar):
     ],
 )
 def test_kl_to_prior_right(answer: Any) -> None:
-    assert judge(find("03.1"), answer) == ""
+    assert judge(find("03.2"), answer) == ""
 
 
 def _by_samples(mu, logvar):
@@ -68,7 +68,7 @@ def _by_samples(mu, logvar):
 )
 def test_kl_to_prior_wrong_in_another_way(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("03.1", answer)
+        check("03.2", answer)
     assert message in str(caught.value)
 
 
@@ -89,14 +89,14 @@ def _by_one_sample(mu, logvar):
     ],
 )
 def test_a_sampled_estimate_is_told_that_no_draw_is_needed(answer: Any) -> None:
-    assert judge(find("03.1"), answer) == (
+    assert judge(find("03.2"), answer) == (
         "Two calls with the same inputs differ: you sampled, and a mean over samples is a Monte Carlo estimate. "
         "A KL between two distributions with a formula needs no draw."
     )
 
 
 def test_a_result_that_is_nan_each_time_is_not_called_sampled() -> None:
-    assert "NaN" in judge(find("03.1"), lambda mu, logvar: kl_to_prior(mu, logvar) * torch.nan)
+    assert "NaN" in judge(find("03.2"), lambda mu, logvar: kl_to_prior(mu, logvar) * torch.nan)
 
 
 def test_kl_to_prior_is_known_and_equals_the_integral() -> None:

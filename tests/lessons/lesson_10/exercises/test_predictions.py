@@ -1,4 +1,4 @@
-"""Exercises 10.4 to 10.6: the predictions are held against what is measured, and G's diversity against a known one."""
+"""Exercises 10.5 to 10.3: the predictions are held against what is measured, and G's diversity against a known one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def found(exercise_id: str, answer: Any) -> str:
         return str(error)
 
 
-# 10.4: which pair D accepts.
+# 10.5: which pair D accepts.
 
 
 class _StandIn(nn.Module):
@@ -133,14 +133,14 @@ def _order(**by_d: dict[str, str]) -> Any:
     ],
 )
 def test_order_wrong(answer: Any, message: str) -> None:
-    assert found("10.4", answer).startswith(message)
+    assert found("10.5", answer).startswith(message)
 
 
 def test_order_right_without_weights() -> None:
-    assert found("10.4", lambda sees: dict(reversed(ORDER(sees).items()))) == ""
+    assert found("10.5", lambda sees: dict(reversed(ORDER(sees).items()))) == ""
 
 
-# 10.5: what each term gives by itself.
+# 10.6: what each term gives by itself.
 
 
 def _record(**changes: list[dict[str, float]]) -> Any:
@@ -171,7 +171,7 @@ def _ablation(system: str, **words: str) -> Any:
 
 @pytest.mark.usefixtures("recorded")
 def test_ablation_right() -> None:
-    assert found("10.5", lambda system: dict(reversed(ABLATION(system).items()))) == ""
+    assert found("10.6", lambda system: dict(reversed(ABLATION(system).items()))) == ""
 
 
 @pytest.mark.parametrize(
@@ -193,16 +193,16 @@ def test_ablation_right() -> None:
 )
 @pytest.mark.usefixtures("recorded")
 def test_ablation_wrong(answer: Any, message: str) -> None:
-    assert found("10.5", answer).startswith(message)
+    assert found("10.6", answer).startswith(message)
 
 
 def test_the_check_looks_at_the_record_and_gives_nothing_away(monkeypatch: pytest.MonkeyPatch) -> None:
     blurred = [{"sharpness": 0.5, "L1": 0.278, "colourfulness": 1.1}]
     monkeypatch.setattr(predicted_ablation, "recorded_figures", _record(outline_cgan=blurred))
-    told = found("10.5", ABLATION)
+    told = found("10.6", ABLATION)
     assert told.endswith("sharpness: 'higher' is not right.")
     assert "lower" not in told  # nor the figures, from which it could be read
-    assert found("10.5", _ablation("cGAN alone", sharpness="lower")) == ""
+    assert found("10.6", _ablation("cGAN alone", sharpness="lower")) == ""
 
 
 @pytest.mark.parametrize("word", ["lower", "same", "higher"])
@@ -212,13 +212,13 @@ def test_where_the_seeds_overlap_any_answer_is_right(monkeypatch: pytest.MonkeyP
         predicted_ablation, "recorded_figures", _record(outline_cgan=[both, both | {"sharpness": 0.95}])
     )
     assert predicted_ablation.decided("sharpness", "cGAN alone")[0] == ""
-    assert found("10.5", _ablation("cGAN alone", sharpness=word)) == ""
+    assert found("10.6", _ablation("cGAN alone", sharpness=word)) == ""
 
 
 def test_without_a_record_the_solution_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predicted_ablation, "recorded_figures", lambda run: [])
-    assert found("10.5", ABLATION) == ""
-    assert found("10.5", _ablation("cGAN alone", L1="lower")).startswith("Without the L1 term")
+    assert found("10.6", ABLATION) == ""
+    assert found("10.6", _ablation("cGAN alone", L1="lower")).startswith("Without the L1 term")
 
 
 def test_the_bundled_record_agrees_with_the_solution() -> None:
@@ -229,7 +229,7 @@ def test_the_bundled_record_agrees_with_the_solution() -> None:
             assert predicted_ablation.decided(figure, system)[0] == ABLATION(system)[figure], (system, figure)
 
 
-# 10.6: how much z does.
+# 10.3: how much z does.
 
 
 def _by_loops(netG, x, draws, rate):
@@ -273,7 +273,7 @@ def _one_batch(netG, x, draws, rate):
 
 @pytest.mark.parametrize("answer", [_by_loops, _one_batch])
 def test_diversity_right(answer: Any) -> None:
-    assert found("10.6", answer) == ""
+    assert found("10.3", answer) == ""
 
 
 def _over_inputs(netG, x, draws, rate):
@@ -285,7 +285,7 @@ def _over_inputs(netG, x, draws, rate):
 
 def _drawn(*changes: tuple[str, str]) -> Any:
     """Return the solution with parts of its source changed."""
-    source = find("10.6").solution_code
+    source = find("10.3").solution_code
     for old, new in changes:
         assert old in source
         source = source.replace(old, new)
@@ -326,7 +326,7 @@ def _drawn(*changes: tuple[str, str]) -> Any:
     ],
 )
 def test_diversity_wrong(answer: Any, message: str) -> None:
-    assert found("10.6", answer).startswith(message)
+    assert found("10.3", answer).startswith(message)
 
 
 def test_the_known_diversity_of_one_value() -> None:

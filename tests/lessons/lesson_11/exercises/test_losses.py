@@ -1,4 +1,4 @@
-"""Exercises 11.1, 11.2, 11.4 and 11.5: other right answers pass, and wrong ones get the message of the mistake."""
+"""Exercises 11.2, 11.1, 11.3 and 11.4: other right answers pass, and wrong ones get the message of the mistake."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_blank_says_so_and_goes_on(number: int, capsys: pytest.CaptureFixture[st
     assert "not attempted yet" in capsys.readouterr().out
 
 
-# 11.1: the cycle loss
+# 11.2: the cycle loss
 
 
 def _cycle_in_one_pass(netG, netF, x, y, lambda_cycle):
@@ -52,7 +52,7 @@ def _cycle_in_one_pass(netG, netF, x, y, lambda_cycle):
     ],
 )
 def test_cycle_loss_right(answer: Any) -> None:
-    assert judge(find("11.1"), answer) == ""
+    assert judge(find("11.2"), answer) == ""
 
 
 def _first_translation_without_gradient(netG, netF, x, y, lambda_cycle):
@@ -98,7 +98,7 @@ def _calls_backward(netG, netF, x, y, lambda_cycle):
 )
 def test_cycle_loss_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("11.1", answer)
+        check("11.2", answer)
     assert message in str(caught.value)
     assert str(caught.value).endswith((".", "?"))
 
@@ -110,7 +110,7 @@ def test_cycle_loss_of_known_translations() -> None:
     assert found.item() == pytest.approx(10 * (0.2 + 0.2), rel=1e-5)
 
 
-# 11.2: least squares
+# 11.1: least squares
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_cycle_loss_of_known_translations() -> None:
     ],
 )
 def test_least_squares_right(answer: Any) -> None:
-    assert judge(find("11.2"), answer) == ""
+    assert judge(find("11.1"), answer) == ""
 
 
 def _with(**changes: Any):
@@ -161,7 +161,7 @@ def _with(**changes: Any):
 )
 def test_least_squares_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("11.2", answer)
+        check("11.1", answer)
     assert message in str(caught.value)
     assert str(caught.value).endswith((".", "?"))
 
@@ -175,7 +175,7 @@ def test_the_gradients_where_d_is_sure_are_as_the_messages_say() -> None:
     assert abs(logs[1].item()) < 4e-4
 
 
-# 11.4: what the cycle rules out
+# 11.3: what the cycle rules out
 
 
 def _by_tables(scores: Tensor, lambda_cycle: float) -> dict[str, float]:
@@ -220,7 +220,7 @@ def _paper(scores, lambda_cycle):
 
 
 def test_predicted_losses_right() -> None:
-    assert judge(find("11.4"), _paper) == ""
+    assert judge(find("11.3"), _paper) == ""
 
 
 def _but(**changes: Any):
@@ -269,7 +269,7 @@ def _but(**changes: Any):
 )
 def test_predicted_losses_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("11.4", answer)
+        check("11.3", answer)
     assert any(part in str(caught.value) for part in message.split("|"))
     assert str(caught.value).endswith((".", "?"))
 
@@ -277,7 +277,7 @@ def test_predicted_losses_wrong(answer: Any, message: str) -> None:
 def test_the_ring_collapses_without_the_cycle_and_pairs_wrongly_with_it() -> None:
     """What the lesson says of the slow D: nearly all x to one or a few y, against all eight y in a wrong pairing."""
     names: dict[str, Any] = {"torch": torch}
-    exec(find("11.4").given, names)
+    exec(find("11.3").given, names)
     alone = names["play_on_a_ring"](0, 1e-4)
     cycle = names["play_on_a_ring"](10, 1e-4)
     assert alone["reached"] <= 4
@@ -288,7 +288,7 @@ def test_the_ring_collapses_without_the_cycle_and_pairs_wrongly_with_it() -> Non
     assert play_on_a_ring(0, 1e-3, seed=1, steps=2) == play_on_a_ring(0, 1e-3, seed=1, steps=2)
 
 
-# 11.5: the identity loss
+# 11.4: the identity loss
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_the_ring_collapses_without_the_cycle_and_pairs_wrongly_with_it() -> Non
     ],
 )
 def test_identity_loss_right(answer: Any) -> None:
-    assert judge(find("11.5"), answer) == ""
+    assert judge(find("11.4"), answer) == ""
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_identity_loss_right(answer: Any) -> None:
 )
 def test_identity_loss_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("11.5", answer)
+        check("11.4", answer)
     assert message in str(caught.value)
     assert str(caught.value).endswith((".", "?"))
 
@@ -336,7 +336,7 @@ def test_what_a_perfect_pair_pays_is_as_the_message_says() -> None:
     assert identity_loss(netG, netF, x, y, weight).item() == 0
     wrong = (netG(x) - x).abs().mean() + (netF(y) - y).abs().mean()
     assert wrong.item() == pytest.approx(2.8)
-    assert "pay 2.8" in find("11.5").mistakes[0].message
+    assert "pay 2.8" in find("11.4").mistakes[0].message
 
 
 def test_the_losses_are_those_of_the_system() -> None:

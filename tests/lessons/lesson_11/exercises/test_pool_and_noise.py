@@ -1,4 +1,4 @@
-"""Exercises 11.3 and 11.6: other right answers pass, and wrong ones get the message of the mistake."""
+"""Exercises 11.5 and 11.6: other right answers pass, and wrong ones get the message of the mistake."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from course_lib.lessons.lesson_11.exercises.noise_test import cheating_pair, che
 from course_lib.lessons.lesson_11.exercises.pool_query import query
 from course_lib.systems.image_pool import ImagePool
 
-# 11.3: the pool
+# 11.5: the pool
 
 
 def _other_side_of_the_coin(image, pool, size, draw=None):
@@ -58,7 +58,7 @@ def _copies_into_the_place(image, pool, size, draw=None):
 
 @pytest.mark.parametrize("answer", [_other_side_of_the_coin, _takes_out_and_appends, _copies_into_the_place])
 def test_query_right(answer: Any) -> None:
-    assert judge(find("11.3"), answer) == ""
+    assert judge(find("11.5"), answer) == ""
 
 
 def _full(then: Any, graph: bool = False):
@@ -173,7 +173,7 @@ def _no_limit(image, pool, size, draw=None):
 )
 def test_query_wrong(answer: Any, message: str) -> None:
     with pytest.raises(ExerciseError) as caught:
-        check("11.3", answer)
+        check("11.5", answer)
     assert message in str(caught.value)
     assert str(caught.value).endswith((".", "?"))
 
@@ -185,7 +185,7 @@ def test_a_right_answer_passes_whatever_it_draws(seed: int) -> None:
             torch.rand(seed, generator=draw)
         return query(image, pool, size, draw)
 
-    assert judge(find("11.3"), answer) == ""
+    assert judge(find("11.5"), answer) == ""
 
 
 def test_the_rule_is_that_of_the_course_pool() -> None:

@@ -1,4 +1,4 @@
-"""Exercises 12.1, 12.2 and 12.4: other right answers pass, and wrong ones get the message of the mistake."""
+"""Exercises 12.1, 12.3 and 12.4: other right answers pass, and wrong ones get the message of the mistake."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_gram_wrong(answer: Any, message: str) -> None:
     assert message in refused("12.1", answer)
 
 
-# 12.2: which picture is judged, and which is the target
+# 12.3: which picture is judged, and which is the target
 
 
 def _with_the_courses_losses(features_of, netG, x, style):
@@ -157,14 +157,14 @@ def _detached_targets(features_of, netG, x, style):
 
 @pytest.mark.parametrize("answer", [_with_the_courses_losses, _detached_targets])
 def test_losses_right(answer: Any) -> None:
-    assert judge(find("12.2"), answer) == ""
+    assert judge(find("12.3"), answer) == ""
 
 
 def test_the_broken_losses_do_as_the_task_says() -> None:
     """The content loss is 0 without graph, and with `requires_grad_` on x netG still gets no gradient."""
     features_of, netG, x, style = loss_cases()[0].inputs
     names: dict[str, Any] = {"torch": torch}
-    exec(find("12.2").given, names)
+    exec(find("12.3").given, names)
     found = names["broken_losses"](features_of, netG, x, style)
     assert found["content"].item() == 0
     assert found["style"].item() > 0
@@ -231,7 +231,7 @@ def _calls_backward(features_of, netG, x, style):
     ],
 )
 def test_losses_wrong(answer: Any, message: str) -> None:
-    assert message in refused("12.2", answer)
+    assert message in refused("12.3", answer)
 
 
 def test_making_the_loss_network_trainable_is_no_remedy() -> None:
@@ -239,13 +239,13 @@ def test_making_the_loss_network_trainable_is_no_remedy() -> None:
         features_of.requires_grad_(True)
         return broken_losses(features_of, netG, x, style)
 
-    assert "Neither term contains the output" in refused("12.2", answer)
+    assert "Neither term contains the output" in refused("12.3", answer)
 
     def right_but_thawed(features_of, netG, x, style):
         features_of.requires_grad_(True)
         return losses(features_of, netG, x, style)
 
-    assert "Your function leaves `requires_grad` of `features_of.conv.weight` on" in refused("12.2", right_but_thawed)
+    assert "Your function leaves `requires_grad` of `features_of.conv.weight` on" in refused("12.3", right_but_thawed)
 
 
 def test_the_toy_vgg_is_frozen_and_in_eval_mode() -> None:

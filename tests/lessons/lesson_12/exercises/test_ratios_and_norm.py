@@ -1,4 +1,4 @@
-"""Exercises 12.3 and 12.6: other right answers pass, and wrong ones get the message of the mistake."""
+"""Exercises 12.2 and 12.6: other right answers pass, and wrong ones get the message of the mistake."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refused(exercise_id: str, answer: Any) -> str:
     return text.removeprefix(f"Exercise {exercise_id}: ")
 
 
-# 12.3: what the divisor is for
+# 12.2: what the divisor is for
 
 
 def _matrix(features: Tensor, divided_by: str) -> Tensor:
@@ -63,7 +63,7 @@ def test_ratios_are_as_measured(divided_by: str, tiles: int, copies: int) -> Non
 
 
 def test_ratios_right() -> None:
-    assert judge(find("12.3"), _measured) == ""
+    assert judge(find("12.2"), _measured) == ""
 
 
 def _ratios(**changes: Any) -> Any:
@@ -109,7 +109,7 @@ def _ratios(**changes: Any) -> Any:
     ],
 )
 def test_ratios_wrong(answer: Any, message: str) -> None:
-    assert message in refused("12.3", answer)
+    assert message in refused("12.2", answer)
 
 
 # 12.6: conditional instance normalisation
