@@ -29,7 +29,7 @@ import itertools
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
+from torch.nn.functional import interpolate
 
 from course_lib import data, plotting, runs
 from course_lib.data.crops import shorter_side_to
@@ -993,18 +993,11 @@ ABLATION = {
     "pairs": "pix2pix, with pairs",
 }
 PAPER = {"gan_alone": 0.51, "cycle_alone": 0.22, "forward": 0.55, "backward": 0.39, "both": 0.52, "pairs": 0.71}
-FIGURES = ["L1", "VGG-KID", "sharpness", "distinct", "dependence", "L1 back", "cycle x", "cycle y"]
-DIGITS = {"L1": 3, "VGG-KID": 2, "the paper": 2} | dict.fromkeys(FIGURES[2:5], 2) | dict.fromkeys(FIGURES[5:], 3)
-
-
-def of_seeds(key):
-    """Return the recorded held-out figures of a run, a list over its seeds for each."""
-    entries = list(record[f"lesson_11/{key}"].values())
-    return {name: [entry["figures"][name] for entry in entries] for name in FIGURES if name in entries[0]["figures"]}
-
-
+FIGURES = ["L1", "SSIM", "VGG-KID", "sharpness", "distinct", "dependence", "L1 back", "cycle x", "cycle y"]
+DIGITS = {"L1": 3, "SSIM": 3, "VGG-KID": 2, "the paper": 2} | dict.fromkeys(FIGURES[3:6], 2) | dict.fromkeys(FIGURES[6:], 3)
 untouched = {
     "L1": l1(small_x, small_y),
+    "SSIM": ssim(small_x, small_y),
     "VGG-KID": vgg_kid(small_x, small_y)[0],
     "sharpness": sharpness(small_x, small_y),
     "distinct": distinct_outputs(small_x) / distinct_outputs(small_y),
@@ -1012,12 +1005,12 @@ untouched = {
 }
 table = {"output = input": untouched | {"L1 back": untouched["L1"], "cycle x": 0.0, "cycle y": 0.0}}
 for key, label in ABLATION.items():
-    table[label] = of_seeds(key) | ({"the paper": PAPER[key]} if key in PAPER else {})
+    table[label] = runs.by_seed(f"lesson_11/{key}", FIGURES) | ({"the paper": PAPER[key]} if key in PAPER else {})
 entries = [entry for key in ABLATION for entry in record[f"lesson_11/{key}"].values()]
 plotting.metric_table(
     table,
-    columns=[*FIGURES[:5], "the paper"],
-    best={"L1": "min", "VGG-KID": "min"},
+    columns=[*FIGURES[:6], "the paper"],
+    best={"L1": "min", "SSIM": "max", "VGG-KID": "min"},
     digits=DIGITS,
     caption=f"{len(small)} held-out flat emoji to 3D, {entries[0]['epochs']} epochs, "
     f"{min(entry['minutes'] for entry in entries):.0f} to {max(entry['minutes'] for entry in entries):.0f} minutes "
@@ -1082,7 +1075,7 @@ plotting.show(
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 doing_nothing = untouched["L1"]
 for key in ("both", "identity", "pairs"):
-    values = of_seeds(key)["L1"]
+    values = runs.by_seed(f"lesson_11/{key}", ["L1"])["L1"]
     mean = sum(values) / len(values)
     print(f"{ABLATION[key]:26} L1 {mean:.3f}, of the input's {mean / doing_nothing:.0%}")
 
@@ -1229,7 +1222,7 @@ for name, (system, x, y) in cases.items():
     fake = system.translate(x)
     dim = blurred(fake, WIDTH[name])
     columns = [x, fake, y, *(system.translate_back(one) for one in (fake, y)), dim, system.translate_back(dim)]
-    columns = [F.interpolate(one, size=(64, 64)) for one in columns]
+    columns = [interpolate(one, size=(64, 64)) for one in columns]
     fig_rows += [list(row) for row in zip(*columns, strict=True)]
 fig = plotting.image_grid(fig_rows, column_titles=names, row_titles=["to grey"] * 4 + ["to 3D"] * 4, tile=64)
 plotting.show(
@@ -1414,7 +1407,7 @@ print("the rider's emoji is in the training set:", "horse racing" in trained_on)
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 rider = [flat.names.index("horse racing"), flat.names.index("horse"), flat.names.index("lion")]
 usual = normalise(flat.x[rider])
-garments = F.interpolate(normalise(data.fashion_mnist("test").images[[2, 9]]), size=(64, 64), mode="bilinear")
+garments = interpolate(normalise(data.fashion_mnist("test").images[[2, 9]]), size=(64, 64), mode="bilinear")
 garments = -garments.expand(-1, 3, -1, -1)  # dark on white, as emoji are
 alien = normalise(photographs.images[photo_rows[:3]])
 strange = {"rider": usual[:1], "usual": usual[1:], "garment": garments, "photo": alien, "negative": -usual[1:]}

@@ -27,10 +27,17 @@ INK = """(canvas) => {
 SIDE = 64
 
 
-def translation(page: Any) -> np.ndarray:
-    """Return the picture beside the canvas, grey, at the size of the drawing."""
+COLOURS = """
+from course_lib.lessons.lesson_10.colouring import colour_and_translate
+
+colour_and_translate(lambda x: x[:, 1:4])
+"""
+
+
+def translation(page: Any, mode: str = "L") -> np.ndarray:
+    """Return the picture beside the canvas, grey or in colour, at the size of the drawing."""
     source = page.locator(".jp-OutputArea-output:has(canvas) img").get_attribute("src")
-    picture = Image.open(io.BytesIO(base64.b64decode(source.partition("base64,")[2]))).convert("L")
+    picture = Image.open(io.BytesIO(base64.b64decode(source.partition("base64,")[2]))).convert(mode)
     return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX)).astype(int)
 
 
@@ -84,6 +91,24 @@ def test_a_page_that_is_loaded_again_shows_the_drawing(page: Any, lab: Any) -> N
     lab.stroke(page, (0.25, 0.75), (0.75, 0.25))
     assert settled(page, lambda: np.abs(sheet(page) + translation(page) - 255).max() <= 1)
     assert (sheet(page) < drawn.max()).sum() > 0
+
+
+def test_a_click_leaves_a_dot_of_the_colour(page: Any, lab: Any) -> None:
+    """The translation is what the network was told of the dots, so that it shows them alone."""
+    lab.run(page, lab.write("colours.ipynb", COLOURS))
+    assert lab.errors(page) == []
+    assert settled(page, lambda: (translation(page) < 250).sum() > 30)  # the dots that one starts from
+    page.get_by_role("button", name="clear", exact=True).click()
+    assert settled(page, lambda: translation(page).min() == 255)
+    page.get_by_title("green", exact=True).click()
+    lab.stroke(page, (0.5, 0.5), (0.5, 0.5))
+    assert settled(page, lambda: (translation(page) < 250).sum() == 9)
+    middle = translation(page, "RGB")[SIDE // 2, SIDE // 2]
+    assert np.abs(middle - (0x3F, 0xAE, 0x49)).max() <= 2
+    page.get_by_role("button", name="eraser").click()
+    lab.stroke(page, (0.4, 0.5), (0.6, 0.5))
+    assert settled(page, lambda: translation(page).min() == 255)
+    assert lab.errors(page) == []
 
 
 def test_an_error_is_said(page: Any, lab: Any) -> None:
