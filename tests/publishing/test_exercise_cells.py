@@ -72,15 +72,16 @@ def test_cells_around_a_place_keep_their_ids_and_order(house: House, known: dict
 
 
 def test_a_second_exercise_stands_where_its_place_is(house: House, known: dict[str, Exercise], edit: Edit) -> None:
-    known["90.2"] = replace(known["90.1"], id="90.2", title="Again")
-    edit('# %% tags=["setup"]\n', '# %% tags=["setup"]\n\n# %% tags=["exercise:90.2"]\n')
+    known |= {"90.1": replace(known["90.1"], title="First"), "90.2": replace(known["90.1"], id="90.2")}
+    edit(PLACE, '# %% tags=["exercise:90.2"]\n')
+    edit('# %% tags=["setup"]\n', '# %% tags=["setup"]\n\n' + PLACE)
     cells = derive(house.source(LESSON), "learner", "").cells
     headings = [cell.source.splitlines()[0] for cell in cells if cell.source.startswith(("## ", "### "))]
     assert headings == [
-        "### Exercise 90.2: Again",
+        "### Exercise 90.1: First",
         "## The squared error",
         "## Exercises",
-        "### Exercise 90.1: The middle",
+        "### Exercise 90.2: The middle",
     ]
 
 
@@ -90,6 +91,10 @@ def test_a_second_exercise_stands_where_its_place_is(house: House, known: dict[s
         ('# %% tags=["exercise:90.7"]\n', "has a place for exercise 90.7, but lesson 90 has 90.1, 90.2."),
         ('# %% tags=["exercise:01.2"]\n', "has a place for exercise 01.2, but lesson 90 has 90.1, 90.2."),
         ('# %% tags=["exercise:"]\n', "has a place for exercise , but lesson 90 has 90.1, 90.2."),
+        (
+            '# %% tags=["exercise:90.2"]\n\n' + PLACE,
+            "has exercise 90.1 after 90.2: number them in the order in which they are met.",
+        ),
         (PLACE + "\n" + PLACE, "has two places for exercise 90.1: leave one."),
         (
             PLACE,
