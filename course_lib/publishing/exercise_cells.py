@@ -56,8 +56,8 @@ def expand(cells: Sequence[NotebookNode], path: Path) -> list[NotebookNode]:
 
     Raises:
         CourseError: if a place is not empty, has other tags too, stands in text, or names an exercise that the lesson
-            does not have or has placed before; if an exercise has no place, or stands after one of a higher number; if a
-            cell holds a solution of its own.
+            does not have or has placed before; if an exercise has no place, or stands after one of a higher number; if
+            a cell holds a solution of its own.
     """
     lesson = path.stem[:2]
     known = exercises_of(lesson)
@@ -72,9 +72,7 @@ def expand(cells: Sequence[NotebookNode], path: Path) -> list[NotebookNode]:
         has = f"has {', '.join(known)}" if known else "has no exercises"
         demand(exercise_id in known, path, f"has a place for exercise {exercise_id}, but lesson {lesson} {has}")
         demand(exercise_id not in placed, path, f"has two places for exercise {exercise_id}: leave one")
-        late = (
-            f"has exercise {exercise_id} after {(placed or [''])[-1]}: number them in the order in which they are met"
-        )
+        late = f"has exercise {exercise_id} after {(placed or [''])[-1]}: number them in the order of reading"
         demand(not placed or placed[-1] < exercise_id, path, late)
         placed.append(exercise_id)
         expanded += cells_of(

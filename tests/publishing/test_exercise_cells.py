@@ -93,7 +93,7 @@ def test_a_second_exercise_stands_where_its_place_is(house: House, known: dict[s
         ('# %% tags=["exercise:"]\n', "has a place for exercise , but lesson 90 has 90.1, 90.2."),
         (
             '# %% tags=["exercise:90.2"]\n\n' + PLACE,
-            "has exercise 90.1 after 90.2: number them in the order in which they are met.",
+            "has exercise 90.1 after 90.2: number them in the order of reading.",
         ),
         (PLACE + "\n" + PLACE, "has two places for exercise 90.1: leave one."),
         (
