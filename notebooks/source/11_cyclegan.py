@@ -1104,8 +1104,8 @@ for name, (x, y, made, _, _) in made_of.items():
     print(f"{name:6}: right truth found from the output {found_again(made, y):.0%}", end="   ")
     print(f"from the input itself {found_again(x, y):.0%}   by chance {1 / len(y):.0%}")
 print(f"the ablation, {len(truths)} pictures of 32 pixels, by chance {1 / len(truths):.0%}:")
-for key, label in ABLATION.items():
-    print(f"    {label:28} {found_again(strips[key], truths):.0%}")
+for label, made in {"the input itself": inputs} | {label: strips[key] for key, label in ABLATION.items()}.items():
+    print(f"    {label:28} {found_again(made, truths):.0%}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Where does that come from? Not from the adversaries: they accept any 3D emoji. The cycle asks that $x$ can be got

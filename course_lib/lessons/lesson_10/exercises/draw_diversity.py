@@ -257,9 +257,9 @@ DRAW_DIVERSITY = Exercise(
 
         Then make z do more without leaving the set of good pictures. The least effort is another `rate` while drawing:
         try 0, 0.2, 0.5, 0.7 and 0.9 with the bundled outline to 3D model, and for each rate measure the diversity and,
-        against the held-out targets, L1 and VGG-KID. Up to which rate does diversity cost nothing? A second way is to
-        train with a channel of noise beside x. It is likely to be ignored: why does neither L1 nor D ask G to use it?
-        Look at the draws as well: noise is diverse too.
+        against the held-out targets, L1 and VGG-KID, the distance of sets of lesson 01. Up to which rate does diversity
+        cost nothing? A second way is to train with a channel of noise beside x. It is likely to be ignored: why does
+        neither L1 nor D ask G to use it? Look at the draws as well: noise is diverse too.
     """,
     reference=draw_diversity,
     cases=_cases,
