@@ -15,7 +15,7 @@ ifdef COURSE_PRESET
 export COURSE_PRESET
 endif
 
-.PHONY: help lab test test-fast lint notebooks slides bench clean clean-all
+.PHONY: help lab test test-fast lint notebooks slides assignment grade bench clean clean-all
 
 help:
 	@echo "make lab         open the course in JupyterLab (installs what it needs first)"
@@ -24,6 +24,8 @@ help:
 	@echo "make lint        style, types and import rules"
 	@echo "make notebooks   derive and execute the notebooks from notebooks/source   [LESSONS=01]"
 	@echo "make slides      export the decks to slides/build                         [LESSONS=01 PDF=1]"
+	@echo "make assignment  write a lesson to hand out to classroom/release           LESSON=03"
+	@echo "make grade       grade a folder of hand-ins: a table and feedback          LESSON=03 FROM=folder"
 	@echo "make bench       measure the systems on this machine"
 	@echo "make clean       remove caches and built decks; clean-all removes .venv too"
 
@@ -49,6 +51,15 @@ notebooks: $(VENV)/.ready-teach
 
 slides: $(VENV)/.ready-teach
 	$(PY) -m course_lib.publishing slides $(if $(PDF),--pdf) $(LESSONS)
+
+# `$(if ...)` stops with one sentence where a setting is missing.
+assignment: $(VENV)/.ready-teach
+	$(if $(LESSON),,$(error Say which lesson: make assignment LESSON=03))
+	@$(PY) -m course_lib.publishing assignment $(LESSON)
+
+grade: $(VENV)/.ready-teach
+	$(if $(and $(LESSON),$(FROM)),,$(error Say which lesson and where the hand-ins are: make grade LESSON=03 FROM=folder))
+	@$(PY) -m course_lib.publishing grade $(LESSON) "$(FROM)"
 
 bench: $(VENV)/.ready-lab
 	$(PY) -m course_lib.cli bench

@@ -22,6 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
     slides = commands.add_parser("slides", help="export decks to slides/build")
     slides.add_argument("--pdf", action="store_true", help="print each deck too (needs Chromium or Chrome)")
     slides.add_argument("names", nargs="*")
+    assignment = commands.add_parser("assignment", help="write a lesson as an assignment that nbgrader grades")
+    assignment.add_argument("names", nargs="+", help="lessons, for example 03")
+    grade = commands.add_parser("grade", help="grade the hand-ins of a lesson")
+    grade.add_argument("names", nargs=1, metavar="name", help="the lesson, for example 03")
+    grade.add_argument("hand_ins", type=Path, help="folder with a notebook for each student")
+    for one in (assignment, grade):
+        one.add_argument("--root", dest="classroom", type=Path, default=None, help="folder of the class")
     commands.add_parser("readme", help="write the table of lessons into README.md")
     commands.add_parser("check", help="say how the notebooks disagree with their sources")
     options = parser.parse_args(arguments)
@@ -44,6 +51,13 @@ def _run(house: House, options: argparse.Namespace) -> int:
             print(f"slides    {deck.relative_to(house.root)}", flush=True)
             if options.pdf:
                 print(f"pdf       {print_pdf(deck).relative_to(house.root)}", flush=True)
+    elif options.command == "assignment":
+        from course_lib.publishing.classroom import write_assignment
+
+        for lesson in house.find(options.names):
+            print(f"hand out {write_assignment(house, lesson, options.classroom)}", flush=True)
+    elif options.command == "grade":
+        _grade(house, options)
     elif options.command == "readme":
         from course_lib.publishing.readme import update
 
@@ -55,6 +69,17 @@ def _run(house: House, options: argparse.Namespace) -> int:
         print("\n".join(problems) or "All notebooks agree with their sources.")
         return int(bool(problems))
     return 0
+
+
+def _grade(house: House, options: argparse.Namespace) -> None:
+    from course_lib.publishing.classroom import grade
+
+    (lesson,) = house.find(options.names)
+    grades = grade(house, lesson, options.hand_ins, options.classroom)
+    for row in grades.rows:
+        each = "  ".join(f"{exercise} {points:g}" for exercise, points in row.points.items())
+        print(f"{row.student:24} {row.total:g} of {sum(grades.most.values()):g}   {row.note or each}")
+    print(f"table     {grades.table}\nfeedback  {grades.feedback}", flush=True)
 
 
 def _notebooks(house: House, options: argparse.Namespace) -> None:

@@ -43,8 +43,12 @@ def cells_of(exercise: Exercise, metadata: Mapping[str, Any]) -> list[NotebookNo
     """
     task = new_markdown_cell(exercise.markdown, metadata=NotebookNode(metadata))
     given = [new_code_cell(exercise.given)] if exercise.given else []
-    answer = new_code_cell(f'{exercise.cell}\n\n\n{exercise.name} = check("{exercise.id}", {exercise.name})')
-    return [task, *given, answer]
+    return [task, *given, new_code_cell(f"{exercise.cell}\n\n\n{check_line(exercise)}")]
+
+
+def check_line(exercise: Exercise) -> str:
+    """Return the line that checks an answer and takes what comes back."""
+    return f'{exercise.name} = check("{exercise.id}", {exercise.name})'
 
 
 def expand(cells: Sequence[NotebookNode], path: Path) -> list[NotebookNode]:

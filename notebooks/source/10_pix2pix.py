@@ -58,7 +58,7 @@ from course_lib.presets import choose
 from course_lib.runs.settings import SMALL, outline_pairs
 from course_lib.lessons.lesson_10.colouring import colour_and_translate
 from course_lib.lessons.lesson_10.hints import colour_dots, hinted_pairs, sheet_of, with_dots
-from course_lib.lessons.lesson_10.runs import HINTS, colour_patches, dotted_pairs, flat_pairs
+from course_lib.lessons.lesson_10.runs import colour_patches, dotted_pairs, flat_pairs
 from course_lib.lessons.lesson_10.skin import skin_by_tone
 from course_lib.runs.records import records_of, recorded_pictures
 from course_lib.data.pixels import normalise
@@ -1264,7 +1264,9 @@ for label, run in PATCH_RUNS.items():
     with torch.device("meta"):
         netD = PatchGAN(1, 3, base_channels=config["d_channels"], layers=config["patch_layers"])
     weights = f"{sum(weight.numel() for weight in netD.parameters()):,}"
-    patch_rows[label] = {"weights of D": weights} | runs.by_seed(f"lesson_10/{run}", FIGURES) | {"paper": PAPER_PATCHES[label]}
+    patch_rows[label] = (
+        {"weights of D": weights} | runs.by_seed(f"lesson_10/{run}", FIGURES) | {"paper": PAPER_PATCHES[label]}
+    )
 columns = ["weights of D", "L1", "SSIM", "VGG-KID", "sharpness", "colourfulness", "a overlap", "b overlap", "paper"]
 plotting.metric_table(
     patch_rows,
@@ -1355,7 +1357,9 @@ plotting.metric_table(
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 sheets = torch.stack([with_dots(normalise(sketch)[None], colour_dots(one[None], 8))[0] for one in recoloured])
 bags = models["outline + dots"].translate(sheets, noise=False)
-fig = plotting.image_grid([sheet_of(sheets), bags, torch.stack(recoloured)], row_titles=["x", "output", "could be"], tile=96)
+fig = plotting.image_grid(
+    [sheet_of(sheets), bags, torch.stack(recoloured)], row_titles=["x", "output", "could be"], tile=96
+)
 plotting.show(
     fig,
     palette=True,

@@ -994,7 +994,9 @@ ABLATION = {
 }
 PAPER = {"gan_alone": 0.51, "cycle_alone": 0.22, "forward": 0.55, "backward": 0.39, "both": 0.52, "pairs": 0.71}
 FIGURES = ["L1", "SSIM", "VGG-KID", "sharpness", "distinct", "dependence", "L1 back", "cycle x", "cycle y"]
-DIGITS = {"L1": 3, "SSIM": 3, "VGG-KID": 2, "the paper": 2} | dict.fromkeys(FIGURES[3:6], 2) | dict.fromkeys(FIGURES[6:], 3)
+DIGITS = (
+    {"L1": 3, "SSIM": 3, "VGG-KID": 2, "the paper": 2} | dict.fromkeys(FIGURES[3:6], 2) | dict.fromkeys(FIGURES[6:], 3)
+)
 untouched = {
     "L1": l1(small_x, small_y),
     "SSIM": ssim(small_x, small_y),

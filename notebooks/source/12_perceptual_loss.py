@@ -746,7 +746,9 @@ for name, network in (("content", lambda z: features(z)), ("style", lambda z: gr
 
 # %% tags=["hide-input"]
 square = seen(normalise(photo_crops("test", size=128, count=48).images))["relu2_2"].square().mean().item()
-print(f"mean square at relu2_2 over 48 held-out crops: {square:,.0f}; times the content weight of 4e-6: {4e-6 * square:.2f}")
+print(
+    f"mean square at relu2_2 over 48 held-out crops: {square:,.0f}; times the content weight of 4e-6: {4e-6 * square:.2f}"
+)
 
 # %% tags=["exercise:12.4"]
 
