@@ -116,6 +116,7 @@ def run(groups: list[list[Command]], folder: Path) -> tuple[list[tuple[str, bool
     shared = {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "tests"), os.environ.get("PYTHONPATH")])),
         "COURSE_TEST_RECORD": str(record),
+        "COURSE_PROGRESS": "off",
         "COURSE_CACHE": os.environ.get("COURSE_CACHE", str(folder / "cache")),
         "MPLBACKEND": "Agg",
         "TOKENIZERS_PARALLELISM": "false",

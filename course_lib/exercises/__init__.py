@@ -6,6 +6,7 @@ from course_lib.exercises.checking import check
 from course_lib.exercises.comparing import Difference, differences
 from course_lib.exercises.exercise import Case, Exercise, Mistake
 from course_lib.exercises.goals import reached
+from course_lib.exercises.progress import progress
 from course_lib.exercises.registry import exercises, find, lessons
 from course_lib.exercises.showing import hint, solution
 
@@ -20,6 +21,7 @@ __all__ = [
     "find",
     "hint",
     "lessons",
+    "progress",
     "reached",
     "solution",
 ]

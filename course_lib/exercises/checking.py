@@ -14,6 +14,7 @@ from course_lib.errors import ExerciseError
 from course_lib.exercises import limits
 from course_lib.exercises.comparing import Difference, describe, differences, same_value
 from course_lib.exercises.exercise import Case, Exercise
+from course_lib.exercises.progress import remember
 from course_lib.exercises.registry import find
 from course_lib.exercises.running import (
     NotAttempted,
@@ -67,6 +68,8 @@ def check(exercise_id: str, answer: Any) -> Any:
         raise ExerciseError(f"Exercise {exercise.id}: {error}") from error.__cause__
     if message:
         raise ExerciseError(f"Exercise {exercise.id}: {message}")
+    if not os.environ.get("COURSE_GRADING"):  # a hand-in's answers are not those of who grades it
+        remember(exercise.id)
     print(f"Exercise {exercise.id} is right: {exercise.why}")
     return answer
 

@@ -20,6 +20,8 @@ from course_lib.exercises.comparing import Difference
 
 KINDS = ("warm-up", "derivation to code", "bug to find", "prediction to test", "open extension")
 
+LEVELS = (1, 2, 3)
+
 NOTHING = "Your function returned nothing (None): is a `return` missing?"
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -75,6 +77,9 @@ class Exercise:
         id: lesson and number, ``"01.2"``.
         title: a few words.
         kind: one of `KINDS`.
+        trains: what one can do afterwards, in a few words.
+        minutes: that it takes, about.
+        level: how hard it is, from 1 to 3.
         task: Markdown for the lesson, without a heading (`markdown` puts one on top).
         reference: the right answer: a function, or a value (a number or a dict) for a prediction.
         mistakes: the recognised mistakes, the most likely first; at least three.
@@ -99,6 +104,9 @@ class Exercise:
     id: str
     title: str
     kind: str
+    trains: str
+    minutes: int
+    level: int
     task: str
     reference: Any
     mistakes: Sequence[Mistake]
@@ -122,6 +130,8 @@ class Exercise:
             raise ValueError(f"the id {self.id!r} should look like 01.2")
         if self.kind not in KINDS:
             raise ValueError(f"exercise {self.id}: the kind is one of {', '.join(KINDS)}")
+        if not self.trains or self.minutes < 1 or self.level not in LEVELS:
+            raise ValueError(f"exercise {self.id}: say what it trains, how many minutes it takes, and a level of 1 to 3")
         if len(self.mistakes) < 3 or len(self.hints) < 3:
             raise ValueError(f"exercise {self.id}: at least three mistakes and three hints")
         if self.is_function and (self.cases is None or not self.reference.__doc__):

@@ -95,7 +95,7 @@ print("values from", clothes.images.min().item(), "to", clothes.images.max().ite
 # our answer.
 
 # %%
-from course_lib.exercises import check, hint, solution
+from course_lib.exercises import check, hint, progress, solution
 
 # %% tags=["exercise:00.1"]
 
@@ -239,6 +239,16 @@ rows = [split for split in sizes for _ in range(sizes[split])]
 print(sizes)
 print("bases in two splits:", leaking_bases(torch.cat(list(bases.values())), rows) or "none")
 print("roles in two splits:", len(roles["train"] & roles["test"]) + len(roles["train"] & roles["validation"]))
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The exercises of the course
+#
+# `progress()` is the map of all exercises: what each one trains, about how many minutes it takes, and how hard it is. Below
+# is what it shows before the first one is done. When `check` has called an answer right, it says "done" and the day. That is
+# kept on this machine and nowhere else. `progress("03")` shows one lesson.
+
+# %% slideshow={"slide_type": "subslide"}
+progress()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

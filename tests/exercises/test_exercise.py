@@ -26,6 +26,9 @@ EXERCISE = Exercise(
     id="99.1",
     title="Twice",
     kind="warm-up",
+    trains="doubling",
+    minutes=1,
+    level=1,
     task="Double the numbers.",
     reference=double,
     cases=lambda: [Case("one", torch.rand(1)), Case("four", torch.rand(4))],
@@ -69,6 +72,8 @@ def test_a_value_is_assigned_to_its_name() -> None:
     [
         ({"id": "1.2"}, "should look like"),
         ({"kind": "fun"}, "the kind is one of"),
+        ({"trains": ""}, "say what it trains"),
+        ({"level": 4}, "a level of 1 to 3"),
         ({"mistakes": ()}, "at least three"),
         ({"hints": ("one",)}, "at least three"),
         ({"cases": None}, "needs cases"),

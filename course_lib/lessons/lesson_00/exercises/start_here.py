@@ -52,6 +52,9 @@ TO_NETWORK = Exercise(
     id="00.1",
     title="From bytes to what a network sees",
     kind="warm-up",
+    trains="bytes, ranges and channels",
+    minutes=5,
+    level=1,
     task="""
         Images are stored as bytes: `uint8`, 0 is black, 255 is white. The networks of this course see `float32`
         numbers from -1 (black) to 1 (white). Write `to_network(images)` for a batch of shape (N, C, H, W).
@@ -195,6 +198,9 @@ LEAKING_BASES = Exercise(
     id="00.2",
     title="Does this split leak?",
     kind="warm-up",
+    trains="leaks between the splits of a data set",
+    minutes=10,
+    level=1,
     optional=True,
     task="""
         The skin tones of one emoji share their outline. If one tone is in the training set and another in the test

@@ -141,6 +141,9 @@ BEST_CONSTANT = Exercise(
     id="01.2",
     title="The best picture against several right answers",
     kind="derivation to code",
+    trains="minimisers of an expected loss",
+    minutes=15,
+    level=2,
     task=r"""
         One input has $K$ right answers $y_1, \dots, y_K$, which occur with weights $w_1, \dots, w_K$ (counts, say: they
         need not sum to 1). A network that gives one picture $\hat y$ for this input is judged by the expected loss

@@ -203,6 +203,9 @@ DISCRIMINATOR_LOSS = Exercise(
     id="01.5",
     title="Two bugs in the discriminator's step",
     kind="bug to find",
+    trains="labels and graphs in the step of D",
+    minutes=15,
+    level=2,
     task="""
         `buggy_discriminator_loss` runs without an error, and a GAN trained with it learns badly. Two things are seen
         in the log: after `loss.backward()` the *generator* has gradients, and the loss never falls below about 0.50,

@@ -91,6 +91,9 @@ FINE_DETAIL = Exercise(
     id="01.6",
     title="A measure of sharpness",
     kind="open extension",
+    trains="the spectrum of a picture",
+    minutes=25,
+    level=3,
     optional=True,
     task="""
         A blurred picture lacks high frequencies. Measure that: `fine_detail(images)` returns, for each grey picture of

@@ -61,6 +61,9 @@ NEAREST_ANSWER = Exercise(
     id="01.3",
     title="How far is an output from the nearest right answer?",
     kind="open extension",
+    trains="a metric where several answers are right",
+    minutes=10,
+    level=1,
     task="""
         The distance to *the* target punishes a network that gives another of the right answers. Measure instead how far
         each output is from the nearest of its K right answers, as the root of the mean squared difference over channels

@@ -67,6 +67,9 @@ PREDICTED = Exercise(
     id="01.1",
     title="Black or white: what will the network output?",
     kind="prediction to test",
+    trains="what squared and absolute error ask for",
+    minutes=5,
+    level=1,
     task="""
         The same input is followed by an all-white picture (value 1) with chance `p_white`, else by an all-black one
         (value 0). Predict, before you train anything: which output minimises the expected squared error, which the

@@ -51,6 +51,9 @@ SQUARED_ERROR = Exercise(
     id="01.4",
     title="Sum over the pixels, average over the batch",
     kind="derivation to code",
+    trains="what is summed, and what is averaged",
+    minutes=10,
+    level=1,
     task=r"""
         In formulas the squared error of a picture is $\lVert \hat y - y \rVert^2$, a sum over all channels and pixels;
         the expectation over the data becomes an average over the batch:

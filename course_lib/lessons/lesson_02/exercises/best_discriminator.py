@@ -124,6 +124,9 @@ BEST_DISCRIMINATOR = Exercise(
     id="02.1",
     title="The best discriminator",
     kind="derivation to code",
+    trains="the best D for two densities",
+    minutes=10,
+    level=1,
     task=r"""
         Let a share $w$ of the pictures that D sees be real, with density $p$, and the rest fake, with density $q$. Then
         D maximises $\int w\, p(y) \log D(y) + (1 - w)\, q(y) \log(1 - D(y))\, dy$. D may be any function with values

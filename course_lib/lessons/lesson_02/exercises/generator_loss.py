@@ -70,6 +70,9 @@ GENERATOR_LOSS = Exercise(
     id="02.3",
     title="Two bugs in the generator's loss",
     kind="bug to find",
+    trains="signs and labels in the loss of G",
+    minutes=10,
+    level=2,
     task="""
         `buggy_generator_loss` was written after a note that reads "train G by maximising -log D(G(z))". It runs without
         an error, and a GAN trained with it learns nothing. Two things are seen in the log: with each step of G the

@@ -116,6 +116,9 @@ MODES_COVERED = Exercise(
     id="02.4",
     title="How many modes does the generator find?",
     kind="open extension",
+    trains="modes that are found, and what feeds them",
+    minutes=30,
+    level=2,
     task="""
         A generator that sits exactly on one mode makes good samples, all of them alike: one figure is not enough.
         Write `modes_covered(samples, centres, std)` for a mixture of round Gaussians. Each sample belongs to the centre

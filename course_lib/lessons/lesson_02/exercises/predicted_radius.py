@@ -77,6 +77,9 @@ PREDICTED_RADIUS = Exercise(
     id="02.5",
     title="Two players in a circle: in, out or round?",
     kind="prediction to test",
+    trains="how two players move round each other",
+    minutes=20,
+    level=3,
     task=r"""
         The smallest game has two numbers for players: $\min_g \max_d\; g\, d$, with its equilibrium at $(0, 0)$. Both
         start at $(g, d) = (1, 0)$, and the radius $\sqrt{g^2 + d^2}$ says how far they are from the equilibrium.

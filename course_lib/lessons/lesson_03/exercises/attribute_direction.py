@@ -75,6 +75,9 @@ ATTRIBUTE_DIRECTION = Exercise(
     id="03.6",
     title="A direction that changes one attribute",
     kind="open extension",
+    trains="directions in the space of codes",
+    minutes=25,
+    level=2,
     optional=True,
     task="""
         To edit a picture x, encode it with E (`netE`), change its code z and decode it with the decoder G (`netG`). A

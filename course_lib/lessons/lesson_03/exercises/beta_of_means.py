@@ -61,6 +61,9 @@ BETA_OF_MEANS = Exercise(
     id="03.4",
     title="Which beta is hidden in the means?",
     kind="prediction to test",
+    trains="the weights that means hide",
+    minutes=15,
+    level=2,
     task=r"""
         A $\beta$-VAE minimises $R + \beta\, \mathrm{KL}$, with the reconstruction error $R$ summed over the pixels and
         the KL summed over the latents, both averaged over the batch; at $\beta = 1$ it is the negative bound. Somebody

@@ -102,6 +102,9 @@ DRAW_LATENT = Exercise(
     id="03.3",
     title="Two bugs where the code is drawn",
     kind="bug to find",
+    trains="drawing a code so that a gradient passes",
+    minutes=15,
+    level=2,
     task="""
         `buggy_draw_latent` should draw z from q(z|x) so that the reconstruction error can train the encoder, `netE`,
         through z. It runs without an error. Two things are seen. First, after `backward()` of the reconstruction error

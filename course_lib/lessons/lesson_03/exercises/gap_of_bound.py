@@ -149,6 +149,9 @@ GAP_OF_BOUND = Exercise(
     id="03.1",
     title="What the bound leaves out",
     kind="derivation to code",
+    trains="evidence, lower bound and gap",
+    minutes=20,
+    level=2,
     task=r"""
         The bound of a VAE holds for every $q(z \mid x)$. How much it leaves out can be computed where $z$ is a single
         number: then an integral $\int f(z)\, \mathrm{d}z$ is a sum over an even grid, `f.sum() * dz`. You get

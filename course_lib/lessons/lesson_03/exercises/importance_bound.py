@@ -102,6 +102,9 @@ IMPORTANCE_BOUND = Exercise(
     id="03.5",
     title="A tighter bound from several draws",
     kind="open extension",
+    trains="bounds from several draws, without overflow",
+    minutes=30,
+    level=3,
     task=r"""
         Draw $K$ codes $z_1, \dots, z_K$ from $q(z \mid x)$ and weigh each by $w_k = p(x, z_k) / q(z_k \mid x)$. The
         expectation of $w_k$ is $p(x)$, so that $\log \frac1K \sum_k w_k$ is a lower bound of $\log p(x)$ on average,

@@ -139,6 +139,9 @@ KL_TO_PRIOR = Exercise(
     id="03.2",
     title="From the encoder's outputs to the KL term",
     kind="derivation to code",
+    trains="a KL divergence in closed form",
+    minutes=15,
+    level=1,
     task=r"""
         In this lesson $x$ is a picture and $z$ its latent code; $E$ (`netE`) is the encoder and $G$ (`netG`) the
         decoder. For a picture $x$ the encoder returns `mu` and `logvar`. They describe

@@ -245,6 +245,9 @@ DRAW_DIVERSITY = Exercise(
     id="10.3",
     title="Make z do more",
     kind="open extension",
+    trains="noise, and what would reward it",
+    minutes=30,
+    level=3,
     optional=True,
     task="""
         In pix2pix z is dropout, and it does little: the outputs for one input are almost alike. First measure it. Write

@@ -93,6 +93,9 @@ PATCH_SIDE = Exercise(
     id="10.4",
     title="How large a patch does one logit see?",
     kind="derivation to code",
+    trains="receptive fields",
+    minutes=15,
+    level=2,
     task="""
         The paper's D is called 70 x 70, but no layer of it has a kernel of that size: each has 4 x 4, with the strides
         2, 2, 2, 1, 1. First find the 70 on paper. Begin with one logit and go back: how many of the values before the

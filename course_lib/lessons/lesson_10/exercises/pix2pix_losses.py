@@ -207,6 +207,9 @@ PIX2PIX_LOSSES = Exercise(
     id="10.1",
     title="The two losses of pix2pix",
     kind="derivation to code",
+    trains="the losses of both players",
+    minutes=15,
+    level=1,
     task=r"""
         G translates x, D judges pairs, and each has its loss:
         $\mathcal{L}_D = \frac12 \left( -\mathbb{E}[\log D(x, y)] - \mathbb{E}[\log(1 - D(x, G(x, z)))] \right)$ and

@@ -148,6 +148,9 @@ PREDICTED_ABLATION = Exercise(
     id="10.6",
     title="What does each term give by itself?",
     kind="prediction to test",
+    trains="reading an ablation",
+    minutes=10,
+    level=1,
     task="""
         The lesson trains from outlines to 3D emoji with L1 alone, with the conditional adversary alone (cGAN), and with
         both, and measures the outputs for held-out emoji: their *sharpness* and *colourfulness*, where 1 is as much as

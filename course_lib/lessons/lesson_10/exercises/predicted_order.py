@@ -150,6 +150,9 @@ PREDICTED_ORDER = Exercise(
     id="10.5",
     title="Which pair does D accept?",
     kind="prediction to test",
+    trains="what a D of pairs has learned",
+    minutes=10,
+    level=2,
     task="""
         Take held-out emoji and make four kinds of pairs: *true* ones, (x, y); *shuffled* ones, in which the real y
         stands beside the x of another emoji; *outputs*, (x, G(x)); and *shuffled outputs*, G(x) beside the x of

@@ -208,6 +208,9 @@ TRAINING_STEP = Exercise(
     id="10.2",
     title="The missing detach",
     kind="bug to find",
+    trains="gradients that wait in the weights",
+    minutes=20,
+    level=3,
     task=r"""
         `buggy_training_step` runs without an error. Look at the gradients when an optimiser moves, and two things are
         wrong. First, when G moves, its weights also hold the gradient of D's loss. In the logit of an output that D

@@ -96,6 +96,9 @@ CYCLE_LOSS = Exercise(
     id="11.2",
     title="There and back",
     kind="derivation to code",
+    trains="cycle consistency",
+    minutes=10,
+    level=1,
     task="""
         Nobody knows the partner of x, so G(x) cannot be compared with it. What can be compared is x with what comes
         back: F must be able to tell from G(x) which x it was, and G from F(y) which y. Write

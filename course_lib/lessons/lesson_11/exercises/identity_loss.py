@@ -109,6 +109,9 @@ IDENTITY_LOSS = Exercise(
     id="11.4",
     title="Which picture needs no translation?",
     kind="derivation to code",
+    trains="the identity loss",
+    minutes=10,
+    level=2,
     task="""
         With paintings, the paper adds a term that asks a generator to leave a picture alone that is already of the
         kind that it makes; without it G and F are free to change the tint, day to sunset, as long as both agree. Write

@@ -134,6 +134,9 @@ LEAST_SQUARES = Exercise(
     id="11.1",
     title="Squares in place of logarithms",
     kind="derivation to code",
+    trains="the game with squares",
+    minutes=10,
+    level=1,
     task=r"""
         CycleGAN's adversarial loss is often announced as least squares and then written with logarithms. Written out,
         with $D$ for the logits themselves: $D$ minimises

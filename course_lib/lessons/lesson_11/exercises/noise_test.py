@@ -226,6 +226,9 @@ NOISE_TEST = Exercise(
     id="11.6",
     title="Is x hidden inside G(x)?",
     kind="open extension",
+    trains="testing for hidden codes",
+    minutes=30,
+    level=3,
     task="""
         A small cycle loss can be had in two ways: G(x) shows all that F needs, or G hides x in a pattern too faint to
         see. Noise that nobody sees in a picture may destroy the pattern. Write

@@ -196,6 +196,9 @@ POOL_QUERY = Exercise(
     id="11.5",
     title="The pool's rule of one half",
     kind="derivation to code",
+    trains="a memory for D",
+    minutes=20,
+    level=2,
     task="""
         D should not forget what G made some time ago, so it is shown a mix of new fakes and old ones. Write
         `query(image, pool, size, draw)` for one picture at a time. While the pool holds fewer than `size` pictures, the

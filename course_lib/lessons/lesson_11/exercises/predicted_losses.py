@@ -177,6 +177,9 @@ PREDICTED_LOSSES = Exercise(
     id="11.3",
     title="What does lambda = 0 give, and what does the cycle rule out?",
     kind="prediction to test",
+    trains="what a loss rules out, and what it leaves open",
+    minutes=25,
+    level=3,
     task=r"""
         K emoji, each drawn in two styles: $x_1 \ldots x_K$ and $y_1 \ldots y_K$. Each style is a training set, nobody
         knows the pairs, and any two different pictures of a style are 1 apart (mean absolute error). G is a table that

@@ -128,6 +128,9 @@ CONDITIONAL_NORM = Exercise(
     id="12.6",
     title="Between two painters",
     kind="open extension",
+    trains="conditional normalisation",
+    minutes=25,
+    level=2,
     optional=True,
     task=r"""
         A network that paints in S styles shares all of its convolutions; a style is a row of scales and a row of shifts

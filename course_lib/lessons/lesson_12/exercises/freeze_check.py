@@ -236,6 +236,9 @@ FREEZE_CHECK = Exercise(
     id="12.5",
     title="What does a step move?",
     kind="bug to find",
+    trains="what an optimiser moves",
+    minutes=25,
+    level=3,
     task="""
         "The output is trained" is loose talk. In Johnson's method a step moves the weights of netG, in Gatys' the
         pixels, and in neither does VGG move. To be sure of that, look: write `freeze_check(step, networks, pictures)`,

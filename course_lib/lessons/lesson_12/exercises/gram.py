@@ -119,6 +119,9 @@ GRAM = Exercise(
     id="12.1",
     title="What occurs together",
     kind="derivation to code",
+    trains="Gram matrices",
+    minutes=10,
+    level=1,
     task="""
         Write `gram(features)`. The entry of two channels is the sum over all positions of the product of the two,
         divided by C H W, as in Johnson's equation 3; so the layout is dropped and what occurs together stays. Each

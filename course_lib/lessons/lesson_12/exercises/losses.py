@@ -177,6 +177,9 @@ LOSSES = Exercise(
     id="12.3",
     title="Why is the gradient None?",
     kind="bug to find",
+    trains="gradients through a network that stands still",
+    minutes=15,
+    level=2,
     task="""
         `broken_losses` follows a sentence that is often written: the content loss compares the features of x with those
         of the content target, the style loss those of x with those of the style target. After `backward` every

@@ -80,6 +80,9 @@ PREDICTED_RATIOS = Exercise(
     id="12.2",
     title="Why divide by C H W?",
     kind="prediction to test",
+    trains="scales of losses",
+    minutes=15,
+    level=2,
     task="""
         A Gram matrix is a sum over positions, divided by C H W; some divide by H W alone, and some not at all. Say on
         paper what the choice does. A picture is laid side by side `tiles` times (four for 2 x 2), and its features

@@ -94,6 +94,9 @@ TV_LOSS = Exercise(
     id="12.4",
     title="Neighbours should agree",
     kind="derivation to code",
+    trains="total variation",
+    minutes=10,
+    level=1,
     task="""
         A gradient that comes through VGG-16 leaves fine noise in the pixels, and total variation charges for it. Write
         `tv_loss(images)`: the squared difference of any two pixels that touch, above each other and side by side,
