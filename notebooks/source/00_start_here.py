@@ -247,7 +247,7 @@ print("roles in two splits:", len(roles["train"] & roles["test"]) + len(roles["t
 # is what it shows before the first one is done. When `check` has called an answer right, it says "done" and the day. That is
 # kept on this machine and nowhere else. `progress("03")` shows one lesson.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 progress()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
