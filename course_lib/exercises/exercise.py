@@ -131,7 +131,9 @@ class Exercise:
         if self.kind not in KINDS:
             raise ValueError(f"exercise {self.id}: the kind is one of {', '.join(KINDS)}")
         if not self.trains or self.minutes < 1 or self.level not in LEVELS:
-            raise ValueError(f"exercise {self.id}: say what it trains, how many minutes it takes, and a level of 1 to 3")
+            raise ValueError(
+                f"exercise {self.id}: say what it trains, how many minutes it takes, and a level of 1 to 3"
+            )
         if len(self.mistakes) < 3 or len(self.hints) < 3:
             raise ValueError(f"exercise {self.id}: at least three mistakes and three hints")
         if self.is_function and (self.cases is None or not self.reference.__doc__):

@@ -59,7 +59,7 @@ def remember(exercise_id: str) -> None:
 
 
 def progress(lesson: str | None = None) -> None:
-    """Show all exercises, or those of one lesson: what each trains, the minutes, how hard it is, and whether it is done.
+    """Show all exercises, or those of one lesson: what each trains, its minutes, how hard it is, whether it is done.
 
     Args:
         lesson: two digits, for example ``"03"``.

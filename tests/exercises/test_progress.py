@@ -75,7 +75,9 @@ def test_the_map(capsys: pytest.CaptureFixture[str]) -> None:
     progress("01")
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.startswith("1 of 6 exercises done, about ")
-    assert [row.split()[2 if row.startswith("done") else 1] for row in rows] == [f"01.{number}" for number in range(1, 7)]
+    assert [row.split()[2 if row.startswith("done") else 1] for row in rows] == [
+        f"01.{number}" for number in range(1, 7)
+    ]
     assert rows[0].startswith("done 2")
     assert rows[1].startswith("open")
     assert find("01.2").trains in rows[1]

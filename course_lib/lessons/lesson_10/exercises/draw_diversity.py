@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import Difference, differences
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.lessons.lesson_10.exercises.noisy_g import NoisyG, Tape, known_diversity
 
 
 def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: float) -> torch.Tensor:
@@ -45,49 +46,6 @@ def draw_diversity(netG: torch.nn.Module, x: torch.Tensor, draws: int, rate: flo
     return (y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).abs().mean(dim=(0, 2, 3, 4))
 
 
-class _Tape(list[Tensor]):
-    """Outputs as they are made; copies of a network write on the same tape."""
-
-    def __deepcopy__(self, memo: dict[int, object]) -> _Tape:
-        return self
-
-
-class NoisyG(nn.Module):
-    """A G whose diversity is known: batch norm, dropout of single values, a dropout layer of rate 0, and tanh.
-
-    Args:
-        p: rate of dropout, in one layer for the left half of the picture and in another, deeper one for the right.
-        variance: that batch norm divides by in eval mode.
-    """
-
-    def __init__(self, p: float, variance: float) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(3)
-        self.norm.running_var.fill_(variance)  # type: ignore[union-attr]
-        self.dropout = nn.Dropout(p)
-        self.block = nn.Sequential(nn.Identity(), nn.Dropout(p))
-        self.never = nn.Dropout(0.0)
-        self._drawn = _Tape()  # all outputs, for the check
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, 3, H, W)`` to the same shape, in [-1, 1]."""
-        left, right = self.norm(x).chunk(2, dim=3)
-        y_hat = self.never(torch.cat([self.dropout(left), self.block(right)], dim=3)).tanh()
-        self._drawn.append(y_hat.detach())
-        return y_hat
-
-
-def known_diversity(netG: NoisyG, x: Tensor, rate: float) -> Tensor:
-    """Return the expected diversity of a `NoisyG`, for pictures of shape ``(N, 3, H, W)``, as ``(N,)``.
-
-    A value a becomes 0 with chance p, else a / (1 - p). Two draws differ with chance 2 p (1 - p), and then by
-    tanh(a / (1 - p)).
-    """
-    with torch.no_grad():
-        a = netG.norm(x)
-    return 2 * rate * (1 - rate) * (a / (1 - rate)).tanh().abs().mean(dim=(1, 2, 3))
-
-
 def _cases() -> list[Case]:
     def case(label: str, levels: list[float], side: int, draws: int, p: float, rate: float) -> Case:
         x = torch.tensor(levels).view(-1, 1, 1, 1) * torch.tensor([1.0, 0.8, -0.6]).view(1, 3, 1, 1)
@@ -95,8 +53,8 @@ def _cases() -> list[Case]:
 
     return [
         case("three inputs with four draws", [0.9, -0.4, 0.0], 36, 4, 0.5, 0.2),
-        case("two draws", [0.3, 1.0], 44, 2, 0.2, 0.5),
-        case("one input with three draws", [-0.7], 48, 3, 0.5, 0.7),
+        case("two draws", [0.3, 1.0], 40, 2, 0.2, 0.5),
+        case("one input with three draws", [-0.7], 44, 3, 0.5, 0.7),
     ]
 
 
@@ -108,7 +66,7 @@ MODE, RATE, NORM = "the mode of netG afterwards", "its dropout rates afterwards"
 def _observe(answer: Callable[..., object], netG: NoisyG, x: Tensor, draws: int, rate: float) -> object:
     """Look at the diversity, and at whether G is afterwards as it was."""
     netG = copy.deepcopy(netG)
-    netG._drawn = _Tape()
+    netG._drawn = Tape()
     norm = [tensor.clone() for tensor in netG.norm.state_dict().values()]
     found = answer(netG, x, draws, rate)
     if found is None:
@@ -213,6 +171,23 @@ def _pairs(y_hat: Tensor) -> Tensor:
     return (y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).abs().mean(dim=(0, 2, 3, 4))
 
 
+def _on_a_copy(answer: Answer) -> Answer:
+    return lambda netG, x, draws, rate: answer(copy.deepcopy(netG), x, draws, rate)
+
+
+def _dropped(of_input: bool) -> Answer:
+    """Return an answer that drops values of the input or of the output, and leaves G's own layers off."""
+
+    def answer(netG: NoisyG, x: Tensor, draws: int, rate: float) -> Tensor:
+        def drop(picture: Tensor) -> Tensor:
+            return nn.functional.dropout(picture, rate, True)
+
+        with torch.no_grad():
+            return _pairs(torch.stack([netG(drop(x)) if of_input else drop(netG(x)) for _ in range(draws)]))
+
+    return answer
+
+
 def _from_noise_free(netG: NoisyG, x: Tensor, draws: int, rate: float) -> Tensor:
     with torch.no_grad():
         quiet = netG(x)
@@ -227,9 +202,9 @@ def _over_inputs(y_hat: Tensor) -> Tensor:
     return (y_hat.unsqueeze(1) - y_hat.unsqueeze(2)).abs().mean(dim=(0, 2, 3, 4, 5))
 
 
-def _other_inputs(y_hat: Tensor) -> Tensor:
-    n = y_hat.shape[1]
-    return _over_inputs(y_hat) * n / max(n - 1, 1)
+def _signed(y_hat: Tensor) -> Tensor:
+    pairs = torch.combinations(torch.arange(len(y_hat)))
+    return (y_hat[pairs[:, 0]] - y_hat[pairs[:, 1]]).mean(dim=(2, 3, 4)).abs().mean(dim=0)
 
 
 def _summed_pairs(y_hat: Tensor) -> Tensor:
@@ -284,6 +259,7 @@ DRAW_DIVERSITY = Exercise(
             _variant(whole=True, leave_mode=True),
             _variant(whole=True, used=lambda netG, rate: netG.dropout.p),
             _variant(whole=True, switched=lambda netG: []),
+            _on_a_copy(_variant(whole=True)),
         ),
         Mistake(
             "You did not use `rate`: dropout has the rate of the training.",
@@ -302,12 +278,10 @@ DRAW_DIVERSITY = Exercise(
             "A dropout layer whose p was 0 took part. It is not the noise that G was trained with: "
             "leave it off, and change those with p above 0.",
             _variant(everywhere=True),
-            _variant(everywhere=True, used=lambda netG, rate: netG.dropout.p),
         ),
         Mistake(
             "You compared the outputs of different inputs. Two draws of the *same* input show what z does.",
             _variant(_over_inputs),
-            _variant(_other_inputs),
         ),
         Mistake(
             "Each draw is compared with itself too, or with the mean that it is part of: your figure grows with K. "
@@ -322,7 +296,21 @@ DRAW_DIVERSITY = Exercise(
         Mistake(
             "You summed over the pairs. With a mean the figure does not grow with the number of draws.",
             _variant(_summed_pairs),
-            _variant(lambda y_hat: 2 * _summed_pairs(y_hat)),
+        ),
+        Mistake(
+            "You drop values of the input or of the output. The noise of G is in its own dropout layers: "
+            "switch those on.",
+            _dropped(of_input=True),
+            _dropped(of_input=False),
+        ),
+        Mistake(
+            "Your figure is twice or half the right one: each pair counts once, and there are K (K - 1) / 2 of them.",
+            _variant(lambda y_hat: 2 * _pairs(y_hat)),
+            _variant(lambda y_hat: _pairs(y_hat) / 2),
+        ),
+        Mistake(
+            "You summed over the channels. It is a mean over channels and pixels, as in the L1 term.",
+            _variant(lambda y_hat: 3 * _pairs(y_hat)),
         ),
         Mistake(
             "You squared the differences. Asked for is their absolute value, as in the L1 term.",
@@ -333,7 +321,6 @@ DRAW_DIVERSITY = Exercise(
             "You measured a standard deviation or a variance of the draws. "
             "Asked for is the mean absolute difference of two of them.",
             _variant(lambda y_hat: y_hat.std(dim=0).mean(dim=(1, 2, 3))),
-            _variant(lambda y_hat: y_hat.std(dim=0, correction=0).mean(dim=(1, 2, 3))),
             _variant(lambda y_hat: y_hat.var(dim=0).mean(dim=(1, 2, 3))),
         ),
         Mistake(
@@ -344,13 +331,14 @@ DRAW_DIVERSITY = Exercise(
             "You took the mean of the differences with their signs, in which they cancel. Take absolute values first.",
             _variant(lambda y_hat: (y_hat[0] - y_hat[1]).mean(dim=(1, 2, 3)).abs()),
             _variant(lambda y_hat: (y_hat[0] - y_hat[1]).mean(dim=(1, 2, 3))),
+            _variant(_signed),
         ),
         Mistake(
             "You did not draw `draws` outputs for each input: K is an argument, and the pairs are those of these K.",
             *(_variant(number=number) for number in (5, 2)),
         ),
         Mistake(
-            "Your figure is right on average, but it leaves out pairs: take all K (K - 1) / 2 of the draws.",
+            "Your figure is near the right one, but it is not the mean over all K (K - 1) / 2 pairs of the draws.",
             _variant(lambda y_hat: (y_hat[1:] - y_hat[:-1]).abs().mean(dim=(0, 2, 3, 4))),
             _variant(lambda y_hat: (y_hat[1:] - y_hat[:1]).abs().mean(dim=(0, 2, 3, 4))),
             _variant(lambda y_hat: (y_hat[0] - y_hat[1]).abs().mean(dim=(1, 2, 3))),

@@ -15,6 +15,26 @@ from torch import Tensor
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import describe
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.lessons.lesson_10.exercises.pix2pix_parts import (
+    D_GRADIENT,
+    D_LOSS,
+    G_GRADIENT,
+    G_LOSS,
+    SMALL,
+    Net,
+    bce,
+    clamped,
+    d_logits,
+    g_logits,
+    g_variant,
+    logarithms,
+    made_pair,
+    no_x,
+    right_g,
+    right_l1,
+    seen,
+    true_pair,
+)
 from course_lib.lessons.lesson_10.exercises.toys import ToyD
 
 
@@ -58,10 +78,6 @@ def _cases() -> list[Case]:
     ]
 
 
-D_LOSS, D_GRADIENT = "d_loss", "the gradient of d_loss in D's weights"
-G_LOSS, G_GRADIENT = "g_loss", "the gradient of g_loss in the output"
-
-
 def _observe(
     answer: Callable[..., object], netD: torch.nn.Module, x: Tensor, y: Tensor, fake: Tensor, lambda_l1: float
 ) -> object:
@@ -93,108 +109,13 @@ def _observe(
     }
 
 
-Net = torch.nn.Module
-Of = Callable[[Net, Tensor, Tensor, Tensor], Tensor]
-Answer = Callable[[Net, Tensor, Tensor, Tensor, float], dict[str, Tensor]]
-Two = Callable[[Tensor, Tensor], Tensor]
-
-
-# The parts of the reference, so that a variant computes no loss twice.
-def _right_d(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-    return 0.5 * (F.softplus(-netD(x, y)).mean() + F.softplus(netD(x, fake.detach())).mean())
-
-
-def _right_g(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-    return F.softplus(-netD(x, fake)).mean()
-
-
-def _right_l1(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-    return (y - fake).abs().mean()
-
-
-def _d(loss: Of) -> Answer:
-    """Put another loss of D in place of the right one."""
-
-    def answer(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
-        g_loss = _right_g(netD, x, y, fake) + lam * _right_l1(netD, x, y, fake)
-        return {D_LOSS: loss(netD, x, y, fake), G_LOSS: g_loss}
-
-    return answer
-
-
-def _d_logits(loss: Two) -> Answer:
-    """Put another loss of D, a function of its logits for real and for fake, in place of the right one."""
-    return _d(lambda netD, x, y, fake: loss(netD(x, y), netD(x, fake)))
-
-
-def _sum(gan: Tensor, distance: Tensor, lam: float) -> Tensor:
-    return gan + lam * distance
-
-
-def _g(adversarial: Of = _right_g, l1: Of = _right_l1, total: Callable[..., Tensor] = _sum) -> Answer:
-    """Put another adversarial term, another L1 term or another sum of the two into G's loss."""
-
-    def answer(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
-        loss = total(adversarial(netD, x, y, fake), l1(netD, x, y, fake), lam)
-        return {D_LOSS: _right_d(netD, x, y, fake), G_LOSS: loss}
-
-    return answer
-
-
-def _g_logits(loss: Callable[[Tensor], Tensor]) -> Answer:
-    return _g(lambda netD, x, y, fake: loss(netD(x, fake)))
-
-
-def _bce(logits: Tensor, label: float) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
-
-
-SMALL = (0.0, 1e-8, 1e-6)
-
-
-def _log(logits: Tensor, small: float) -> Tensor:
-    return -(logits.sigmoid() + small).log().mean()
-
-
-def _logarithms(small: float) -> tuple[Answer, Answer]:
-    return (
-        _d_logits(lambda real, made: 0.5 * (_log(real, small) + _log(-made, small))),
-        _g_logits(lambda made: _log(made, small)),
-    )
-
-
-def _clamped(logits: Tensor, label: float) -> Tensor:
-    return F.binary_cross_entropy(logits.sigmoid(), torch.full_like(logits, label))
-
-
-def _seen(real: Of, fake: Of) -> Answer:
-    """Let D's loss be right, of logits that are not."""
-
-    def loss(netD: Net, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
-        return 0.5 * (_bce(real(netD, x, y, out), 1) + _bce(fake(netD, x, y, out), 0))
-
-    return _d(loss)
-
-
-def _true(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-    return netD(x, y)
-
-
-def _made(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-    return netD(x, fake)
-
-
-def _no_x(netD: Net, x: Tensor, y: Tensor, fake: Tensor) -> Tensor:
-    return netD(torch.zeros_like(x), fake)
-
-
 def _exchanged(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
     right = pix2pix_losses(netD, x, y, fake, lam)
     return {D_LOSS: right[G_LOSS], G_LOSS: right[D_LOSS]}
 
 
 def _exchanged_from_output(netD: Net, x: Tensor, y: Tensor, fake: Tensor, lam: float) -> dict[str, Tensor]:
-    right = _d_logits(lambda real, made: 0.5 * (_bce(real, 1) + _bce(made, 0)))(netD, x, y, fake, lam)
+    right = d_logits(lambda real, made: 0.5 * (bce(real, 1) + bce(made, 0)))(netD, x, y, fake, lam)
     return {D_LOSS: right[G_LOSS], G_LOSS: right[D_LOSS]}
 
 
@@ -226,139 +147,151 @@ PIX2PIX_LOSSES = Exercise(
     mistakes=(
         Mistake(
             "D's loss is not halved. The paper divides it by 2.",
-            _d_logits(lambda real, made: _bce(real, 1) + _bce(made, 0)),
+            d_logits(lambda real, made: bce(real, 1) + bce(made, 0)),
         ),
         Mistake(
             "Only one of the two terms of D's loss is halved: put both in brackets, and 0.5 before them.",
-            _d_logits(lambda real, made: _bce(real, 1) + 0.5 * _bce(made, 0)),
-            _d_logits(lambda real, made: 0.5 * _bce(real, 1) + _bce(made, 0)),
+            d_logits(lambda real, made: bce(real, 1) + 0.5 * bce(made, 0)),
+            d_logits(lambda real, made: 0.5 * bce(real, 1) + bce(made, 0)),
         ),
         Mistake(
             "A sigmoid too many: the logits pass through it twice. "
             "`binary_cross_entropy_with_logits`, `softplus` and `logsigmoid` take logits as they are.",
-            _d_logits(lambda real, made: 0.5 * (_bce(real.sigmoid(), 1) + _bce(made.sigmoid(), 0))),
-            _d_logits(lambda real, made: _bce(real.sigmoid(), 1) + _bce(made.sigmoid(), 0)),
-            _g_logits(lambda made: _bce(made.sigmoid(), 1)),
+            d_logits(lambda real, made: 0.5 * (bce(real.sigmoid(), 1) + bce(made.sigmoid(), 0))),
+            d_logits(lambda real, made: bce(real.sigmoid(), 1) + bce(made.sigmoid(), 0)),
+            g_logits(lambda made: bce(made.sigmoid(), 1)),
         ),
         Mistake(
             "In the thousands your logarithm is infinite or loses its gradient: a sigmoid is rounded to 0 or 1 there, "
             "and an exponential is infinite. Use a function that takes the logits.",
-            *(variant for small in SMALL for variant in _logarithms(small)),
-            _d_logits(lambda real, made: 0.5 * (_clamped(real, 1) + _clamped(made, 0))),
-            _g_logits(lambda made: _clamped(made, 1)),
+            *(variant for small in SMALL for variant in logarithms(small)),
+            d_logits(lambda real, made: 0.5 * (clamped(real, 1) + clamped(made, 0))),
+            g_logits(lambda made: clamped(made, 1)),
         ),
         Mistake(
             "The labels in D's loss are swapped: D would learn to accept outputs and to reject targets.",
-            _d_logits(lambda real, made: 0.5 * (_bce(real, 0) + _bce(made, 1))),
-            _d_logits(lambda real, made: _bce(real, 0) + _bce(made, 1)),
+            d_logits(lambda real, made: 0.5 * (bce(real, 0) + bce(made, 1))),
+            d_logits(lambda real, made: bce(real, 0) + bce(made, 1)),
         ),
         Mistake(
             "D's loss has the same label for both kinds of pairs. True pairs should score 1 and outputs 0.",
-            _d_logits(lambda real, made: 0.5 * (_bce(real, 1) + _bce(made, 1))),
-            _d_logits(lambda real, made: 0.5 * (_bce(real, 0) + _bce(made, 0))),
+            d_logits(lambda real, made: 0.5 * (bce(real, 1) + bce(made, 1))),
+            d_logits(lambda real, made: 0.5 * (bce(real, 0) + bce(made, 0))),
         ),
         Mistake(
             "G's loss has D's label for outputs. G wants D to take its output for real: the label is 1.",
-            _g_logits(lambda made: _bce(made, 0)),
+            g_logits(lambda made: bce(made, 0)),
         ),
         Mistake(
             "You used the saturating form, log(1 - D), for G: it has no gradient where D is sure of an output. "
             "Asked for is -log D.",
-            _g_logits(lambda made: -_bce(made, 0)),
+            g_logits(lambda made: -bce(made, 0)),
         ),
         Mistake(
             "The sign of an adversarial term is wrong: an optimiser minimises, "
             "and the logarithms of the paper's equation 1 are maximised.",
-            _d_logits(lambda real, made: -0.5 * (_bce(real, 1) + _bce(made, 0))),
-            _d_logits(lambda real, made: -(_bce(real, 1) + _bce(made, 0))),
-            _g_logits(lambda made: -_bce(made, 1)),
+            d_logits(lambda real, made: -0.5 * (bce(real, 1) + bce(made, 0))),
+            d_logits(lambda real, made: -(bce(real, 1) + bce(made, 0))),
+            g_logits(lambda made: -bce(made, 1)),
         ),
         Mistake(
             "D's loss lacks one of its two terms. D learns from the true pair and from the output.",
-            _d_logits(lambda real, made: 0.5 * _bce(real, 1)),
-            _d_logits(lambda real, made: 0.5 * _bce(made, 0)),
-            _d_logits(lambda real, made: _bce(real, 1)),
-            _d_logits(lambda real, made: _bce(made, 0)),
+            d_logits(lambda real, made: 0.5 * bce(real, 1)),
+            d_logits(lambda real, made: 0.5 * bce(made, 0)),
+            d_logits(lambda real, made: bce(real, 1)),
+            d_logits(lambda real, made: bce(made, 0)),
         ),
         Mistake(
             "In D's loss, D judges the picture without its own x. D sees the condition in both terms: "
             "`netD(x, y)` and `netD(x, fake)`.",
-            _seen(lambda netD, x, y, fake: netD(torch.zeros_like(x), y), _no_x),
-            _seen(_true, _no_x),
-            _seen(lambda netD, x, y, fake: netD(torch.zeros_like(x), y), _made),
-            _seen(lambda netD, x, y, fake: netD(y, y), lambda netD, x, y, fake: netD(fake, fake)),
-            _seen(_true, lambda netD, x, y, fake: netD(y, fake)),
-            _seen(_true, lambda netD, x, y, fake: netD(fake, fake)),
+            seen(lambda netD, x, y, fake: netD(torch.zeros_like(x), y), no_x),
+            seen(true_pair, no_x),
+            seen(lambda netD, x, y, fake: netD(torch.zeros_like(x), y), made_pair),
+            seen(lambda netD, x, y, fake: netD(y, y), lambda netD, x, y, fake: netD(fake, fake)),
+            seen(true_pair, lambda netD, x, y, fake: netD(y, fake)),
+            seen(true_pair, lambda netD, x, y, fake: netD(fake, fake)),
         ),
         Mistake(
             "In G's loss, D judges the output without its x. The condition comes first, also here: `netD(x, fake)`.",
-            _g(lambda netD, x, y, fake: F.softplus(-_no_x(netD, x, y, fake)).mean()),
-            _g(lambda netD, x, y, fake: F.softplus(-netD(y, fake)).mean()),
+            g_variant(lambda netD, x, y, fake: F.softplus(-no_x(netD, x, y, fake)).mean()),
+            g_variant(lambda netD, x, y, fake: F.softplus(-netD(y, fake)).mean()),
         ),
         Mistake(
             "The pair is the wrong way round: D takes the condition first and the picture to be judged second.",
-            _seen(lambda netD, x, y, fake: netD(y, x), lambda netD, x, y, fake: netD(fake, x)),
-            _seen(_true, lambda netD, x, y, fake: netD(fake, x)),
-            _g(lambda netD, x, y, fake: F.softplus(-netD(fake, x)).mean()),
+            seen(lambda netD, x, y, fake: netD(y, x), lambda netD, x, y, fake: netD(fake, x)),
+            seen(true_pair, lambda netD, x, y, fake: netD(fake, x)),
+            g_variant(lambda netD, x, y, fake: F.softplus(-netD(fake, x)).mean()),
         ),
         Mistake(
             "In G's loss D judges the target, on which G has no influence. It should judge the output.",
-            _g(lambda netD, x, y, fake: F.softplus(-netD(x, y)).mean()),
+            g_variant(lambda netD, x, y, fake: F.softplus(-netD(x, y)).mean()),
         ),
         Mistake(
             "D's loss holds the same pair twice: true pairs in one term, outputs in the other.",
-            _seen(_true, _true),
-            _seen(_made, _made),
+            seen(true_pair, true_pair),
+            seen(made_pair, made_pair),
         ),
         Mistake(
             "You compare the output with x. The L1 term asks for the target: it is the mean of |y - G(x, z)|.",
-            _g(l1=lambda netD, x, y, fake: (x - fake).abs().mean()),
+            g_variant(l1=lambda netD, x, y, fake: (x - fake).abs().mean()),
         ),
         Mistake(
             "You compare x with y, and the output is in neither: this term has no gradient for G. "
             "The L1 term compares the output with y.",
-            _g(l1=lambda netD, x, y, fake: (x - y).abs().mean()),
+            g_variant(l1=lambda netD, x, y, fake: (x - y).abs().mean()),
         ),
         Mistake(
             "The L1 term is a sum. With a mean over pixels, channels and pictures, lambda does not depend on their "
             "number.",
-            _g(l1=lambda netD, x, y, fake: (y - fake).abs().sum()),
-            _g(l1=lambda netD, x, y, fake: (y - fake).abs().sum() / len(y)),
-            _g(l1=lambda netD, x, y, fake: (y - fake).abs().mean(dim=0).sum()),
-            _g(l1=lambda netD, x, y, fake: (y - fake).abs().sum(dim=1).mean()),
+            g_variant(l1=lambda netD, x, y, fake: (y - fake).abs().sum()),
+            g_variant(l1=lambda netD, x, y, fake: (y - fake).abs().sum() / len(y)),
+            g_variant(l1=lambda netD, x, y, fake: (y - fake).abs().mean(dim=0).sum()),
+            g_variant(l1=lambda netD, x, y, fake: (y - fake).abs().sum(dim=1).mean()),
         ),
         Mistake(
             "An adversarial term is a sum over the logits. Take the mean, or D's size decides how much it counts.",
-            _d_logits(lambda real, made: 0.5 * (F.softplus(-real).sum() + F.softplus(made).sum())),
-            _d_logits(lambda real, made: F.softplus(-real).sum() + F.softplus(made).sum()),
-            _g_logits(lambda made: F.softplus(-made).sum()),
+            d_logits(lambda real, made: 0.5 * (F.softplus(-real).sum() + F.softplus(made).sum())),
+            d_logits(lambda real, made: F.softplus(-real).sum() + F.softplus(made).sum()),
+            g_logits(lambda made: F.softplus(-made).sum()),
+            d_logits(lambda real, made: 0.5 * (F.softplus(-real).sum() + F.softplus(made).sum()) / len(real)),
+            g_logits(lambda made: F.softplus(-made).sum() / len(made)),
         ),
         Mistake(
             "The third term is a squared error. pix2pix takes L1, whose minimiser is a median and blurs less.",
-            _g(l1=lambda netD, x, y, fake: (y - fake).square().mean()),
+            g_variant(l1=lambda netD, x, y, fake: (y - fake).square().mean()),
         ),
         Mistake(
             "lambda is on the wrong term: it weighs the L1 term, and the adversarial term has weight 1.",
-            _g(total=lambda gan, distance, lam: lam * gan + distance),
-            _g(total=lambda gan, distance, lam: lam * (gan + distance)),
+            g_variant(total=lambda gan, distance, lam: lam * gan + distance),
+            g_variant(total=lambda gan, distance, lam: lam * (gan + distance)),
+        ),
+        Mistake(
+            "The sign of the L1 term is wrong: G would be paid for being far from the target.",
+            g_variant(total=lambda gan, distance, lam: gan - lam * distance),
+        ),
+        Mistake(
+            "The absolute value comes after the mean, where errors above and below 0 have cancelled. "
+            "It is |y - G(x, z)| at each pixel first.",
+            g_variant(l1=lambda netD, x, y, fake: (y - fake).mean().abs()),
+            g_variant(l1=lambda netD, x, y, fake: (y - fake).mean()),
         ),
         Mistake(
             "lambda is missing: with weight 1 the L1 term hardly counts beside the adversarial one.",
-            _g(total=lambda gan, distance, lam: gan + distance),
+            g_variant(total=lambda gan, distance, lam: gan + distance),
         ),
         Mistake(
             "The L1 term is missing from G's loss.",
-            _g(total=lambda gan, distance, lam: gan),
+            g_variant(total=lambda gan, distance, lam: gan),
         ),
         Mistake(
             "The adversarial term is missing from G's loss.",
-            _g(total=lambda gan, distance, lam: lam * distance),
-            _g(total=lambda gan, distance, lam: lam * distance + 0 * gan),
+            g_variant(total=lambda gan, distance, lam: lam * distance),
+            g_variant(total=lambda gan, distance, lam: lam * distance + 0 * gan),
         ),
         Mistake(
             "You halved G's adversarial term. Only D's loss is halved.",
-            _g(total=lambda gan, distance, lam: 0.5 * gan + lam * distance),
-            _g(total=lambda gan, distance, lam: 0.5 * (gan + lam * distance)),
+            g_variant(total=lambda gan, distance, lam: 0.5 * gan + lam * distance),
+            g_variant(total=lambda gan, distance, lam: 0.5 * (gan + lam * distance)),
         ),
         Mistake(
             "The L1 term is in D's loss. D has no influence on it: it belongs to G alone.",
@@ -366,22 +299,46 @@ PIX2PIX_LOSSES = Exercise(
         ),
         Mistake(
             "In G's loss the output is detached, and what D says of it cannot reach G. Detach it in D's loss alone.",
-            _g(lambda netD, x, y, fake: F.softplus(-netD(x, fake.detach())).mean()),
+            g_variant(lambda netD, x, y, fake: F.softplus(-netD(x, fake.detach())).mean()),
         ),
         Mistake(
             "The L1 term is cut off from G by a `detach`: its value is right, and it teaches nothing.",
-            _g(l1=lambda netD, x, y, fake: (y - fake.detach()).abs().mean()),
+            g_variant(l1=lambda netD, x, y, fake: (y - fake.detach()).abs().mean()),
         ),
         Mistake(
             "You detached D's logits of the outputs. D then learns from true pairs alone: detach the output instead, "
             "before D sees it.",
-            _seen(_true, lambda netD, x, y, fake: netD(x, fake).detach()),
+            seen(true_pair, lambda netD, x, y, fake: netD(x, fake).detach()),
+        ),
+        Mistake(
+            "You detached D's logits of the true pairs. D then learns from outputs alone: nothing is to be cut there.",
+            seen(lambda netD, x, y, fake: netD(x, y).detach(), made_pair),
+        ),
+        Mistake(
+            "The output is detached in both losses, and G learns nothing at all. Detach it where D's loss is computed, "
+            "and hand G's loss the output with its past.",
+            g_variant(
+                lambda netD, x, y, fake: right_g(netD, x, y, fake.detach()),
+                lambda netD, x, y, fake: right_l1(netD, x, y, fake.detach()) + 0 * fake.sum(),
+            ),
+        ),
+        Mistake(
+            "You took the mean of the logits before the loss. The loss of each patch comes first, and then their mean: "
+            "D is asked about every patch.",
+            d_logits(lambda real, made: 0.5 * (F.softplus(-real.mean()) + F.softplus(made.mean()))),
+            g_logits(lambda made: F.softplus(-made.mean())),
+            d_logits(
+                lambda real, made: (
+                    0.5 * (F.softplus(-real.mean((1, 2, 3))).mean() + F.softplus(made.mean((1, 2, 3))).mean())
+                )
+            ),
+            g_logits(lambda made: F.softplus(-made.mean((1, 2, 3))).mean()),
         ),
         Mistake(
             "You used the least-squares loss, without any logarithm. That is CycleGAN's, in the next lesson.",
-            _d_logits(lambda real, made: 0.5 * ((real - 1).square().mean() + made.square().mean())),
-            _d_logits(lambda real, made: (real - 1).square().mean() + made.square().mean()),
-            _g_logits(lambda made: (made - 1).square().mean()),
+            d_logits(lambda real, made: 0.5 * ((real - 1).square().mean() + made.square().mean())),
+            d_logits(lambda real, made: (real - 1).square().mean() + made.square().mean()),
+            g_logits(lambda made: (made - 1).square().mean()),
         ),
         Mistake(
             "The two losses are exchanged in the dict.",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import differences
 from course_lib.exercises.exercise import Case, Exercise, Mistake
+from course_lib.exercises.modes import stay_in_training
 from course_lib.lessons.lesson_10.exercises.toys import ToyD, ToyG, gradient
 
 
@@ -108,7 +109,8 @@ def _watch(answer: Step, netG: nn.Module, netD: nn.Module, x: Tensor, y: Tensor,
     opt_d = _Watched(netD, lambda: seen.append(("D", gradient(of_g), gradient(of_d))))
     for _ in range(2):
         before = len(seen)
-        answer(netG, netD, opt_g, opt_d, x, y, lambda_l1)
+        with stay_in_training(netG, netD):
+            answer(netG, netD, opt_g, opt_d, x, y, lambda_l1)
         moved = {name for name, _, _ in seen[before:]}
         for player in ("D", "G"):
             if player not in moved:
@@ -154,6 +156,10 @@ def _variant(
     logits: Callable[[Tensor], Tensor] = lambda logits: logits,
     half: float = 0.5,
     l1: Callable[[float], float] = lambda lambda_l1: lambda_l1,
+    near: Callable[[Tensor], Tensor] = lambda fake: fake,
+    adversarial: Callable[[Tensor], Tensor] = lambda logits: F.softplus(-logits).mean(),
+    exchanged: bool = False,
+    old_judge: bool = False,
     before_d: str = "",
     after_d: str = "",
     before_g: str = "",
@@ -173,11 +179,13 @@ def _variant(
         fake = output(netG(x))
         real, made = F.softplus(-netD(x, y)).mean(), F.softplus(logits(netD(x, for_d(fake)))).mean()
         (half * (real + made)).backward(retain_graph=True)
+        judge = copy.deepcopy(netD) if old_judge else netD
         clear(before_d)
         if not late:
             opt_d.step()
         clear(after_d)
-        loss = F.softplus(-netD(x, for_g(fake))).mean() + l1(lambda_l1) * (y - fake).abs().mean()
+        pair = (for_g(fake), x) if exchanged else (x, for_g(fake))
+        loss = adversarial(judge(*pair)) + l1(lambda_l1) * (y - near(fake)).abs().mean()
         loss.backward()
         clear(before_g)
         if late:
@@ -300,11 +308,31 @@ TRAINING_STEP = Exercise(
             _g_first,
         ),
         Mistake(
-            "A loss is not the one that was given: D's is halved, and lambda weighs the L1 term of G's. "
-            "Only the path of a gradient and a `zero_grad` are wrong.",
-            _variant(half=1.0),
+            "The L1 term teaches G nothing: its weight is 0, or the output in it is detached. "
+            "Only D's loss takes a detached output.",
             _variant(l1=lambda lambda_l1: 0.0),
+            _variant(near=Tensor.detach),
+        ),
+        Mistake(
+            "G's adversarial loss is another one than was given: it is -log D of the output, `F.softplus(-logits)`, "
+            "and log(1 - D) has no gradient where D is sure.",
+            _variant(adversarial=lambda logits: -F.softplus(logits).mean()),
+        ),
+        Mistake(
+            "In G's loss the pair is the wrong way round: D takes the condition first, `netD(x, fake)`.",
+            _variant(exchanged=True),
+        ),
+        Mistake(
+            "G is judged by the D of before its step. In this step D moves first, and G is judged by the D that has "
+            "just moved.",
+            _variant(old_judge=True),
+        ),
+        Mistake(
+            "A loss is not the one that was given: D's is halved, G's adversarial term is not, and lambda weighs the "
+            "L1 term. Only the path of a gradient and a `zero_grad` are wrong.",
+            _variant(half=1.0),
             _variant(l1=lambda lambda_l1: 1.0),
+            _variant(adversarial=lambda logits: 0.5 * F.softplus(-logits).mean()),
         ),
     ),
     hints=(

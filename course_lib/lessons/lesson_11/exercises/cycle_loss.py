@@ -84,6 +84,16 @@ def _compared(compared: Direction) -> tuple[Answer, ...]:
     return _with(compared), half(0), half(1)
 
 
+def _frozen_on_the_way_back(netG: nn.Module, netF: nn.Module, x: Tensor, y: Tensor, lambda_cycle: float) -> Tensor:
+    def still(network: nn.Module, picture: Tensor) -> Tensor:
+        return torch.func.functional_call(
+            network, {name: p.detach() for name, p in network.named_parameters()}, picture
+        )
+
+    forward = _mean_absolute(still(netF, netG(x)), x)
+    return lambda_cycle * (forward + _mean_absolute(still(netG, netF(y)), y))
+
+
 def _lambda_on_one(first: bool) -> Answer:
     def answer(netG: nn.Module, netF: nn.Module, x: Tensor, y: Tensor, lambda_cycle: float) -> Tensor:
         weights = (lambda_cycle, 1.0) if first else (1.0, lambda_cycle)
@@ -182,6 +192,18 @@ CYCLE_LOSS = Exercise(
             "One direction has the weight and the other has not: `lambda_cycle` multiplies the sum of both.",
             _lambda_on_one(first=True),
             _lambda_on_one(first=False),
+        ),
+        Mistake(
+            "The sign is wrong, of the whole or of one direction: an optimiser makes a loss small, and both ways back "
+            "should be near.",
+            _with(weights=(-1, -1)),
+            _with(weights=(1, -1)),
+            _with(weights=(-1, 1)),
+        ),
+        Mistake(
+            "The generator of the way back stands still: the value is right, but it never learns to undo the other. "
+            "Nothing is frozen in this loss.",
+            _frozen_on_the_way_back,
         ),
         Mistake(
             "You averaged the two directions. Add them: each has the full weight.",

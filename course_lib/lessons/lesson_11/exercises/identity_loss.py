@@ -139,6 +139,20 @@ IDENTITY_LOSS = Exercise(
             _with(lambda netG, netF, x, y: ((netG(x), x), (netF(x), x))),
         ),
         Mistake(
+            "One of the two generators gets the wrong picture: G makes y, so it gets y, and F makes x, so it gets x.",
+            _with(lambda netG, netF, x, y: ((netG(y), y), (netG(x), x))),
+            _with(lambda netG, netF, x, y: ((netF(y), y), (netF(x), x))),
+        ),
+        Mistake(
+            "A generator's output is detached, so that it learns nothing from its term. Nothing is cut in this loss.",
+            _with(lambda netG, netF, x, y: ((netG(y).detach(), y), (netF(x), x))),
+            _with(lambda netG, netF, x, y: ((netG(y), y), (netF(x).detach(), x))),
+        ),
+        Mistake(
+            "The sign is wrong: an optimiser makes a loss small, and G(y) should be near y.",
+            _with(weights=(-1, -1)),
+        ),
+        Mistake(
             "You compare G(x) with y, and F(y) with x, as if x and y were a pair. "
             "The identity loss compares a picture with itself.",
             *_compared(lambda netG, netF, x, y: ((netG(x), y), (netF(y), x))),

@@ -235,6 +235,16 @@ LEAST_SQUARES = Exercise(
             _with(g=lambda real, fake: 0.5 * (_squares(real, 1) + _squares(fake, 1))),
         ),
         Mistake(
+            'The two losses are exchanged in the dict: "d" is what D minimises, and "g" what G minimises.',
+            lambda real, fake: {"d": _g(real, fake), "g": _d(real, fake)},
+            lambda real, fake: {"d": _g(real, fake), "g": 2 * _d(real, fake)},
+        ),
+        Mistake(
+            "G's loss is computed from the real logits, on which G has no influence. Ask what D says of its outputs.",
+            _with(g=lambda real, fake: _squares(real, 1)),
+            _with(g=lambda real, fake: _squares(real, 0)),
+        ),
+        Mistake(
             "You took absolute values. Here the errors are squared.",
             *_by(lambda error: error.abs().mean()),
         ),

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.errors import ExerciseError
 from course_lib.exercises.comparing import differences
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
-
-Translate = Callable[[Tensor], Tensor]
+from course_lib.lessons.lesson_11.exercises.two_pairs import Translate, cheating_pair, checks, honest_pair, smooth
 
 
 def noise_test(forward, back, x: torch.Tensor, y: torch.Tensor, sigma: float, noise: torch.Tensor) -> dict[str, float]:
@@ -45,37 +43,6 @@ def noise_test(forward, back, x: torch.Tensor, y: torch.Tensor, sigma: float, no
         "added": error(fake_y + sigma * noise) - clean,
         "added_without_code": error(y + sigma * noise) - error(y),
     }
-
-
-def smooth(pictures: Tensor) -> Tensor:
-    """Return pictures whose blocks of 2 x 2 pixels have the mean of the block each."""
-    return F.interpolate(F.avg_pool2d(pictures, 2), scale_factor=2)
-
-
-def honest_pair() -> tuple[Translate, Translate]:
-    """Return a G that darkens (0.8 x, and slightly too bright) and the F that undoes it; noise comes back 1.25-fold."""
-    return (lambda x: 0.8 * x + 0.02), (lambda y: y / 0.8)
-
-
-def cheating_pair(amplitude: float = 0.01) -> tuple[Translate, Translate]:
-    """Return a G that smooths x and hides the lost detail in a faint pattern, and the F that reads the pattern."""
-
-    def forward(x: Tensor) -> Tensor:
-        return 0.5 * smooth(x) + amplitude * (x - smooth(x))
-
-    def back(y: Tensor) -> Tensor:
-        coarse = smooth(y)
-        return (2 * coarse + (y - coarse) / amplitude).clamp(-1, 1)
-
-    return forward, back
-
-
-def checks(shape: tuple[int, int, int, int], draw: torch.Generator) -> Tensor:
-    """Return pictures of fine detail alone: each block of 2 x 2 pixels has two at -1 and two at 1, at random places."""
-    n, c, h, w = shape
-    order = torch.rand((n, c, h // 2, w // 2, 4), generator=draw).argsort(dim=4)
-    blocks = torch.where(order < 2, -1.0, 1.0).reshape(n, c, h // 2, w // 2, 2, 2)
-    return blocks.permute(0, 1, 2, 4, 3, 5).reshape(shape)
 
 
 def _cases() -> list[Case]:
@@ -279,13 +246,23 @@ NOISE_TEST = Exercise(
             _against(lambda forward, x, y: forward(x)),
         ),
         Mistake(
+            "Your `clean` compares G(x) with y. It is the error of the way there and back, F(G(x)) against x.",
+            lambda forward, back, x, y, sigma, noise: (
+                noise_test(forward, back, x, y, sigma, noise) | {"clean": float((forward(x) - y).abs().mean())}
+            ),
+        ),
+        Mistake(
             "You compare F(y) with y. F makes pictures of the kind of x, and y has a true partner there: "
             "compare with that one.",
             _bare_against_y,
         ),
         Mistake(
-            "Your third number is the difference of two growths. Give the growth for y alone, "
-            "so that it can be compared with the second number.",
+            "One of your numbers is the difference of two growths. Give the growth of each alone, "
+            "so that they can be compared.",
+            _errors(
+                lambda clean, noisy, bare, bare_noisy: (clean, noisy - clean - bare_noisy + bare, 0.0),
+                "added",
+            ),
             _errors(
                 lambda clean, noisy, bare, bare_noisy: (clean, 0.0, noisy - clean - bare_noisy + bare),
                 "added_without_code",

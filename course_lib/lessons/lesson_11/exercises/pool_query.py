@@ -228,6 +228,10 @@ POOL_QUERY = Exercise(
             _one_too_many,
         ),
         Mistake(
+            "You wrote 50. How many pictures the pool holds is an argument, `size`.",
+            lambda image, pool, size, draw=None: query(image, pool, 50, draw),
+        ),
+        Mistake(
             "The pool grows on when it is full. The new picture takes the place of the one that is returned.",
             _without_limit,
         ),
@@ -318,6 +322,12 @@ POOL_QUERY = Exercise(
             "The same `draw` gives other pictures the second time: some of your chance comes from elsewhere. "
             "Hand it on, `generator=draw`, in every draw.",
             _own_chance,
+            _with(
+                lambda image, pool, size, draw: image if _coin(draw) else _exchanged(image, pool, _place(size, None))
+            ),
+            _with(
+                lambda image, pool, size, draw: image if _coin(None) else _exchanged(image, pool, _place(size, draw))
+            ),
         ),
     ),
     hints=(

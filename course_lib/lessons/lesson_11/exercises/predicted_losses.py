@@ -263,9 +263,13 @@ PREDICTED_LOSSES = Exercise(
             *_all_made(lambda scores: (scores.mean() - 1).square()),
         ),
         Mistake(
-            "You let the collapsed G pay the mean over all scores, or for another y than the best. "
+            "You let the collapsed G pay for the mean of the scores, or for another y than the best. "
             "All of its outputs are the one y that D_Y likes most: that is the gain of a collapse.",
             _but(collapse=lambda scores, weight: _mean(scores) + _cycle_of_collapse(scores, weight)),
+            _but(collapse=lambda scores, weight: (1 - scores.mean()).item() ** 2 + _cycle_of_collapse(scores, weight)),
+            _but(
+                collapse=lambda scores, weight: (1 - scores.argmax().item()) ** 2 + _cycle_of_collapse(scores, weight)
+            ),
             _but(collapse=lambda scores, weight: (1 - scores.min()).item() ** 2 + _cycle_of_collapse(scores, weight)),
             _but(collapse=lambda scores, weight: (1 - scores[0]).item() ** 2 + _cycle_of_collapse(scores, weight)),
         ),
@@ -318,6 +322,23 @@ PREDICTED_LOSSES = Exercise(
             "The square is missing in the adversarial term: it is the mean of (D - 1)^2.",
             _gan(lambda scores: 1 - scores),
             _but(caught=lambda scores, weight: _caught(scores) ** 0.5 + _cycle_of_collapse(scores, weight)),
+        ),
+        Mistake(
+            "You halved what G pays to D_Y. The half belongs to D's loss: G pays the whole of (D - 1)^2.",
+            _gan(lambda scores: 0.5 * (scores - 1).square()),
+            _but(caught=lambda scores, weight: 0.5 * _caught(scores) + _cycle_of_collapse(scores, weight)),
+        ),
+        Mistake(
+            "You put 10 in the place of `lambda_cycle`: the weight is an argument.",
+            lambda scores, weight: predicted_losses(scores, 10.0),
+        ),
+        Mistake(
+            "You let the collapse lose half of the pictures. F brings back one of the K, so that K - 1 are lost.",
+            *_lost(lambda k: 0.5),
+        ),
+        Mistake(
+            "You divided by K what the caught G pays to D_Y. Every output is that one y, and each pays the same.",
+            _but(caught=lambda scores, weight: _caught(scores) / len(scores) + _cycle_of_collapse(scores, weight)),
         ),
         Mistake(
             "You took D's target for G's: G pays for what is missing to 1, (D - 1)^2.",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from course_lib.errors import ExerciseError
 from course_lib.exercises.exercise import NOTHING, Case
+from course_lib.exercises.modes import stay_in_training
 
 LOSS, G_GRADIENT, F_GRADIENT = "the loss", "the gradient in netG", "the gradient in netF"
 
@@ -41,9 +42,11 @@ def loss_and_gradients(
     """Return an answer's loss and its gradients in the parameters of both networks, each as one vector.
 
     Raises:
-        ExerciseError: if the answer is no scalar tensor, has no gradient, or has called ``backward()`` itself.
+        ExerciseError: if the answer is no scalar tensor, has no gradient, has called ``backward()`` itself, or
+            lets a network compute in eval mode.
     """
-    loss = answer(netG, netF, x, y, weight)
+    with stay_in_training(netG, netF):
+        loss = answer(netG, netF, x, y, weight)
     if loss is None:
         raise ExerciseError(NOTHING)
     if isinstance(loss, float):

@@ -124,6 +124,10 @@ def _one_hot(weights: Tensor) -> Tensor:
     return torch.nn.functional.one_hot(weights.argmax(dim=1), weights.shape[1]).float()
 
 
+def _styled_by(features: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    return scale[:, :, None, None] * _normalised(features) + shift[:, :, None, None]
+
+
 CONDITIONAL_NORM = Exercise(
     id="12.6",
     title="Between two painters",
@@ -240,6 +244,27 @@ CONDITIONAL_NORM = Exercise(
             lambda features, scales, shifts, weights: styled(features, scales.detach(), shifts, weights),
             lambda features, scales, shifts, weights: styled(features, scales, shifts.detach(), weights),
             whole=True,
+        ),
+        Mistake(
+            "Only the scales are mixed: mix the rows of shifts by the same weights.",
+            lambda features, scales, shifts, weights: _styled_by(
+                features, weights @ scales, shifts.mean(0).expand_as(weights @ shifts)
+            ),
+            lambda features, scales, shifts, weights: _styled_by(
+                features, weights @ scales, _one_hot(weights) @ shifts
+            ),
+            lambda features, scales, shifts, weights: _styled_by(
+                features, weights @ scales, shifts.sum(0).expand_as(weights @ shifts)
+            ),
+        ),
+        Mistake(
+            "You took the mean over the styles: each row counts by its weight, and the weighted rows are added.",
+            _variant(mixed=lambda weights: weights / weights.shape[1]),
+        ),
+        Mistake(
+            "The weights are squared, or scaled to length 1: use them as they are.",
+            _variant(mixed=lambda weights: weights.square()),
+            _variant(mixed=lambda weights: weights / weights.norm(dim=1, keepdim=True)),
         ),
         Mistake(
             "Each picture gets the style with the largest weight alone: mix the rows.",

@@ -6,7 +6,6 @@ and Bethge (2016), section 2.3 (the pixels are); in both the loss network stays 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.errors import ExerciseError
-from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
-from course_lib.lessons.lesson_12.exercises.toys import ToyTransform, ToyVGG
+from course_lib.exercises.exercise import NOTHING, Exercise, Mistake
+from course_lib.lessons.lesson_12.exercises.steps import cases, training_of
 
 
 def freeze_check(step, networks: dict[str, torch.nn.Module], pictures: dict[str, torch.Tensor]) -> dict[str, set[str]]:
@@ -47,70 +46,6 @@ def freeze_check(step, networks: dict[str, torch.nn.Module], pictures: dict[str,
     return {"moved": moved, "idle": idle}
 
 
-def _gram(features: Tensor) -> Tensor:
-    rows = features.flatten(2)
-    return rows @ rows.transpose(1, 2) / features[0].numel()
-
-
-def _setting(
-    setting: str, netG: nn.Module, vgg: nn.Module, x: Tensor
-) -> tuple[Callable[[], None], dict[str, nn.Module], dict[str, Tensor]]:
-    """Return the step of a setting, the networks and the pictures that it works with."""
-    netG, vgg, x = copy.deepcopy(netG).train(), copy.deepcopy(vgg), x.clone()
-    vgg.register_buffer("mean", torch.zeros(3, 1, 1), persistent=False)  # as the course's own VGG keeps its tensors
-    y_s = (x[:1].flip(3) ** 2 * 64).round() / 64  # so that sums are exact, in any order of the values
-    pixels = x.flip(2).clone().requires_grad_()  # Gatys' picture; it begins elsewhere than at x
-    by_pixels = setting.startswith("Gatys")
-    vgg.requires_grad_("nothing frozen" in setting or "optimiser" in setting)
-    vgg.train("VGG in training mode" in setting)
-    x.requires_grad_("nothing frozen" in setting)
-    weights = [*netG.parameters(), *vgg.parameters()] if "optimiser" in setting else list(netG.parameters())
-    rate = 1e-6 if "small" in setting else 0.01
-    optimiser = torch.optim.Adam([pixels] if by_pixels else weights, lr=rate)
-
-    def step() -> None:
-        if "flipped" in setting:
-            y_s.copy_(y_s.flip(3))
-        optimiser.zero_grad()
-        found, target = vgg(pixels if by_pixels else netG(x)), vgg(x)
-        if "left half" in setting:
-            found, target = found[..., :2], target[..., :2]
-        loss = (found - target).square().mean() + 10 * (_gram(found) - _gram(vgg(y_s))).square().sum()
-        loss.backward()
-        optimiser.step()
-        if setting == "Johnson":
-            optimiser.zero_grad()
-        if "set to 0" in setting:
-            vgg.zero_grad(set_to_none=False)
-        if "mean of VGG" in setting:
-            dict(vgg.named_buffers())["mean"].copy_(x.mean(dim=(0, 2, 3)).view(3, 1, 1))
-
-    if "second step" in setting:
-        step()
-    networks = {"vgg": vgg} if by_pixels else {"netG": netG, "vgg": vgg}
-    return step, networks, {"x": x, "y_s": y_s} | ({"y_hat": pixels} if by_pixels else {})
-
-
-SETTINGS = (
-    "Johnson",
-    "Gatys",
-    "Gatys, in the left half alone",
-    "Gatys, nothing frozen",
-    "Gatys, nothing frozen, VGG's gradients set to 0, the second step",
-    "Johnson, VGG's weights in the optimiser",
-    "Johnson, VGG in training mode",
-    "Johnson, a small learning rate",
-    "Johnson, the painting flipped and the mean of VGG moved in place",
-)
-
-
-def _cases() -> list[Case]:
-    return [
-        Case("one step", setting, ToyTransform(norm=True), ToyVGG(norm=True), 2 * torch.rand(2, 3, 4, 5 + number) - 1)
-        for number, setting in enumerate(SETTINGS)
-    ]
-
-
 Networks = dict[str, nn.Module]
 Pictures = dict[str, Tensor]
 Answer = Callable[[Callable[[], None], Networks, Pictures], Any]
@@ -118,8 +53,11 @@ Answer = Callable[[Callable[[], None], Networks, Pictures], Any]
 
 def _observe(answer: Answer, setting: str, netG: nn.Module, vgg: nn.Module, x: Tensor) -> object:
     """Return what an answer says of the step of a setting, and require that it takes that step once."""
-    step, networks, pictures = _setting(setting, netG, vgg, x)
+    step, networks, pictures = training_of(setting, netG, vgg, x)
     calls: list[int] = []
+    watched = _everything(networks, pictures) if "second step" in setting else {}  # in one of them: it takes time
+    held = [tensor.grad for tensor in watched.values()]
+    left: dict[str, int] = {}
     modes = [module.training for network in networks.values() for module in network.modules()]
 
     def counted() -> None:
@@ -128,8 +66,11 @@ def _observe(answer: Answer, setting: str, netG: nn.Module, vgg: nn.Module, x: T
                 "You switch a network to another mode before the step, and running statistics then move or stay where "
                 "they would not: look at the step that the training takes."
             )
+        if any(one is not tensor.grad for one, tensor in zip(held, watched.values(), strict=True)):
+            raise ExerciseError("You clear gradients before the step: look at what lies there, and leave it.")
         calls.append(1)
         step()
+        left.update({name: tensor._version for name, tensor in watched.items()})
 
     found = answer(counted, networks, pictures)
     if found is None:
@@ -138,6 +79,8 @@ def _observe(answer: Answer, setting: str, netG: nn.Module, vgg: nn.Module, x: T
         raise ExerciseError(
             f"Your function calls `step` {len(calls)} times: look at the tensors, call it once, and look again."
         )
+    if any(tensor._version != left[name] for name, tensor in watched.items()):
+        raise ExerciseError("You put values back after the step: the training goes on from where it is, so leave them.")
     if isinstance(found, dict):
         return {key: set(value) if isinstance(value, (list, tuple)) else value for key, value in found.items()}
     return found
@@ -165,6 +108,21 @@ def _but_not_what_held_one(step: Callable[[], None], networks: Networks, picture
     held = {name for name, tensor in _everything(networks, pictures).items() if tensor.grad is not None}
     found = freeze_check(step, networks, pictures)
     return {"moved": found["moved"], "idle": found["idle"] - held}
+
+
+def _not_frozen(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
+    found = _everything(networks, pictures)
+    return {key: one for key, one in found.items() if one.requires_grad or not isinstance(one, nn.Parameter)}
+
+
+def _floats(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
+    return {key: one for key, one in _everything(networks, pictures).items() if one.is_floating_point()}
+
+
+def _idle_before(step: Callable[[], None], networks: Networks, pictures: Pictures) -> dict[str, set[str]]:
+    held = {name for name, tensor in _everything(networks, pictures).items() if tensor.grad is not None}
+    found = freeze_check(step, networks, pictures)
+    return {"moved": found["moved"], "idle": held - found["moved"]}
 
 
 def _no_pictures(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
@@ -251,7 +209,7 @@ FREEZE_CHECK = Exercise(
         loss network move, and which only wastes time?
     """,
     reference=freeze_check,
-    cases=_cases,
+    cases=cases,
     observe=_observe,
     mistakes=(
         Mistake(
@@ -273,7 +231,6 @@ FREEZE_CHECK = Exercise(
         Mistake(
             "You compare a sum, a mean or a norm: it stays where values change places, so compare value by value.",
             _variant(moved=lambda before, after: bool(before.sum() != after.sum())),
-            _variant(moved=lambda before, after: bool(before.double().mean() != after.double().mean())),
             _variant(moved=lambda before, after: bool(before.float().norm() != after.float().norm())),
         ),
         Mistake(
@@ -283,10 +240,6 @@ FREEZE_CHECK = Exercise(
             _variant(
                 moved=lambda before, after: after.grad is not None,
                 idle=lambda tensor, has_moved: tensor.requires_grad and not has_moved,
-            ),
-            _variant(
-                moved=lambda before, after: after.grad is not None,
-                idle=lambda tensor, has_moved: tensor.grad is not None,
             ),
         ),
         Mistake(
@@ -324,7 +277,29 @@ FREEZE_CHECK = Exercise(
             "A small movement is missing: `allclose` and rounding call tensors equal that differ, "
             "and a step with a small learning rate is a step.",
             _variant(moved=_close),
-            _variant(moved=lambda before, after: bool((before - after).abs().max() > 1e-5)),
+            _variant(moved=lambda before, after: bool((before - after).abs().max() > 1e-6)),
+            _variant(moved=lambda before, after: bool((before.half() != after.half()).any())),
+        ),
+        Mistake(
+            "You look at one value of each tensor: any of them may have moved, so compare them all.",
+            _variant(moved=lambda before, after: bool(before.flatten()[0] != after.flatten()[0])),
+        ),
+        Mistake(
+            "Frozen weights are missing: `requires_grad_(False)` keeps a gradient away, and does not keep a step from "
+            "writing there, so look at them too.",
+            _variant(_not_frozen),
+        ),
+        Mistake(
+            "Buffers of whole numbers are missing, such as `num_batches_tracked`: they count steps, and so they move.",
+            _variant(_floats),
+        ),
+        Mistake(
+            "The pictures are missing in your idle set: x may hold a gradient that nobody uses, too.",
+            _but(idle=lambda names, everything: {name for name in names if "." in name}),
+        ),
+        Mistake(
+            "Your idle set is that of before the step: a gradient that the step leaves behind is seen only after it.",
+            _idle_before,
         ),
         Mistake(
             "A tensor counts as moved only where every one of its values has changed: one changed value is enough.",
@@ -337,7 +312,6 @@ FREEZE_CHECK = Exercise(
         Mistake(
             "Idle is in your answer what asks for a gradient: look whether one lies there after the step, in `.grad`.",
             _variant(idle=lambda tensor, has_moved: tensor.requires_grad and not has_moved),
-            _variant(idle=lambda tensor, has_moved: tensor.requires_grad),
         ),
         Mistake(
             "A gradient of zeros is missing from your idle set: it lies in memory like any other, "

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from course_lib.errors import ExerciseError
 from course_lib.exercises.exercise import NOTHING, Case, Exercise, Mistake
+from course_lib.exercises.modes import stay_in_training
 from course_lib.lessons.lesson_12.exercises.toys import ToyTransform, ToyVGG
 
 
@@ -76,7 +77,8 @@ Answer = Callable[[nn.Module, nn.Module, Tensor, Tensor], object]
 
 def _observe(answer: Answer, features_of: nn.Module, netG: nn.Module, x: Tensor, style: Tensor) -> object:
     """Return both terms and the gradient that each leaves in netG; 0 where it does not depend on netG."""
-    found = answer(features_of, netG, x, style)
+    with stay_in_training(netG):
+        found = answer(features_of, netG, x, style)
     if found is None:
         raise ExerciseError(NOTHING)
     if not isinstance(found, dict) or not set(TERMS) <= set(found):
@@ -108,8 +110,19 @@ def _gram(features: Tensor) -> Tensor:
     return rows @ rows.transpose(1, 2) / features[0].numel()
 
 
-Pictures = Callable[[nn.Module, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 Measure = Callable[[Tensor, Tensor], Tensor]
+
+
+def _divided(by: Callable[[Tensor], float]) -> Measure:
+    """Return the style term of Gram matrices with another divisor."""
+
+    def matrix(features: Tensor) -> Tensor:
+        return _gram(features) * features[0].numel() / by(features)
+
+    return lambda a, b: (matrix(a) - matrix(b)).square().sum(dim=(1, 2)).mean()
+
+
+Pictures = Callable[[nn.Module, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def _mean_square(a: Tensor, b: Tensor) -> Tensor:
@@ -295,6 +308,22 @@ LOSSES = Exercise(
             "sum over C x C and average over the pictures, as in `broken_losses`.",
             _variant(style_by=lambda a, b: (_gram(a) - _gram(b)).square().mean()),
             _variant(style_by=lambda a, b: (_gram(a) - _gram(b)).square().sum()),
+        ),
+        Mistake(
+            "The Gram matrix has another divisor: divide by C H W, as in `broken_losses`.",
+            _variant(style_by=_divided(lambda features: features[0, 0].numel())),
+            _variant(style_by=_divided(lambda features: 1)),
+        ),
+        Mistake(
+            "The Gram matrices are averaged over the batch before they are compared: "
+            "each picture is compared with the painting by itself, and the mean comes last.",
+            _variant(style_by=lambda a, b: (_gram(a).mean(0) - _gram(b).mean(0)).square().sum()),
+        ),
+        Mistake(
+            "The two terms are exchanged in the dict.",
+            lambda features_of, netG, x, style: dict(
+                zip(TERMS, reversed(list(losses(features_of, netG, x, style).values())), strict=True)
+            ),
         ),
         Mistake(
             "The content term is summed: take the mean over C, H, W and the batch, as in `broken_losses`.",

@@ -12,7 +12,8 @@ from course_lib import runs
 from course_lib.exercises import find
 from course_lib.exercises.checking import judge
 from course_lib.lessons.lesson_10.exercises import predicted_ablation, predicted_order
-from course_lib.lessons.lesson_10.exercises.draw_diversity import NoisyG, draw_diversity, known_diversity
+from course_lib.lessons.lesson_10.exercises.draw_diversity import draw_diversity
+from course_lib.lessons.lesson_10.exercises.noisy_g import NoisyG, known_diversity
 from course_lib.metrics import diversity
 from course_lib.models.patchgan import PatchGAN
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
@@ -330,17 +331,17 @@ def test_diversity_wrong(answer: Any, message: str) -> None:
 
 
 def test_the_known_diversity_of_one_value() -> None:
-    """At rate 1/2 a value of 1 becomes 0 or 2: half of all pairs differ, by tanh(2) = 0.9640."""
+    """At rate 1/2 a value of 1 becomes 0 or 2: half of the pairs differ, by tanh(2) = 0.9640; 1 is 1.3 - 0.3."""
     netG = NoisyG(p=0.1, variance=1.0).eval()
-    assert known_diversity(netG, torch.ones(1, 3, 4, 4), 0.5).item() == pytest.approx(0.4820, abs=1e-4)
+    assert known_diversity(netG, torch.full((1, 3, 4, 4), 1.3), 0.5).item() == pytest.approx(0.4820, abs=1e-4)
     torch.manual_seed(0)
-    drawn = draw_diversity(netG, torch.ones(1, 3, 64, 64), 8, 0.5)
+    drawn = draw_diversity(netG, torch.full((1, 3, 64, 64), 1.3), 8, 0.5)
     assert drawn.item() == pytest.approx(0.4820, abs=0.005)
 
 
 def test_the_spread_about_the_noise_free_output_is_another_figure() -> None:
     """Without tanh, or at rate 1/2, the two agree, and a check could not tell them apart."""
-    netG, x = NoisyG(p=0.2, variance=1.0).eval(), torch.ones(1, 3, 64, 64)
+    netG, x = NoisyG(p=0.2, variance=1.0).eval(), torch.full((1, 3, 64, 64), 1.3)
     netG.dropout.train()
     netG.block[1].train()
     with torch.no_grad():

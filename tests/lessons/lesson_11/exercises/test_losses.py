@@ -238,7 +238,7 @@ def _but(**changes: Any):
         (_but(collapse=lambda s, k, w: float((s.max() - 1) ** 2)), "You let the collapse pay nothing for the cycle"),
         (_but(collapse=lambda s, k, w: float((s.max() - 1) ** 2) + w), "You let the collapse lose every x"),
         (_but(caught=lambda s, k, w: (k / (k + 1)) ** 2 + w / k), "You count the pictures that come back"),
-        (_but(collapse=lambda s, k, w: float(((s - 1) ** 2).mean()) + w * (k - 1) / k), "the mean over all scores"),
+        (_but(collapse=lambda s, k, w: float(((s - 1) ** 2).mean()) + w * (k - 1) / k), "the mean of the scores"),
         (_but(caught=lambda s, k, w: 1 + w * (k - 1) / k), "Your D_Y says 0 to the y of the collapse"),
         (_but(caught=lambda s, k, w: 0.25 + w * (k - 1) / k), "Your D_Y still says 1/2"),
         (_but(caught=lambda s, k, w: predicted_losses(s, w)["collapse"]), "Your D_Y has learnt nothing"),

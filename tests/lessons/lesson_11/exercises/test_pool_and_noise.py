@@ -12,8 +12,9 @@ import torch
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.lessons.lesson_11.exercises.noise_test import cheating_pair, checks, honest_pair, noise_test, smooth
+from course_lib.lessons.lesson_11.exercises.noise_test import noise_test
 from course_lib.lessons.lesson_11.exercises.pool_query import query
+from course_lib.lessons.lesson_11.exercises.two_pairs import cheating_pair, checks, honest_pair, smooth
 from course_lib.systems.image_pool import ImagePool
 
 # 11.5: the pool
@@ -253,7 +254,7 @@ def _own_noise(forward, back, x, y, sigma, noise):
         (lambda f, b, x, y, s, noise: noise_test(f, b, x, y, s**2, noise), "do not square it"),
         (lambda f, b, x, y, s, noise: noise_test(f, b, x, y, s**0.5, noise), "The noise is not scaled"),
         (_but(added_without_code=lambda f, b, x, y, n: _l1(b(y + n), y) - _l1(b(y), y)), "You compare F(y) with y"),
-        (_third_as_a_difference, "Your third number is the difference of two growths"),
+        (_third_as_a_difference, "One of your numbers is the difference of two growths"),
         (_own_noise, "you draw noise of your own"),
         (lambda f, b, x, y, s, noise: noise_test(f, b, x, y, s, noise)["added"], "expected a dict with the keys"),
         (lambda f, b, x, y, s, noise: print(end=""), "returned nothing (None)"),

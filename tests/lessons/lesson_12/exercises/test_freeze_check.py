@@ -12,7 +12,8 @@ from torch import nn
 from course_lib.errors import ExerciseError
 from course_lib.exercises import check, find
 from course_lib.exercises.checking import judge
-from course_lib.lessons.lesson_12.exercises.freeze_check import SETTINGS, _setting, freeze_check
+from course_lib.lessons.lesson_12.exercises.freeze_check import freeze_check
+from course_lib.lessons.lesson_12.exercises.steps import SETTINGS, training_of
 from course_lib.lessons.lesson_12.exercises.toys import ToyTransform, ToyVGG
 
 
@@ -39,8 +40,6 @@ def _by_state_dict(step, networks, pictures):
 
 def _by_copies(step, networks, pictures):
     nets, pics = copy.deepcopy(networks), copy.deepcopy(pictures)
-    for network in networks.values():
-        network.zero_grad()
     step()
 
     def named(nets, pics):
@@ -60,34 +59,55 @@ def test_freeze_check_right(answer: Any) -> None:
     assert judge(find("12.5"), answer) == ""
 
 
+def _clears_first(step, networks, pictures):
+    for network in networks.values():
+        network.zero_grad()
+    return freeze_check(step, networks, pictures)
+
+
+def _undoes(step, networks, pictures):
+    kept = copy.deepcopy({name: network.state_dict() for name, network in networks.items()})
+    found = freeze_check(step, networks, pictures)
+    for name, network in networks.items():
+        network.load_state_dict(kept[name])
+    return found
+
+
+def test_the_step_is_looked_at_and_left() -> None:
+    assert refused("12.5", _clears_first).startswith("You clear gradients before the step")
+    assert refused("12.5", _undoes).startswith("You put values back after the step")
+
+
 STATISTICS = {"norm.running_mean", "norm.running_var", "norm.num_batches_tracked"}
 OF_G = {f"netG.{key}" for key in {"mix.weight", "norm.weight", "norm.bias"} | STATISTICS}
 OF_VGG = {f"vgg.{key}" for key in ("conv.weight", "norm.weight", "norm.bias")}
 EXPECTED = {
     "Johnson": (OF_G, set()),
-    "Gatys": ({"y_hat"}, set()),
-    "Gatys, in the left half alone": ({"y_hat"}, set()),
+    "Gatys, in the middle alone": ({"y_hat"}, set()),
     "Gatys, nothing frozen": ({"y_hat"}, OF_VGG | {"x"}),
     "Gatys, nothing frozen, VGG's gradients set to 0, the second step": ({"y_hat"}, OF_VGG | {"x"}),
     "Johnson, VGG's weights in the optimiser": (OF_G | OF_VGG, set()),
     "Johnson, VGG in training mode": (OF_G | {f"vgg.{key}" for key in STATISTICS}, set()),
     "Johnson, a small learning rate": (OF_G, set()),
-    "Johnson, the painting flipped and the mean of VGG moved in place": (OF_G | {"y_s", "vgg.mean"}, set()),
+    "Johnson, the painting flipped, the mean of VGG and a frozen weight moved in place": (
+        OF_G | {"y_s", "vgg.mean", "vgg.conv.weight"},
+        set(),
+    ),
 }
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("seed", range(3))
-def test_what_moves_in_each_setting(setting: str, seed: int) -> None:
+def test_what_moves_in_eachtraining_of(setting: str, seed: int) -> None:
     torch.manual_seed(seed)
-    made = _setting(setting, ToyTransform(norm=True), ToyVGG(norm=True), torch.rand(2, 3, 4, 6))
+    made = training_of(setting, ToyTransform(norm=True), ToyVGG(norm=True), torch.rand(2, 3, 4, 6))
     moved, idle = EXPECTED[setting]
     assert freeze_check(*made) == {"moved": moved, "idle": idle}
 
 
 def test_a_gradient_that_nobody_uses_grows_from_step_to_step() -> None:
     torch.manual_seed(0)
-    step, networks, _ = _setting("Gatys, nothing frozen", ToyTransform(), ToyVGG(norm=True), torch.rand(1, 3, 4, 4))
+    step, networks, _ = training_of("Gatys, nothing frozen", ToyTransform(), ToyVGG(norm=True), torch.rand(1, 3, 4, 4))
     step()
     once = networks["vgg"].conv.weight.grad.norm()
     step()
