@@ -120,8 +120,8 @@ plotting.show(
 # | photograph, or a scene of a game | painting, or another theme | lessons 11 and 12 |
 
 # %% [markdown]
-# Here pairs $(x, y)$ are known for training. Lesson 11 does without them. Lesson 12 has no $y$ at all, but a trained
-# network as the judge.
+# Here pairs $(x, y)$ are known for training. Lesson 11 does without them. In lesson 12 a trained network is the judge,
+# and its paintings have no $y$ at all.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E21"]
 # > **Often written, not so:** "pix2pix was the first convolutional network that translated pictures."
@@ -221,7 +221,7 @@ plotting.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Two bars mark where no gradient passes. $G$ learns from two places: the L1 term, and $D$'s judgement. $D$ learns from
-# one, and sees $x$ beside each picture.
+# one, and sees $x$ beside each picture. ($z$ is dropout inside $G$: "The noise z", below.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.11", "N2.1", "N2.2"]
 # ### Why both terms
@@ -259,10 +259,14 @@ for name, term in terms.items():
     (gradient,) = torch.autograd.grad(term, y_hat)
     print(f"{name:12}: value {term.item():5.2f}   length of its gradient at the output {gradient.norm():.3f}")
 
+# %% [markdown] slideshow={"slide_type": "-"}
+# At the output the two gradients have lengths of the same order, and not of 1 to 100.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The step
 #
-# The course's step, with the same three lines that decide whether it is right: `detach`, `frozen`, and the order.
+# This is the course's step. Three things in it decide whether it is right: the `detach`, the order of the two players, and
+# `frozen`, which switches off the gradients in $D$'s weights during $G$'s turn, so that nothing is left there to clear.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 plotting.show_source(Pix2Pix.training_step)
@@ -380,6 +384,8 @@ for sees_y in (False, True):
 # | encoder-decoder | `skips=False` |
 # | PixelGAN, ImageGAN | `patch_layers=0`, `patch_layers=5` |
 # | statistics of the test batch | `translate(x, batch_statistics=True)` |
+#
+# The encoder-decoder, the sizes of the patch and the statistics of the test batch have their sections below.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Departures, declared
@@ -408,10 +414,10 @@ for run, name in (("outline_both", "the paper's skips"), ("outline_authors", "th
         )
 
 # %% [markdown]
-# The metrics do not separate them, on the validation split no more than here. The course keeps the paper's.
+# The metrics do not separate them. The course keeps the paper's.
 
 # %% [markdown]
-# The three *bundled* models also take remedies that the paper had not. $D$ has spectral normalisation, which keeps it
+# The *bundled* models also take remedies that the paper had not. $D$ has spectral normalisation, which keeps it
 # smooth, and then may see 70 pixels. $G$ doubles by resizing and a convolution, which leaves no checkerboard. It has
 # less dropout, learns faster than $D$, and its weights are averaged over the last steps, all against speckle. Those
 # from emoji have 48 channels. The *ablations* below take none of these.
@@ -542,8 +548,9 @@ print("cuts by how much they change the output:", ", ".join(sorted(moved, key=mo
 # A $G$ without noise gives one answer to an input, and can at best be one sample of $p(y \mid x)$. In earlier experiments
 # $z$ was a Gaussian vector beside $x$, and $G$ learned to ignore it. pix2pix draws $z$ as **dropout**: values in some
 # decoder blocks are set to zero at random, while training *and* while translating. So `eval()` alone would be wrong
-# here: it switches dropout off. `translate` keeps it on, unless told `noise=False`. Tables and pictures of this lesson
-# are of outputs without noise, so that all systems are measured alike. What the noise does is measured apart, here.
+# here: it switches dropout off. `translate` keeps it on, unless told `noise=False`. Tables of this lesson,
+# and the pictures beside them, are of outputs without noise, so that all systems are measured alike. What the noise does
+# is measured apart, here.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 outline = held_out["outline"]
@@ -686,6 +693,9 @@ for name, switch in (("running statistics", False), ("statistics of the batch", 
 #
 # - one pixel: **PixelGAN**; some pixels: **PatchGAN**; the whole picture: **ImageGAN**;
 # - a small $D$ has few weights, and each picture gives it many patches to learn from. It takes pictures of any size.
+#
+# With the three strides of 2 *last* the walk is $1 \to 4 \to 10 \to 22 \to 25 \to 28$: strides near the input widen the
+# square for all layers that follow. In the next cell `None` stands for the condition that this $D$ has not.
 
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
@@ -780,7 +790,7 @@ plotting.show(
 #
 # > **Often written, not so:** "$D(x, y)$ looks at $x$ and at $y$, and judges each by itself."
 #
-# It judges whether they belong together. The smallest case: $x$ and $y$ are 0 or 1, and in the data $y = x$. A
+# It judges whether they belong together, if it has been shown pairs that do not. The smallest case: $x$ and $y$ are 0 or 1, and in the data $y = x$. A
 # generator that ignores $x$ outputs 0 and 1 equally often. Each of its outputs looks real, but half of its *pairs*
 # never occur. The best discriminator of the pair (lesson 02) finds it out; the best one that sees $y$ alone has nothing
 # to go by.
@@ -867,7 +877,7 @@ print("by `mean_scores`:", {kind: round(value, 2) for kind, value in mean_scores
 print("your prediction :", predicted_order("x and y"))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# It tells true pairs from $G$'s outputs, and takes a wrong pair for *more* than real. That is no contradiction.
+# It tells true pairs from $G$'s outputs, and scores a wrong pair *higher* than a true one. That is no contradiction.
 # $D^* = p / (p + q)$ says something only where pairs occur, in the data or among $G$'s outputs. A wrong pair occurs in
 # neither: there $D$ is free, and nobody has taught it. To have a judge of *any* pair, wrong pairs must be among its
 # examples, as against the blind generator, and as text-to-image models do it (Reed et al. 2016).
@@ -924,7 +934,7 @@ for label, (_, share) in spectra.items():
 
 # %%
 class SmallUNet(nn.Module):
-    """Three halvings, three doublings, a skip at each size; noise z is dropout in the innermost block."""
+    """Three halvings, three doublings, skips at two sizes; noise z is dropout in the innermost block."""
 
     def __init__(self, channels=(1, 32, 64, 96), outputs=3):
         super().__init__()
@@ -1080,7 +1090,7 @@ for system in models.values():
 
 # %% [markdown]
 # Held-out inputs only; the VGG-KID of the bundled models is in `data/checkpoints/lesson_10/README.md`. The baseline for
-# each model is the input itself, unchanged: a network that does not beat it has taught nothing.
+# each model is the input itself, unchanged: a network that does not beat it has learned nothing of use.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 rows = {}
@@ -1159,9 +1169,9 @@ plotting.show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - **L1 alone** is nearest to the truth pixel by pixel, and furthest from it as a set: half the sharpness, pale.
 # - **cGAN alone** is the other way round: more detail than the truth has, much of it grain, and as much colour.
-# - **L1 and an adversary** lie between. The two rows have the best VGG-KID, and it does not separate them: whether $D$
-#   sees $x$ shows in the sharpness alone, where they differ by more than the spread of the seeds. A likely reason, which
-#   no cell tests: L1 already ties the output to its input.
+# - **L1 and an adversary** lie between the two in L1, SSIM and sharpness, and have the best VGG-KID of all. VGG-KID does
+#   not separate the two rows. Whether $D$ sees $x$ shows in the sharpness, and a little in SSIM, where no seed of one row
+#   reaches the other. A likely reason why it is so little, which no cell tests: L1 already ties the output to its input.
 #
 # The paper's order is the same in this: L1 alone is last, and its "L1 + GAN" (0.64) comes close to "L1 + cGAN" (0.66).
 # What the paper's measure does not show is the price: the L1 to the truth is higher with every adversary.
@@ -1208,8 +1218,8 @@ for label, shares in histograms.items():
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.4"]
 # ### U-Net against encoder-decoder
 #
-# Flat to 3D, with and without skips, each with L1 alone and with both terms (table 2 of the paper; its last column, the
-# share of rightly named pixels, is repeated here).
+# Flat to 3D, with and without skips, each with L1 alone and with both terms (table 2 of the paper; the last
+# column is the paper's share of rightly named pixels).
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 PAPER_SKIPS = {"unet_l1": "0.48", "unet_both": "0.55", "encdec_l1": "0.35", "encdec_both": "0.29"}
@@ -1300,7 +1310,7 @@ plotting.show(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # The output of the $D$ of the whole picture is not blurred. It is the sharpest, and the worst by VGG-KID: its detail is
-# wrong. 1 pixel adds colour to L1. By VGG-KID 16 pixels come first and 1 pixel second; the
+# wrong. 1 pixel adds colour to L1, and sharpness too (0.50 to 0.75), where the paper found none. By VGG-KID 16 pixels come first and 1 pixel second; the
 # rows without ± are one seed, so the two are not separated here. The paper measures something else: there 16 and 70
 # pixels of 256 are best, and close to each other.
 
@@ -1351,8 +1361,7 @@ plotting.metric_table(
 # TEXT-DOTS
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **One sketch of a bag, many bags.** The dots below lie where they would, but in exchanged colours. $G$ follows them: it
-# draws bags that no picture shows.
+# **One sketch of a bag, many bags.** The dots below lie at the same places each time, in exchanged colours.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 sheets = torch.stack([with_dots(normalise(sketch)[None], colour_dots(one[None], 8))[0] for one in recoloured])

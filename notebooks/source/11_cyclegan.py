@@ -35,7 +35,7 @@ from course_lib import data, plotting, runs
 from course_lib.data.crops import shorter_side_to
 from course_lib.data.unpaired import emoji_at, luma, paintings_and_photos, patches_of
 from course_lib.exercises import check, hint, reached, solution
-from course_lib.lessons.lesson_11.exercises.predicted_losses import play_on_a_ring
+from course_lib.lessons.lesson_11.ring import play_on_a_ring
 from course_lib.losses.adversarial import LOSSES
 from course_lib.losses.game import best_discriminator
 from course_lib.losses.reconstruction import mean_absolute_error
@@ -75,7 +75,7 @@ for label, pairs, system in (("flat", flat, models["emoji"]), ("Noto", noto, mod
         row += [*pictures, None]
     titles += [label, "", "", "", ""]
 y = normalise(photographs.images[shown_rows(photographs, 4)])
-painted = models["van_gogh"].translate_back(y)
+painted = models["van_gogh"].translate_back(y)  # back: the paintings are its x, the photographs its y
 for row, pictures in zip(rows, (y, painted, [None] * len(y)), strict=True):
     row += list(pictures)
 titles += ["photo"] + [""] * (len(y) - 1)
@@ -123,10 +123,11 @@ plotting.show(
 #
 # Our two sets are 3D emoji and flat emoji. True pairs exist, so the result can be judged, which the paper could do
 # only for label maps and street maps. To make sure that no pair helps in training, the training emoji are *dealt out*:
-# each emoji, with its skin tones, its genders and its near-duplicates, is on one side only. Near-duplicates are pictures
-# whose *root mean square* difference is below 15 grey levels. That is strict: a face and the same face with another
-# mouth differ in few pixels, and by more. So look-alikes remain, and the cell counts them, by the *mean absolute*
-# difference: clocks, arrows, grinning faces. How much they help CycleGAN was not tested.
+# each emoji, with its skin tones, its genders and its near-duplicates, is on one side only. Near-duplicates differ by less
+# than 15 grey levels, where large differences count most (the *root mean square*). So a face and the same face with
+# another mouth are not among them: they differ in few pixels, and there by much. Such look-alikes remain: clocks, arrows,
+# grinning faces. The cell counts them by the *mean absolute* difference, in which few pixels weigh little. How much they
+# help CycleGAN was not tested.
 
 # %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
 sides = unpaired()
@@ -184,7 +185,7 @@ for label, pairs in (("64", flat), ("32", small)):
 #
 # It uses squares, and the formula is another one. The paper writes the game with logarithms (its equation 1) and
 # trains with squares (section 4). Then $D$ has no sigmoid, its output is a plain number $d$ with the marks 1 for real
-# and 0 for made, and the formulas are
+# and 0 for made (in code it is still called a logit), and the formulas are
 #
 # $$\mathcal{L}_D = \mathbb{E}_y \bigl(D_Y(y) - 1\bigr)^2 + \mathbb{E}_x\, D_Y(G(x))^2, \qquad
 # \mathcal{L}_G = \mathbb{E}_x \bigl(D_Y(G(x)) - 1\bigr)^2 .$$
@@ -396,7 +397,7 @@ for key in ("gan_alone", "both"):
         print(f"dependence {found['dependence']:.2f}   L1 {found['L1']:.3f}   there and back {found['cycle x']:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# The ring is a clean collapse. The pictures are a worse failure, in every seed: the outputs depend on the inputs far
+# On the ring the outputs fall together: eight inputs share one to three points. The pictures are a worse failure, in every seed: the outputs depend on the inputs far
 # less than they should, look alike, are more than three quarters as far from the truth as the truth of *another* emoji, and are not even
 # emoji. Nothing holds $G$ near its input, and the game has not come to rest. (*Distinct* alone would have missed it:
 # it asks for no more than six grey levels.) In the paper (figure 7) the label maps of all photographs came out alike.
@@ -479,14 +480,19 @@ print(f"backward: L1 from y to F(y) {l1(fake_x, y):.3f}, to G(F(y)) {l1(system.t
 
 # %% [markdown]
 # Your predictions are of tables. Now the networks of the ring, with the cycle, and with a $D$ that learns as fast as $G$
-# or ten times as slowly. The lines without the cycle stand above, for the slow $D$.
+# or ten times as slowly; and without the cycle, with the fast $D$. (Without the cycle and with the slow $D$: see above.)
 
 # %%
-for d_lr in (1e-4, 1e-3):
+steps = choose(smoke=10, cpu=800, gpu=800)
+for weight, d_lr in ((0.0, 1e-3), (10.0, 1e-4), (10.0, 1e-3)):
     for seed in range(choose(smoke=1, cpu=3, gpu=3)):
-        ring = play_on_a_ring(lambda_cycle=10.0, d_lr=d_lr, seed=seed, steps=choose(smoke=10, cpu=800, gpu=800))
-        print(f"D's rate {d_lr:g}, seed {seed}: reached {ring['reached']} of 8", end="   ")
+        ring = play_on_a_ring(lambda_cycle=weight, d_lr=d_lr, seed=seed, steps=steps)
+        print(f"lambda {weight:2g}, D's rate {d_lr:g}, seed {seed}: reached {ring['reached']} of 8", end="   ")
         print(f"with their own partner {ring['right']}   cycle error {ring['cycle error']:.2f}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# So there are two cures of this collapse: the cycle, and a $D$ that keeps up with $G$. With either all eight points are
+# reached. And with either the partners are wrong: who goes to whom is left to chance.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E11", "N0.16"]
 # ### What the cycle does not rule out
@@ -594,7 +600,7 @@ plotting.show_source(CycleGAN.training_step)
 # %% [markdown]
 # The next cell computes all terms by the functions of the exercises and compares them with what a step returns. While $G$ and $F$
 # move, the discriminators stand still; then they learn from the *same* outputs, so that all eight terms can be
-# checked.
+# checked. (`netD_y(None, y)`: there is no condition. The pool, of which below, is still empty.)
 
 # %% tags=["checked"] syllabus=["N1.9", "N1.8", "N0.14"]
 seed_everything(0)
@@ -717,6 +723,8 @@ for mode in ("zeros", "reflect"):
 # - $D$ sees 34 pixels of 64, or 16 of 32, where the paper's sees 70 of 256;
 # - batches of 2 instead of 1, 20 or 12 epochs instead of 200; the bundled generators are averaged over the last steps;
 # - half precision (bfloat16) in the convolutions while training; the identity loss for emoji, too.
+#
+# The norms $\lVert \cdot \rVert_1$ of the formulas are means over pixels and channels in the code, here as in the authors'.
 
 # %% [markdown]
 # The passes of $G$ over $x$ and, for the identity loss, over $y$ are one batch. With instance norm that is exact, not
@@ -913,14 +921,14 @@ for name, entry in timed["settings"].items():
         rows[f"{name}: {player}"] = {
             "images/s": entry["images/s"][player],
             "GFLOP a step": entry["GFLOP"],
-            "against one product": entry["GFLOP"] / seconds / timed["peak GFLOP/s"],
+            "share of the peak": entry["GFLOP"] / seconds / timed["peak GFLOP/s"],
             "times as fast": entry["times faster"][player],
         }
 plotting.metric_table(
     rows,
-    digits={"images/s": 1, "GFLOP a step": 0, "against one product": 2, "times as fast": 2},
-    caption=f"Training steps, median. A GFLOP is a billion additions or multiplications. One large product of matrices runs at "
-    f"{timed['peak GFLOP/s']} GFLOP/s here. Both were timed on a shared machine, so that a step can come out above it; "
+    digits={"images/s": 1, "GFLOP a step": 0, "share of the peak": 2, "times as fast": 2},
+    caption=f"Training steps, median. A GFLOP is a billion additions or multiplications. The peak is what one large product of "
+    f"matrices runs at here, {timed['peak GFLOP/s']} GFLOP/s. Both were timed on a shared machine, so that a step can come out above it; "
     f"{timed['threads']} threads. {timed['date']}, `{timed['command']}`.",
 )
 
@@ -1213,8 +1221,8 @@ for name, rows in curves.items():
 # shades a pixel or two wide. Light noise hardly hurts *this* code, after minutes of training at 32 pixels; the one of
 # Chu et al. was fainter.
 #
-# **Flat to 3D: no sign of such a code.** Most of the lead survives the noise, and more than half of it a blur of about
-# the same share of the picture. A lead in itself is no proof: $F$ has practised on $G(x)$, and never on a true $y$
+# **Flat to 3D: no sign of such a code.** Most of the lead survives the noise, and more than half of it
+# survives the blur, which is about as wide against the picture as the other one was. A lead in itself is no proof: $F$ has practised on $G(x)$, and never on a true $y$
 # with its $x$; and a blur takes thin lines, too, which are open to see.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}

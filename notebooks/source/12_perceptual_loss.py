@@ -143,8 +143,9 @@ plotting.show(
 # ### Seen by a classifier
 #
 # The same five, compared by what VGG-16, a network trained to name things in photographs, computes on the way to its
-# answer: squared distance of the features of one layer, in units of the mean square of the features of $y$. SSIM
-# (lesson 01) compares windows of pixels; 1 is equal.
+# answer: squared distance of the features of one layer, in units of the mean square of the features of $y$. `relu1_2` is
+# the second layer, `relu4_3` the tenth; the next section says more of them. SSIM (lesson 01) compares windows of pixels; 1
+# is equal.
 
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
@@ -246,9 +247,8 @@ for name, which in kinds.items():
     print(f"{name:22}: {int(which.sum()):2} of 64")
 
 # %% [markdown]
-# The first cells of the visual cortex answer to much the same: some answer to an edge in one direction, some to a
-# difference of two colours. It is what a picture can be described by at 3 pixels; other networks trained on photographs
-# find it too.
+# Some answer to an edge in one direction, some to a difference of two colours. That is what a picture can be described by
+# at 3 pixels.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6", "N3.7"]
 # ### Channels that fire on a direction
@@ -541,8 +541,9 @@ print("centred, above 0:", gram(plain - plain.mean((2, 3), keepdim=True)).abs().
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.7", "N0.21"]
 # ### Co-occurrence, shown
 #
-# Two pictures with upright and level stripes. In the upper one they lie side by side, in the one below they cross. Take
-# the channel $a$ of `relu2_1` that was found by upright stripes, and $b$ by level ones. Both fire in both pictures.
+# Two pictures with upright and level stripes, and a photograph. In the first the stripes lie side by side, in the second
+# they cross. Take
+# the channel $a$ of `relu2_1` that was found by upright stripes, and $b$ by level ones. Both fire in both.
 # But only where they cross do they fire at the same positions; side by side they hardly do, but for the seam. The last
 # column shows $\sqrt{f_a f_b}$, each map on its own scale. $G_{ab}$ is at most $\sqrt{G_{aa} G_{bb}}$.
 
@@ -966,7 +967,7 @@ print(f"parameters that an optimiser could find in the loss: {sum(1 for _ in toy
 
 # %% [markdown]
 # VGG's weights are stored as *buffers*, so no optimiser finds them. With torchvision's VGG one should say
-# `requires_grad_(False)` and `eval()`; exercise 12.5 had a VGG where neither was said. The next cell computes the terms of a
+# `requires_grad_(False)` and `eval()`. The next cell computes the terms of a
 # step from the formulas above.
 
 # %% tags=["checked"]
@@ -1022,17 +1023,17 @@ plotting.metric_table(
 
 # %%
 z = models["cafe"].stylise(x_small).requires_grad_()
-slopes, seconds = [], []
+slopes, took = [], []
 for half in (False, True):
-    judge = models["cafe"].judge_in(half)
+    loss_of = models["cafe"].judge_in(half)
     for _ in range(choose(smoke=1, cpu=4, gpu=4)):
         began = time.perf_counter()
-        (slope,) = torch.autograd.grad(judge(z, content=x_small), z)
+        (slope,) = torch.autograd.grad(loss_of(z, content=x_small), z)
         ended = time.perf_counter()
     slopes.append(slope.flatten())
-    seconds.append(ended - began)  # of the last one: the first warms up
+    took.append(ended - began)  # of the last one: the first warms up
 turned = F.cosine_similarity(slopes[0].double(), slopes[1].double(), dim=0)
-print(f"cosine of the exact gradient and the one in bfloat16: {turned:.3f}   time: {seconds[1] / seconds[0]:.2f} of it")
+print(f"cosine of the exact gradient and the one in bfloat16: {turned:.3f}   time: {took[1] / took[0]:.2f} of it")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Names in the paper and in the code
@@ -1224,8 +1225,9 @@ for count, what in ((enough, "to the network's loss"), (whole_run, f"of {whole_r
 # %% [markdown] slideshow={"slide_type": "-"}
 # At this size the network's output is worth fewer than ten evaluations from the photograph, and more from noise; at the small
 # size above, more than ten. So the factor in time depends on when one stops. To the same loss it is tens. For 500 evaluations, the longest row of the paper's table 1, it is about three orders of
-# magnitude, as there. In the paper the output of $f_W$ is worth 50 to 100 evaluations: it has learned from 160,000 pictures,
-# ours from 3,200 crops. So much lower does the optimisation go, which serves one photograph only.
+# magnitude, as there. In the paper the output of $f_W$ is worth 50 to 100 evaluations: it has learned from 80,000 pictures, each
+# seen twice, ours from 3,200 crops. Below the level of the network the optimisation goes on falling: it serves one photograph
+# only.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Beside each other
@@ -1307,8 +1309,8 @@ print(f"halfway, mean absolute difference to the cross-fade of the ends: {(mixed
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # One network for four paintings has each one's colours; its strokes are more alike than those of the four networks.
-# Scales and shifts between two styles paint a manner between them. It is one painting and no double exposure, though
-# its mean difference to a cross-fade of the two ends is small. Exercise 12.6 asks more of this network.
+# Scales and shifts between two styles paint a manner between them. To our eye it is one painting and no double exposure. The
+# number does not say so: the mean difference to a cross-fade of the two ends is small. Exercise 12.6 asks more of this network.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
 # ## Measure: super-resolution by a perceptual loss
@@ -1420,7 +1422,7 @@ for layer in by_layer.layers:
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # The judge is not blind to the wave: at `relu2_2`, the layer that the network was trained on, the wave *pays*. Every
-# other layer is better off without it, and so is the eye. The network has found what its judge likes and no picture has.
+# other layer is better off without it, and so is our eye. The network has found what its judge likes and no picture has.
 # A deeper layer as a second judge, or some L1, would have to charge for it.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.17"]
@@ -1470,7 +1472,8 @@ fall = rows["the mean colour"]["PSNR"] - rows["another piece"]["PSNR"]
 print(f"the other piece has {fall:.1f} decibel less; two independent pieces of one texture: 3.0")
 
 # %% [markdown]
-# A perceptual loss is no sampler either. It has a minimiser too, the mean *in feature space*, and draws nothing. But it
+# A perceptual loss is no sampler either. In feature space it asks for a mean, too, which need
+# not be the features of any picture, and it draws nothing. But it
 # may keep that there is fine texture, which a mean of pixels loses. Lesson 09 adds the adversary,
 # which asks for a picture that could be real.
 
@@ -1544,8 +1547,8 @@ plotting.metric_table(facts, caption="The two losses, with the figures of this m
 # So: simple to train, if somebody has trained the judge before you. That took 1.3 million photographs with labels. The
 # adversary needs none of it and learns what *your* pictures look like, at the price of a game.
 #
-# What was measured says less than one might wish. Over three seeds L1 and VGG-KID of both spread about as little, and
-# VGG-KID does not separate them, though it sees through the very network that the last row was trained with. The
+# What was measured says less than one might wish. Over three seeds L1 and VGG-KID of the last two rows spread about as
+# little, and VGG-KID does not separate them, though it sees through the very network that the last row was trained with. The
 # sharpness of the last row spreads most of all and lies far above the truth's: the regular pattern again, of which
 # each seed draws another amount. Its colours are as pale as those of L1.
 
@@ -1635,7 +1638,7 @@ plotting.show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **What the style loss cannot see.** Exchange the halves of a painting, and turn it upside down. Both are other
-# pictures to anybody. Long lines, horizons and faces are therefore not kept by $G$.
+# pictures to anybody. Long lines, horizons and faces are therefore not kept by a Gram matrix.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 painting = picture_of(paintings, PAINTING, 176)
@@ -1670,7 +1673,7 @@ plotting.metric_table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# At `relu4_3` the odd picture is nearer than the blurred one, while every eye would say the opposite. A small number
+# At `relu4_3` the odd picture is nearer than the blurred one; we should say the opposite. A small number
 # says that *this network at this layer* sees the same. It does not say that you do.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

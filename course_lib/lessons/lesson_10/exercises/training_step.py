@@ -222,11 +222,11 @@ TRAINING_STEP = Exercise(
     task=r"""
         `buggy_training_step` runs without an error. Look at the gradients when an optimiser moves, and two things are
         wrong. First, when G moves, its weights also hold the gradient of D's loss. In the logit of an output that D
-        scores $s$, G's loss has the gradient $s - 1$, and D's loss has $s / 2$. G follows their sum, which is half as
-        large as it should be at $s = \frac12$, is 0 at $s = \frac23$, and above that teaches G to be caught. Second,
-        from the second step on, D moves along a gradient that G's loss left behind, and so learns to accept outputs.
-        Mend both: `training_step(netG, netD, opt_g, opt_d, x, y, lambda_l1)` should move D and then G, each by its own
-        loss alone, and D's loss should leave no gradient in G at all. It returns nothing.
+        takes for real with probability $s$, G's loss has the gradient $s - 1$, and D's loss has $s / 2$. G follows
+        their sum, which is half as large as it should be at $s = \frac12$, is 0 at $s = \frac23$, and above that
+        teaches G to be caught. Second, from the second step on, D moves along a gradient that G's loss left behind, and
+        so learns to accept outputs. Mend both: `training_step(netG, netD, opt_g, opt_d, x, y, lambda_l1)` should move D
+        and then G, each by its own loss alone, and D's loss should leave no gradient in G at all. It returns nothing.
 
         When does a missing `detach` matter? Were each `zero_grad` called just before its `backward`, the weights would
         move as they should: all that is lost is the time and memory of a way back through G. It spoils the training

@@ -206,12 +206,12 @@ NOISE_TEST = Exercise(
         the third. Do not clamp the noisy pictures.
 
         Then put `models["emoji"]` and `models["grey"]` to the test (the second goes from colour to grey, where a code
-        must be found), with held-out pairs: `system.translate` and `system.translate_back`, `torch.randn` from a
-        generator with a fixed seed, and sigma from 0.01 to 0.3. Plot `added` and `added_without_code` over sigma. Does
-        x still come back when G(x) is rounded to 16 levels a channel or blurred a little? A remedy is a change of
-        `CycleGAN.training_step`, for example noise on G(x) before F sees it. Choose one, say what you expect of the
-        three numbers, and train with three seeds: `course train lesson_11/grey --seed S` is the recorded command, and
-        takes about a quarter of an hour on one CPU core.
+        must be found; the true y is `normalise(luma(pairs.x))`, in three channels), with held-out pairs:
+        `system.translate` and `system.translate_back`, `torch.randn` from a generator with a fixed seed, and sigma from
+        0.01 to 0.3. Plot `added` and `added_without_code` over sigma. Does x still come back when G(x) is rounded to 16
+        levels a channel or blurred a little? A remedy is a change of `CycleGAN.training_step`, for example noise on
+        G(x) before F sees it. Choose one, say what you expect of the three numbers, and train with three seeds: `course
+        train lesson_11/grey --seed S` is the recorded command, and takes about a quarter of an hour on one CPU core.
     """,
     reference=noise_test,
     cases=_cases,

@@ -193,7 +193,7 @@ def _close(before: Tensor, after: Tensor) -> bool:
 FREEZE_CHECK = Exercise(
     id="12.5",
     title="What does a step move?",
-    kind="bug to find",
+    kind="derivation to code",
     trains="what an optimiser moves",
     minutes=25,
     level=3,

@@ -17,7 +17,8 @@ from course_lib.exercises.checking import judge
 from course_lib.lessons.lesson_11.exercises.cycle_loss import cycle_loss
 from course_lib.lessons.lesson_11.exercises.identity_loss import _perfect, identity_loss
 from course_lib.lessons.lesson_11.exercises.least_squares import least_squares_losses
-from course_lib.lessons.lesson_11.exercises.predicted_losses import play_on_a_ring, predicted_losses
+from course_lib.lessons.lesson_11.exercises.predicted_losses import predicted_losses
+from course_lib.lessons.lesson_11.ring import play_on_a_ring
 from course_lib.losses.adversarial import LeastSquares
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 
