@@ -132,7 +132,7 @@ MISSED = {
     "03.5 shift by the first": (_shifted_by_the_first, "You shifted each row by another number than its largest"),
     "10.1 backward": (_backward_inside, "Your function leaves a gradient in `netD."),
     "10.1 backward, graph gone": (_backward_and_graph_gone, "Your function leaves a gradient in `netD."),
-    "10.2 eval": (_left_in_eval, "Your function leaves netD in eval mode"),
+    "10.2 eval": (_left_in_eval, "A network computes in eval mode in your function"),
     "10.4 caps": (lambda layers: min(256, find("10.4").reference(layers)), "You stop at the size of a picture"),
     "10.3 two draws": (_two_draws, "You did not draw `draws` outputs"),
     "10.3 twenty draws": (_many_draws, "You did not draw `draws` outputs"),
