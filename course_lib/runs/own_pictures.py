@@ -108,6 +108,11 @@ def translate_folder(
     options: dict[str, Any] = {"back": back, "style": style, "noise": noise, "generator": generator}
     _, network = translation_of(system, **options)
     takes = Takes.of(system, network)
+    if takes.channels not in (1, 3):
+        raise TrainingError(
+            f"This network takes {takes.channels} channels, and a picture file holds 1 or 3: choose another network, "
+            "or give this one tensors in a notebook."
+        )
     for what, value in (("size", size), ("tile", tile)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise DataError(f"{either(what, f'--{what}')} is {value!r}: give a whole number of pixels, at least 1.")

@@ -172,6 +172,14 @@ def test_a_place_that_cannot_be_written_is_said_first(tmp_path: Path) -> None:
         translated(tmp_path / "in", tmp_path / "out", back=True)
 
 
+def test_a_network_that_no_picture_file_fits_is_refused_at_once(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "a.png")
+    hinted = Pix2Pix(Pix2PixConfig(x_channels=5, base_channels=2, levels=3, d_channels=2, patch_layers=1))
+    with pytest.raises(TrainingError, match="takes 5 channels, and a picture file holds 1 or 3: choose another"):
+        translated(tmp_path / "in", tmp_path / "out", hinted)
+    assert not (tmp_path / "out").exists()
+
+
 def test_sizes_tiles_and_factors(tmp_path: Path) -> None:
     put(tmp_path / "in" / "a.png", size=(70, 40))
     translated(tmp_path / "in", tmp_path / "small", size=35)
