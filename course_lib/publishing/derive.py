@@ -23,6 +23,13 @@ from course_lib.publishing.settings import House
 from course_lib.publishing.stamp import LINKS_MARKER, setup_cell, stamp_markdown
 
 EDITIONS = ("learner", "solution")
+SLIDES = "slides"
+NOT_IN = {
+    "learner": {"solution-only", "slides-only"},
+    "solution": {"learner-only", "slides-only"},
+    SLIDES: {"solution-only"},
+}
+"""The cells that an edition leaves out, by their tags. Decks are the learner's edition and what is said there alone."""
 CELL_METADATA = ("tags", "slideshow", "syllabus")
 CHECK = "nbval-check-output"
 FOLDED = "hide-input"
@@ -63,26 +70,30 @@ def derive(path: Path, edition: str, repository: str) -> NotebookNode:
 
     Args:
         path: the source file; its stem is the lesson's name.
-        edition: ``learner`` or ``solution``.
+        edition: ``learner``, ``solution``, or ``slides``, which has the learner's cells and those for decks alone:
+            speaker notes, and shorter text.
         repository: the address that links and the set-up cell are stamped with, or "".
 
     Raises:
         CourseError: if the source breaks a rule.
     """
-    if edition not in EDITIONS:
-        raise CourseError(f"There is no edition {edition!r}: choose learner or solution.")
+    if edition not in NOT_IN:
+        raise CourseError(f"There is no edition {edition!r}: choose learner, solution or slides.")
     notebook = read_source(path)
-    other = "solution-only" if edition == "learner" else "learner-only"
-    notebook.cells = [cell for cell in notebook.cells if other not in tags_of(cell)]
+    notebook.cells = [cell for cell in notebook.cells if not NOT_IN[edition] & set(tags_of(cell))]
     for cell in notebook.cells:
         if "setup" in tags_of(cell):
             cell.source = setup_cell(repository)
         elif cell.cell_type == "markdown":
-            cell.source = stamp_markdown(cell.source, path.stem, edition, repository)
+            cell.source = stamp_markdown(
+                cell.source, path.stem, "learner" if edition == SLIDES else edition, repository
+            )
+        if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
+            demand("slides-only" in tags_of(cell), path, "has speaker notes without the tag slides-only: add it")
         _mark_checked(cell, edition)
         if FOLDED in tags_of(cell):  # JupyterLab folds the code away, and Colab shows a form in its place
             cell.metadata |= {"jupyter": NotebookNode(source_hidden=True), "cellView": "form"}
-    if edition == "learner":
+    if edition != "solution":
         notebook = _clear(notebook, path)
     for cell in notebook.cells:
         if cell.cell_type == "code":

@@ -12,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
-from course_lib.publishing.derive import FOLDED
+from course_lib.publishing.derive import FOLDED, SLIDES, derive, keep_outputs
 from course_lib.publishing.execute import WIDGET_VIEW
 from course_lib.publishing.lessons import describe
 from course_lib.publishing.settings import House
@@ -40,7 +40,7 @@ def export(house: House, lesson: str) -> Path:
     """Write the deck of a lesson to ``slides/build`` and return its file.
 
     Raises:
-        CourseError: if the learner's notebook is missing or has no slides.
+        CourseError: if the learner's notebook is missing, or no cell of the source is a slide.
     """
     from nbconvert import SlidesExporter
     from traitlets.config import Config
@@ -48,7 +48,8 @@ def export(house: House, lesson: str) -> Path:
     source = house.notebook(lesson, "learner")
     if not source.is_file():
         raise CourseError(f"{source.relative_to(house.root).as_posix()} is missing: run `make notebooks`.")
-    notebook = nbformat.read(source, as_version=4)
+    notebook = derive(house.source(lesson), SLIDES, house.repository())
+    keep_outputs(notebook, nbformat.read(source, as_version=4))
     title = describe(lesson, notebook).title
     for cell in notebook.cells:
         if cell.cell_type == "markdown":  # a deck is read away from its notebook

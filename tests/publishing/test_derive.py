@@ -73,6 +73,16 @@ def test_metadata_is_minimal(house: House) -> None:
     nbformat.validate(notebook)
 
 
+def test_what_is_for_decks_alone_is_in_no_notebook(house: House) -> None:
+    texts = {
+        edition: [cell.source for cell in derive(house.source(LESSON), edition, "").cells]
+        for edition in ("learner", "solution", "slides")
+    }
+    assert not any("Ask for a guess" in text for text in texts["learner"] + texts["solution"])
+    notes = next(text for text in texts["slides"] if "Ask for a guess" in text)
+    assert [text for text in texts["slides"] if text != notes] == texts["learner"]
+
+
 def test_checked_cells(house: House) -> None:
     def checked(edition: str) -> list[str]:
         cells = derive(house.source(LESSON), edition, "").cells
@@ -88,6 +98,7 @@ def test_checked_cells(house: House) -> None:
         ("name: python3", "name: julia", "header"),
         ("# # 90", "# 90", "title"),
         ("# <!-- links -->", "#", "links"),
+        ('tags=["slides-only"] slideshow', "slideshow", "has speaker notes without the tag"),
         ('# %% tags=["setup"]', "# %%", "set-up|setup"),
         ('# %% tags=["setup"]\n', '# %% tags=["setup"]\nimport torch\n', "stamped"),
         ('print("the same")', "### BEGIN HIDDEN TESTS\nassert 1 == 1", "No end hidden tests"),
@@ -102,7 +113,7 @@ def test_broken_sources_are_refused(house: House, edit: Edit, old: str, new: str
 def test_unknown_lesson_and_edition(house: House) -> None:
     with pytest.raises(CourseError, match="no source"):
         derive(house.source("91_none"), "learner", "")
-    with pytest.raises(CourseError, match="learner or solution"):
+    with pytest.raises(CourseError, match="learner, solution or slides"):
         derive(house.source(LESSON), "teacher", "")
     with pytest.raises(CourseError, match="90_middle"):
         house.find(["07"])

@@ -41,7 +41,7 @@ fig.savefig(picture, format="png")
 plt.close(fig)
 display({"image/png": picture.getvalue()}, raw=True, metadata={"image/png": {"alt": "A parabola"}})
 
-# %% [markdown] slideshow={"slide_type": "notes"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "notes"}
 # Ask for a guess before the figure is shown.
 
 # %% tags=["checked"]
