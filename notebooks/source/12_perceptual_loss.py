@@ -1547,8 +1547,7 @@ plotting.metric_table(facts, caption="The two losses, with the figures of this m
 # So: simple to train, if somebody has trained the judge before you. That took 1.3 million photographs with labels. The
 # adversary needs none of it and learns what *your* pictures look like, at the price of a game.
 #
-# What was measured says less than one might wish. Over three seeds L1 and VGG-KID of the last two rows spread about as
-# little, and VGG-KID does not separate them, though it sees through the very network that the last row was trained with. The
+# Over three seeds L1 and VGG-KID of the last two rows spread about as little, and VGG-KID does not separate them, though it sees through the very network that the last row was trained with. The
 # sharpness of the last row spreads most of all and lies far above the truth's: the regular pattern again, of which
 # each seed draws another amount. Its colours are as pale as those of L1.
 
