@@ -1118,8 +1118,8 @@ for label, made in [("the input itself", inputs), *((label, strips[key]) for key
 # Where does that come from? Not from the adversaries: they accept any 3D emoji. The cycle asks that $x$ can be got
 # back, which *some* code would do as well, as the permutations show. What makes the plain way the easy one is the
 # network: convolutions that see a neighbourhood, at nearly full resolution, so that an edge stays where it is. Even
-# the cycles alone keep the drawing. That is an observation and no theorem, here as in the paper. The lines of the
-# ablation say what happens to content without each term. The next section looks for the other way of getting back.
+# the cycles alone keep the drawing. That is an observation and no theorem, here as in the paper. The next section looks
+# for the other way of getting back.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Forty-eight, not chosen
