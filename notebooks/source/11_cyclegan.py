@@ -1095,8 +1095,7 @@ for key in ("both", "identity", "pairs"):
 # ### Content survives, and nothing asked for it
 #
 # No loss says "the 3D lion must show the same lion". Does it? Look for the nearest neighbour of each output, by L1,
-# among the held-out truths (96 for the bundled models, 16 for the recorded pictures of the ablation, where one picture
-# is 6 %). How often is it the right one?
+# among the held-out truths (96, and 16 in the ablation, where one picture is 6 %). How often is it the right one?
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 
@@ -1117,8 +1116,7 @@ for label, made in [("the input itself", inputs), *((label, strips[key]) for key
 # %% [markdown] slideshow={"slide_type": "-"}
 # Where does that come from? Not from the adversaries: they accept any 3D emoji. The cycle asks that $x$ can be got
 # back, which *some* code would do as well, as the permutations show. What makes the plain way the easy one is the
-# network: convolutions that see a neighbourhood, at nearly full resolution, so that an edge stays where it is. Even
-# the cycles alone keep the drawing. That is an observation and no theorem, here as in the paper. The next section looks
+# network: convolutions that see a neighbourhood, at nearly full resolution. Even the cycles alone keep the drawing. That is an observation and no theorem, here as in the paper. The next section looks
 # for the other way of getting back.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
