@@ -75,7 +75,7 @@ class Colouring(Drawing):
         row = ipywidgets.HBox([self.colour, *self.swatches], layout={"flex_flow": "row wrap", "width": "332px"})
         frame, *rest = tuple(self.children)  # type: ignore[has-type]
         self.children = (frame, row, *rest)
-        self.tool.style.button_width = "4.6em"
+        self.tool.style.button_width = "5.6em"
 
     def _swatch(self, name: str, value: str) -> ipywidgets.Button:
         button = ipywidgets.Button(
