@@ -245,6 +245,16 @@ LEAST_SQUARES = Exercise(
             _with(g=lambda real, fake: _squares(real, 0)),
         ),
         Mistake(
+            "The marks are 1 and 0 themselves here: you smooth them, to 0.9 or so, which is another loss.",
+            _with(lambda real, fake: 0.5 * (_squares(real, 0.9) + _squares(fake, 0))),
+        ),
+        Mistake(
+            "Logits are bent or cut off before they are squared, by tanh, clamp or ReLU: beyond the mark the squares "
+            "must go on to pull back.",
+            _with(g=lambda real, fake: _g(real, fake.tanh())),
+            _with(g=lambda real, fake: (1 - fake).relu().square().mean()),
+        ),
+        Mistake(
             "You took absolute values. Here the errors are squared.",
             *_by(lambda error: error.abs().mean()),
         ),

@@ -220,6 +220,24 @@ GRAM = Exercise(
             lambda features: gram(features) / gram(features).sum(),
         ),
         Mistake(
+            "You change the features, or the products, before you sum: no sign is lost in a Gram matrix, "
+            "and no softmax or ReLU is in it.",
+            lambda features: gram(features.abs()),
+            lambda features: gram(features).abs(),
+            lambda features: gram(features.relu()),
+            lambda features: gram(features).relu(),
+            lambda features: gram(features.flatten(2).softmax(dim=2).view_as(features)),
+        ),
+        Mistake(
+            "Your divisor is not C H W itself, but its root or a multiple of it.",
+            _over(lambda n, c, h, w: (c * h * w) ** 0.5),
+            _over(lambda n, c, h, w: 2 * c * h * w),
+        ),
+        Mistake(
+            "Only the first picture of the batch has a matrix: the result is (N, C, C).",
+            lambda features: gram(features)[0],
+        ),
+        Mistake(
             "You made the channels length 1 first: that gives cosines, which forget how strong a channel is.",
             lambda features: _unit(features) @ _unit(features).transpose(1, 2),
             _of(_unit),
