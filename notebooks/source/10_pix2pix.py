@@ -1360,9 +1360,8 @@ plotting.metric_table(
 
 # %% [markdown]
 # Each further dot helps. With eight the L1 falls by a third, and SSIM rises: the question was too short, not the network
-# too weak. The colours come right where a dot lies, and about there. Stains stay where there is none, on persons above all,
-# who have more parts than eight dots can name. The sharpness falls a little, since the network draws less of what is
-# not there.
+# too weak. The colours come right where a dot lies, and about there. Stains stay elsewhere, on persons above all. The
+# sharpness falls a little with each dot; why was not tested.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **One sketch of a bag, many bags.** The dots below lie at the same places each time, in exchanged colours.
@@ -1412,7 +1411,7 @@ plotting.show(
 )
 
 # %% [markdown]
-# The dots lower the L1 by a third and VGG-KID by 0.2, both far beyond the spread. The third term leaves the L1 about where
+# The dots lower the L1 by a third and VGG-KID by 0.2, both beyond the spread. The third term leaves the L1 about where
 # it is. It raises SSIM, and it lowers VGG-KID by a third; but VGG-KID sees by the same network that this term asks, so it is
 # a partial judge here. The price is sharpness: 0.77 with dots alone, 0.65 with the third term. To our eye the lines of a
 # drawing (the sign, the leaves) survive better with it.
@@ -1536,10 +1535,11 @@ plotting.metric_table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# No: the darker the skin, the *smaller* the error of its colour. But darker skin lies nearer to grey (chroma), so the same
-# error turns its hue further, often across the line between yellow and blue. By this count a quarter of the darkest skin is
-# purple in the truth, too, and nearly half of it in the outputs. L1 sees distances and no hues: to it both errors are alike.
-# This is not mended here. Whoever uses such a network on people should count it first.
+# No: the darkest skin has the smallest error of colour, and the yellow one the largest. But the darkest also lies nearest to
+# grey (chroma), so that a small error turns its hue far, often across the line between yellow and blue. Medium-light, with
+# more chroma than its neighbours, has less purple than they have. That is a likely reason, and not the only one: by this
+# count a quarter of the darkest skin is purple in the truth, too, and nearly half of it in the outputs. L1 knows distances
+# and no hues. This is not mended here: whoever uses such a network on people should count it first.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## At the paper's scale

@@ -159,6 +159,31 @@ def test_what_passed_is_refused_by_name(name: str) -> None:
     assert judge(find(name[:4]), answer).startswith(text)
 
 
+def _of_two_networks(number: str) -> Any:
+    def in_eval_mode(netG: Any, netF: Any, x: Tensor, y: Tensor, weight: float) -> Tensor:
+        netG.eval(), netF.eval()
+        loss = find(number).reference(netG, netF, x, y, weight)
+        netG.train(), netF.train()
+        return loss
+
+    return in_eval_mode
+
+
+def _style_in_eval_mode(features_of: Any, netG: Any, x: Tensor, style: Tensor) -> dict[str, Tensor]:
+    netG.eval()
+    found = find("12.3").reference(features_of, netG, x, style)
+    netG.train()
+    return found
+
+
+@pytest.mark.parametrize(
+    "number, answer",
+    [("11.2", _of_two_networks("11.2")), ("11.4", _of_two_networks("11.4")), ("12.3", _style_in_eval_mode)],
+)
+def test_a_network_in_training_stays_in_training_mode(number: str, answer: Any) -> None:
+    assert judge(find(number), answer).startswith("A network computes in eval mode in your function")
+
+
 def test_the_pool_must_do_with_torchs_own_generator() -> None:
     from course_lib.exercises.running import Stopped
 
