@@ -9,8 +9,8 @@ from torch import Tensor
 
 from course_lib.data.bundled.emoji import emoji_index, emoji_pairs
 from course_lib.data.containers import ImageSet, PairedSet, UnpairedSet
+from course_lib.data.luma import luma
 from course_lib.data.photographs import PhotoSet
-from course_lib.data.pixels import LUMA
 from course_lib.data.super_resolution import shrink
 from course_lib.errors import DataError
 
@@ -94,20 +94,6 @@ def grey_pairs(split: str = "train", size: int = 64, *, shrunk: int = 2, stride:
         licence=patches.licence,
         source=patches.source,
     )
-
-
-def luma(images: Tensor) -> Tensor:
-    """Return pictures without their colour: 0.299 R + 0.587 G + 0.114 B, rounded.
-
-    Args:
-        images: (N, 3, H, W), bytes.
-
-    Returns:
-        (N, 1, H, W), bytes.
-    """
-    weights = torch.tensor(LUMA).view(1, 3, 1, 1)
-    grey = torch.cat([(part.float() * weights).sum(1, keepdim=True) for part in images.split(256)])
-    return grey.round().clamp(0, 255).to(torch.uint8)
 
 
 def emoji_and_grey(size: int = 64) -> UnpairedSet:

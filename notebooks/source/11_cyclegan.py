@@ -33,7 +33,8 @@ from torch.nn.functional import interpolate
 
 from course_lib import data, plotting, runs
 from course_lib.data.crops import shorter_side_to
-from course_lib.data.unpaired import emoji_at, luma, paintings_and_photos, patches_of
+from course_lib.data.luma import luma
+from course_lib.data.unpaired import emoji_at, paintings_and_photos, patches_of
 from course_lib.exercises import check, hint, reached, solution
 from course_lib.lessons.lesson_11.ring import play_on_a_ring
 from course_lib.losses.adversarial import LOSSES
@@ -68,22 +69,22 @@ flat, noto = held_out(), held_out("noto")
 photographs = patches_of(data.photos("test"), 64, shrunk=2)
 rows, titles = [[], [], []], []
 for label, pairs, system in (("flat", flat, models["emoji"]), ("Noto", noto, models["noto"])):
-    four = shown_rows(pairs, 8)[4:]
-    x = normalise(pairs.x[four])
-    strips = (x, quiet_outputs_of(system, x), normalise(pairs.y[four]))
+    three = shown_rows(pairs, 8)[5:]
+    x = normalise(pairs.x[three])
+    strips = (x, quiet_outputs_of(system, x), normalise(pairs.y[three]))
     for row, pictures in zip(rows, strips, strict=True):
         row += [*pictures, None]
-    titles += [label, "", "", "", ""]
-y = normalise(photographs.images[shown_rows(photographs, 4)])
+    titles += [label, "", "", ""]
+y = normalise(photographs.images[shown_rows(photographs, 4)[1:]])
 painted = models["van_gogh"].translate_back(y)  # back: the paintings are its x, the photographs its y
 for row, pictures in zip(rows, (y, painted, [None] * len(y)), strict=True):
     row += list(pictures)
 titles += ["photo"] + [""] * (len(y) - 1)
-fig = plotting.image_grid(rows, row_titles=["input", "output", "truth"], column_titles=titles, tile=64)
+fig = plotting.image_grid(rows, row_titles=["input", "output", "truth"], column_titles=titles, tile=84)
 plotting.show(
     fig,
     palette=True,
-    alt="Inputs and outputs of three translations that were learned without pairs, four random held-out pictures "
+    alt="Inputs and outputs of three translations that were learned without pairs, three random held-out pictures "
     "each: "
     "flat to 3D emoji and Noto to 3D emoji, with the hidden truth, and photographs to patches in the manner of van "
     "Gogh, "
@@ -148,7 +149,7 @@ print(
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 some_x, some_y = (torch.linspace(0, len(side) - 1, 12).long() for side in (sides.x, sides.y))
 fig = plotting.image_grid(
-    [sides.x.images[some_x], sides.y.images[some_y]], row_titles=["x: flat", "y: 3D"], tile=56
+    [sides.x.images[some_x], sides.y.images[some_y]], row_titles=["x: flat", "y: 3D"], tile=68
 )  # fmt: skip
 plotting.show(
     fig,
@@ -367,7 +368,7 @@ eight = range(choose(smoke=4, cpu=8, gpu=8))
 fig = plotting.image_grid(
     [[strip[i] for i in eight] for strip in (inputs, strips["gan_alone"], strips["both"], truths)],
     row_titles=["flat", "adversaries alone", "with both cycles", "truth"],
-    tile=64,
+    tile=92,
 )
 plotting.show(
     fig,
@@ -558,7 +559,7 @@ print(f"and an identity loss of {mean_absolute_error(small_y[:, exchange], small
 fig = plotting.image_grid(
     [[strip[i] for i in eight] for strip in (inputs, strips["both"], strips["identity"], truths)],
     row_titles=["flat", "without identity", "with identity", "truth"],
-    tile=64,
+    tile=92,
 )
 plotting.show(
     fig,
@@ -1001,10 +1002,12 @@ ABLATION = {
     "pairs": "pix2pix, with pairs",
 }
 PAPER = {"gan_alone": 0.51, "cycle_alone": 0.22, "forward": 0.55, "backward": 0.39, "both": 0.52, "pairs": 0.71}
-FIGURES = ["L1", "VGG-KID", "sharpness", "distinct", "dependence", "L1 back", "cycle x", "cycle y"]
-DIGITS = {"L1": 3, "VGG-KID": 2, "the paper": 2} | dict.fromkeys(FIGURES[2:5], 2) | dict.fromkeys(FIGURES[5:], 3)
+FIGURES = ["L1", "SSIM", "VGG-KID", "sharpness", "distinct", "dependence", "L1 back", "cycle x", "cycle y"]
+TWO = ("VGG-KID", "the paper", "sharpness", "distinct", "dependence")
+DIGITS = dict.fromkeys(FIGURES, 3) | dict.fromkeys(TWO, 2)
 untouched = {
     "L1": l1(small_x, small_y),
+    "SSIM": ssim(small_x, small_y),
     "VGG-KID": vgg_kid(small_x, small_y)[0],
     "sharpness": sharpness(small_x, small_y),
     "distinct": distinct_outputs(small_x) / distinct_outputs(small_y),
@@ -1016,13 +1019,13 @@ for key, label in ABLATION.items():
 entries = [entry for key in ABLATION for entry in record[f"lesson_11/{key}"].values()]
 plotting.metric_table(
     table,
-    columns=[*FIGURES[:5], "the paper"],
-    best={"L1": "min", "VGG-KID": "min"},
+    columns=[*FIGURES[:6], "the paper"],
+    best={"L1": "min", "SSIM": "max", "VGG-KID": "min"},
     digits=DIGITS,
     caption=f"{len(small)} held-out flat emoji to 3D, {entries[0]['epochs']} epochs, "
     f"{min(entry['minutes'] for entry in entries):.0f} to {max(entry['minutes'] for entry in entries):.0f} minutes "
     "each. Outputs without noise. "
-    "± is the standard deviation over seeds; rows without it are one seed.",
+    "± is the standard deviation over three seeds.",
 )
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
@@ -1037,7 +1040,7 @@ plotting.metric_table(
 means = {}
 for label, row in table.items():
     means[label] = {f: sum(row[f]) / len(row[f]) for f in FIGURES if isinstance(row.get(f), list)}
-for figure in ("L1", "VGG-KID", "dependence"):
+for figure in ("L1", "SSIM", "VGG-KID", "dependence"):
     ordered = sorted((label for label in means if figure in means[label]), key=lambda label: means[label][figure])
     print(f"{figure}, from low to high: {', '.join(f'{label} {means[label][figure]:.3f}' for label in ordered)}")
 better = [label for label, row in means.items() if row and row["L1"] < untouched["L1"]]
@@ -1229,7 +1232,7 @@ for name, (system, x, y) in cases.items():
     columns = [x, fake, y, *(system.translate_back(one) for one in (fake, y)), dim, system.translate_back(dim)]
     columns = [interpolate(one, size=(64, 64)) for one in columns]
     fig_rows += [list(row) for row in zip(*columns, strict=True)]
-fig = plotting.image_grid(fig_rows, column_titles=names, row_titles=["to grey"] * 4 + ["to 3D"] * 4, tile=64)
+fig = plotting.image_grid(fig_rows, column_titles=names, row_titles=["to grey"] * 4 + ["to 3D"] * 4, tile=88)
 plotting.show(
     fig,
     palette=True,
@@ -1258,7 +1261,7 @@ to_paint, to_photo = van_gogh.translate_back(photos_shown), van_gogh.translate(p
 fig = plotting.image_grid(
     [photos_shown, to_paint, van_gogh.translate(to_paint), paintings_shown, to_photo],
     row_titles=["photograph y", "F(y)", "G(F(y))", "painting x", "G(x)"],
-    tile=64,
+    tile=112,
 )
 plotting.show(
     fig,
@@ -1336,7 +1339,7 @@ for place, (name, pairs) in enumerate((("emoji", flat), ("noto", noto))):
     for row, strip in zip(rows[3 * place :], (x, made, y), strict=False):
         row += list(strip[worst])
     names.append([pairs.names[i] for i in part[worst]])
-fig = plotting.image_grid(rows, row_titles=["flat", "output", "truth", "Noto", "output", "truth"], tile=64)
+fig = plotting.image_grid(rows, row_titles=["flat", "output", "truth", "Noto", "output", "truth"], tile=92)
 plotting.show(
     fig,
     palette=True,
@@ -1380,7 +1383,7 @@ print(f"Noto: of the way from the input's outline to the truth's, the output has
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
 x, y, made, _, _ = made_of["noto"]
 ten = slice(0, choose(smoke=4, cpu=10, gpu=10))
-fig = plotting.image_grid([x[ten], made[ten], y[ten]], row_titles=["Noto", "output", "truth"], tile=64)
+fig = plotting.image_grid([x[ten], made[ten], y[ten]], row_titles=["Noto", "output", "truth"], tile=84)
 plotting.show(
     fig,
     palette=True,
@@ -1423,7 +1426,7 @@ fig = plotting.image_grid(
     [x, there, bundled.translate_back(there)],
     row_titles=["input", "G(input)", "F(G(input))"],
     column_titles=titles,
-    tile=64,
+    tile=84,
 )
 plotting.show(
     fig,

@@ -37,6 +37,7 @@ import torch.nn.functional as F
 
 from course_lib import data, plotting, runs
 from course_lib.data.crops import photo_crops, shorter_side_to
+from course_lib.data.luma import colour_channels, coloured
 from course_lib.data.super_resolution import super_resolution_pairs
 from course_lib.exercises import check, hint, reached, solution
 from course_lib.losses.features import FeatureLoss
@@ -59,7 +60,7 @@ from course_lib.runs.enlarging import enlarged
 from course_lib.lessons.lesson_12.optimised_pictures import picture_of
 from course_lib.runs.records import records_of
 from course_lib.runs.side_by_side import gflop_of
-from course_lib.data.pixels import normalise
+from course_lib.data.pixels import LUMA, normalise
 from course_lib.data.reading import read_picture
 from course_lib.systems.gatys import paint
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
@@ -619,18 +620,25 @@ print("style loss equals the discrepancy:", torch.allclose(loss, discrepancy, rt
 # %% tags=["exercise:12.2"]
 
 # %% [markdown]
-# With VGG-16, a photograph laid 2 × 2: the entries of its Gram matrix over those of the photograph alone. The prediction
-# is 1. What differs is the border and the seams.
+# With VGG-16, a photograph laid 2 × 2. The prediction for the middle entry of its Gram matrix is 1 time the photograph's.
+# Beside it, what the tiling changes in all, as a share of the matrix; and what changes where the photograph is *enlarged*
+# to the same size.
 
 # %% tags=["hide-input"]
 alone = picture_of(photos, PHOTO, 128)[..., :128]
 once, four_times = seen(alone), seen(alone.repeat(1, 1, 2, 2))
+twice_as_large = seen(F.interpolate(alone, scale_factor=2, mode="bicubic").clamp(-1, 1))
+print("predicted for the middle entry:", predicted_ratios("C H W", 4, 1)["gram"])
 for layer in STYLE_LAYERS:
-    g, tiled_g = gram(once[layer]), gram(four_times[layer])
-    ratios = (tiled_g / g)[g > 0.01 * g.max()]
-    print(f"{layer}: the middle entry times {ratios.median():.3f}, half of them between", end=" ")
-    print(f"{ratios.quantile(0.25):.3f} and {ratios.quantile(0.75):.3f}")
-print("predicted:", predicted_ratios("C H W", 4, 1)["gram"])
+    g, tiled_g, large_g = gram(once[layer]), gram(four_times[layer]), gram(twice_as_large[layer])
+    middle = (tiled_g / g)[g > 0.01 * g.max()].median()
+    tiled, larger = ((other - g).norm() / g.norm() for other in (tiled_g, large_g))
+    print(f"{layer}: middle entry times {middle:.3f}; changed by tiling {tiled:.0%}, by enlarging {larger:.0%}")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Tiling makes seams, and takes away border. The deeper a layer, the more pixels each of its positions sees, and the more
+# positions see a seam. Enlarging is another matter, and no divisor helps there: the same hair or brick is drawn by other
+# lines, so that other channels fire. A style is a style *at a size*.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.20"]
 rows = {}
@@ -1306,11 +1314,33 @@ plotting.show(
 )
 cross_fade = (mixed[0] + mixed[-1]) / 2
 print(f"halfway, mean absolute difference to the cross-fade of the ends: {(mixed[2] - cross_fade).abs().mean():.3f}")
+ends = [picture_of(paintings, four.config.paintings[number], 256) for number in (0, -1)]
+for share, one in zip(steps.tolist(), mixed, strict=True):
+    losses = [sum(style_distances(one[None], end).values()) / len(STYLE_LAYERS) for end in ends]
+    print(
+        f"{1 - share:.2f} / {share:.2f}: style loss against the first {losses[0]:.3f}, against the last {losses[1]:.3f}"
+    )
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # One network for four paintings has each one's colours; its strokes are more alike than those of the four networks.
-# Scales and shifts between two styles paint a manner between them. To our eye it is one painting and no double exposure. The
-# number does not say so: the mean difference to a cross-fade of the two ends is small. Exercise 12.6 asks more of this network.
+# Scales and shifts between two styles paint a manner between them. To our eye it is one painting and no double exposure.
+# The first number does not say so: the mean difference to a cross-fade of the two ends is small. The two losses do not
+# move in straight lines: halfway both are below the mean of their ends.
+
+# %% [markdown]
+# Behind your norm, before any ReLU, $C\,G_{aa}$ is the mean square of channel $a$. Its mean is the shift and its variance
+# the square of the scale, so it must be scale² + shift², whatever the photograph was:
+
+# %% tags=["checked"]
+some = torch.Generator().manual_seed(0)
+scales, shifts = (torch.randn(2, 6, generator=some) for _ in range(2))
+for brightness in (0.1, 10.0):
+    noise_in = brightness * torch.randn(1, 6, 32, 32, generator=some)
+    diagonal = 6 * gram(styled(noise_in, scales, shifts, torch.tensor([[0.0, 1.0]])))[0].diagonal()
+    print(
+        f"features of size {brightness:4}: diagonal as predicted:",
+        torch.allclose(diagonal, scales[1].square() + shifts[1].square(), rtol=1e-2),
+    )
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
 # ## Measure: super-resolution by a perceptual loss
@@ -1676,10 +1706,42 @@ plotting.metric_table(
 # says that *this network at this layer* sees the same. It does not say that you do.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Extension: strokes without the palette
+#
+# *Style includes colour*: the palette of the painting comes along. Who wants its strokes alone takes the output apart
+# into luma (what a grey picture shows) and two channels of colour (what it does not), as lesson 10 does. Luma from the
+# painting, colour from the photograph. (In Gatys et al. 2016b the loss sees luma alone. Here the networks learned from
+# pictures in colour, and their outputs are taken apart.)
+
+
+# %%
+def strokes_alone(painted, photo):
+    """Return a picture with the luma of what was painted and the colours of the photograph, cut to [-1, 1]."""
+    grey = (painted * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return coloured(grey, colour_channels(photo)).clamp(-1, 1)
+
+
+z = picture_of(photos, "Scarlet macaw", 144)
+by_wave = models["wave"].stylise(z)
+strokes = strokes_alone(by_wave, z)
+for name, one in {"painted": by_wave, "strokes alone": strokes}.items():
+    print(f"{name:13}: mean difference of the colour channels to the photograph", end=" ")
+    print(f"{(colour_channels(one) - colour_channels(z)).abs().mean():.3f}")
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+fig = plotting.image_grid(
+    [[z[0], by_wave[0], strokes[0]]], column_titles=["photograph", "painted", "strokes alone"], tile=220
+)
+plotting.show(
+    fig,
+    photo=True,
+    alt="A macaw; the same in the manner of the Great Wave, blue and cream; and with the lines of the Great Wave and the "
+    "colours of the photograph",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Smaller troubles.**
 #
-# - *Style includes colour.* The palette of the painting comes along; who wants strokes alone paints the luminance
-#   only.
 # - *Things get the wrong strokes.* The network has no idea what is sky and what is a face.
 # - *One painting, one answer.* There is no noise $z$: the same photograph gives the same picture.
 # - *The weights are a matter of taste*, and no held-out metric decides.
@@ -1725,6 +1787,8 @@ plotting.metric_table(
 # - J. Johnson, A. Alahi, L. Fei-Fei. *Perceptual Losses for Real-Time Style Transfer and Super-Resolution.* ECCV 2016,
 #   arXiv 1603.08155. Sections 3.1 (the network), 3.2 (the losses, equations 2 to 4, figures 3 and 4), 4.1 (style,
 #   table 1), 4.2 (super-resolution).
+# - L. A. Gatys, M. Bethge, A. Hertzmann, E. Shechtman. *Preserving Color in Neural Artistic Style Transfer.* 2016 (2016b
+#   above), arXiv 1606.05897. Style transfer in the luminance alone.
 # - L. A. Gatys, A. S. Ecker, M. Bethge. *Texture Synthesis Using Convolutional Neural Networks.* NeurIPS 2015. Section
 #   3.
 # - V. Dumoulin, J. Shlens, M. Kudlur. *A Learned Representation for Artistic Style.* ICLR 2017. Section 2.2, equation

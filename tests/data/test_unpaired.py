@@ -6,13 +6,13 @@ import torch
 from course_lib.data.bundled.emoji import emoji, emoji_index, emoji_pairs
 from course_lib.data.bundled.paintings import paintings
 from course_lib.data.bundled.photos import photos
+from course_lib.data.luma import luma
 from course_lib.data.super_resolution import shrink
 from course_lib.data.unpaired import (
     emoji_and_grey,
     emoji_at,
     emoji_unpaired,
     grey_pairs,
-    luma,
     paintings_and_photos,
     patches_of,
 )

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from course_lib import data
+from course_lib.data.luma import luma
 from course_lib.data.pixels import normalise
-from course_lib.data.unpaired import luma, paintings_and_photos, patches_of
+from course_lib.data.unpaired import paintings_and_photos, patches_of
 from course_lib.lessons.lesson_11.steganography import blurred, noise_curve
 from course_lib.metrics import distinct_outputs, input_dependence, l1, sharpness, ssim, vgg_kid
 from course_lib.runs.translation import in_parts, quiet_outputs_of

@@ -1,14 +1,14 @@
-"""Luma and the two channels of colour: known colours, the way back, and a network that keeps what it is given."""
+"""A network from grey to colour that keeps what it is given: trained, at any size, and what is refused."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from course_lib.data.luma import luma
 from course_lib.data.pixels import normalise, to_bytes
-from course_lib.data.unpaired import luma
 from course_lib.errors import ShapeError
-from course_lib.lessons.lesson_10.colour_channels import KeepsLuma, colour_channels, coloured
+from course_lib.lessons.lesson_10.colour_channels import KeepsLuma
 from course_lib.models.unet import UNet
 from course_lib.systems.anysize import translate_any
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
@@ -16,24 +16,6 @@ from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 
 def pictures(count: int = 2, side: int = 16) -> torch.Tensor:
     return 2 * torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0)) - 1
-
-
-def test_known_colours():
-    colours = torch.tensor([[1.0, -1, -1], [-1, -1, 1], [0.4, 0.4, 0.4]]).view(3, 3, 1, 1)  # red, blue, grey
-    found = colour_channels(colours).flatten(1)
-    expected = torch.tensor([[-0.299 / 0.886, 1.0], [1.0, -0.114 / 0.701], [0.0, 0.0]])
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
-
-
-def test_there_and_back_is_the_picture():
-    images = pictures()
-    grey = (images * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    torch.testing.assert_close(coloured(grey, colour_channels(images)), images, atol=1e-5, rtol=0)
-
-
-def test_whatever_the_colours_the_luma_stays():
-    grey, colour = 0.5 * pictures()[:, :1], 0.1 * pictures()[:, 1:]
-    assert (luma(to_bytes(coloured(grey, colour))).int() - to_bytes(grey).int()).abs().max() <= 1
 
 
 def small() -> UNet:
@@ -65,14 +47,6 @@ def test_in_training_nothing_is_cut_off():
     assert (network.multiple, network.smallest) == (8, 8)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "says"),
-    [
-        (lambda: KeepsLuma(UNet(1, 3, base_channels=8, levels=3)), "1 to 2 channels, not 1 to 3"),
-        (lambda: coloured(pictures()[:, :1], pictures(1)[:, :2]), "same shape"),
-        (lambda: colour_channels(torch.zeros(1, 3, 4, 4, dtype=torch.uint8)), "give floats"),
-    ],
-)
-def test_what_cannot_be_is_refused_in_a_sentence(wrong, says):
-    with pytest.raises(ShapeError, match=says):
-        wrong()
+def test_a_network_of_other_channels_is_refused_in_a_sentence():
+    with pytest.raises(ShapeError, match="1 to 2 channels, not 1 to 3"):
+        KeepsLuma(UNet(1, 3, base_channels=8, levels=3))

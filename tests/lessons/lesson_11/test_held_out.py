@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from course_lib.data.containers import PairedSet
+from course_lib.data.luma import luma
 from course_lib.data.pixels import normalise
-from course_lib.data.unpaired import luma
 from course_lib.lessons.lesson_11.held_out import cycle_figures, hidden_code_figures
 
 COUNT = 24

@@ -148,26 +148,21 @@ PREDICTED_LOSSES = Exercise(
     minutes=25,
     level=3,
     task=r"""
-        K emoji, each drawn in two styles: $x_1 \ldots x_K$ and $y_1 \ldots y_K$. Each style is a training set, nobody
-        knows the pairs, and any two different pictures of a style are 1 apart (mean absolute error). G is a table that
-        sends each x to one of the y, F one that sends each y to one of the x, and F is always the table that makes
-        the cycle loss smallest. $D_Y$ is held still for a moment and says the numbers in `scores` to
-        $y_1 \ldots y_K$. What does G pay,
-        $E[(D_Y(G(x)) - 1)^2] + \lambda\, E|F(G(x)) - x|$, for
+        K emoji, each drawn in two styles: $x_1 \ldots x_K$ and $y_1 \ldots y_K$. Nobody knows the pairs. Two different
+        pictures of a style are 1 apart (mean absolute error). G is a table that sends each x to one of the y, and F
+        one that sends each y to one of the x. F is always the table with the smallest cycle loss.
 
-        * `"right"`: each $x_k$ becomes $y_k$;
-        * `"shifted"`: $x_k$ becomes $y_{k+1}$ and the last one $y_1$, so that no pair is right;
-        * `"collapse"`: every x becomes the y with the highest score;
-        * `"caught"`: the same, but $D_Y$ has meanwhile minimised its own least-squares loss against this G? (Its
-          value there is $D^* = p / (p + q)$, with p the share of that y among the real pictures and q its share
-          among the outputs.)
+        $D_Y$ is held still and says the numbers in `scores` to $y_1 \ldots y_K$. Then G pays
+        $E[(D_Y(G(x)) - 1)^2] + \lambda\, E|F(G(x)) - x|$. How much is it in each of these cases?
 
-        Write `predicted_losses(scores, lambda_cycle)`, which returns the four sums in a dict. Then read it with
-        lambda = 0 and lambda = 10: is a collapse possible, is a wrong pairing possible? Say what you expect of
-        `play_on_a_ring(lambda_cycle, d_lr)` with lambda 0 and 10, each with a D that learns as fast as G (`d_lr=1e-3`)
-        and a slow one (`1e-4`), and run it with three seeds, a second or two each. Read it so: `reached` of 8 below 8
-        means that points of y are left out, down to 1 for a full collapse; `right` of 8 says how many partners are the
-        true ones, and chance alone gives 1; a `cycle error` near 0 means that F can undo G.
+        * `"right"`: each $x_k$ becomes $y_k$.
+        * `"shifted"`: $x_k$ becomes $y_{k+1}$, and the last one $y_1$. No pair is right.
+        * `"collapse"`: every x becomes the y with the highest score.
+        * `"caught"`: the same, but $D_Y$ has now minimised its own least-squares loss against this G. It says
+          $D^* = p / (p + q)$ to that y, with p its share among the real pictures and q among the outputs.
+
+        Write `predicted_losses(scores, lambda_cycle)`, which returns the four sums in a dict. Then compare lambda = 0
+        with lambda = 10: which of the four can G end in? The networks of the ring, below, put your answer to the test.
     """,
     reference=predicted_losses,
     given=inspect.getsource(play_on_a_ring),

@@ -137,20 +137,15 @@ CONDITIONAL_NORM = Exercise(
     level=2,
     optional=True,
     task=r"""
-        A network that paints in S styles shares all of its convolutions; a style is a row of scales and a row of shifts
-        for each norm. Write `styled(features, scales, shifts, weights)`: normalise each channel of each picture by its
-        own mean and variance, then scale and shift it by the rows of its style, or by a mix of the rows where `weights`
-        names several. The weights are used as they are.
+        A network that paints in S styles shares all of its convolutions. A style is a row of scales and a row of shifts
+        for each norm.
+
+        Write `styled(features, scales, shifts, weights)`: normalise each channel of each picture by its own mean and
+        variance, then scale and shift it by the rows of its style. Where `weights` names several styles, use the mix of
+        their rows. The weights are used as they are.
 
         Two questions on paper. What is the diagonal of the Gram matrix behind this layer, in terms of scale and shift
-        alone, and what in its other entries is left to the photograph? And within one layer, is mixing the rows the
-        same as mixing the outputs of the pure styles?
-
-        Then ask the network of `lesson_12/four`, with a held-out photograph: `system.stylise(x, style=weights)`. Go
-        from one painter to another in ten steps and measure the style loss against both. Is the picture halfway the
-        mean of the two ends, and does either loss fall in a straight line? What do weights beyond 1, (1.5, -0.5),
-        paint? A last one that we cannot answer for you: in which norms does a style live, if you mix the rows of the
-        first half of the layers alone?
+        alone? And within one layer, is mixing the rows the same as mixing the outputs of the pure styles?
     """,
     reference=styled,
     cases=_cases,

@@ -84,18 +84,19 @@ PREDICTED_RATIOS = Exercise(
     minutes=15,
     level=2,
     task="""
-        A Gram matrix is a sum over positions, divided by C H W; some divide by H W alone, and some not at all. Say on
-        paper what the choice does. A picture is laid side by side `tiles` times (four for 2 x 2), and its features
-        repeat as it does. What factor is on each entry of the Gram matrix (`"gram"`), and what on the style loss, the
-        sum of squared differences of the entries, when output and target are both tiled (`"loss"`)? What is the style
-        loss between a picture and its own tiling, in units of the squared norm of the picture's Gram matrix
-        (`"own tiling"`)? And if the picture stays as it is but each of the C channels is there `copies` times: what
-        factor is on the style loss (`"channels"`)? Write `predicted_ratios(divided_by, tiles, copies)`, which returns
-        the four numbers in a dict.
+        A Gram matrix is a sum over positions, divided by C H W. Some divide by H W alone, and some by nothing. What
+        does the choice do? Work it out on paper; the style loss is the sum of the squared differences of the entries.
 
-        Then test it with VGG-16: the Gram matrices of a photograph at 128 pixels and of `x.repeat(1, 1, 2, 2)`, layer
-        by layer. The entries do not agree entirely: which layers are furthest off, and what happens at the seams and
-        at the border? Enlarge the photograph instead of tiling it, and the divisor does not help: why not?
+        * `"gram"`: a picture is laid side by side `tiles` times (4 for 2 x 2), and its features repeat as it does.
+          What factor is on each entry of the Gram matrix?
+        * `"loss"`: output and target are both tiled. What factor is on the style loss between them?
+        * `"own tiling"`: what is the style loss between a picture and its own tiling, in units of the squared norm of
+          the picture's Gram matrix?
+        * `"channels"`: output and target stay as they are, but each of the C channels is there `copies` times. What
+          factor is on the style loss?
+
+        Write `predicted_ratios(divided_by, tiles, copies)`, which returns the four numbers in a dict. The cell below
+        asks VGG-16. Before you run it: what will the seams between the tiles change, and in which layer most?
     """,
     reference=predicted_ratios,
     cases=_cases,
