@@ -17,6 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_lib.publishing.deck_text import for_decks, for_notebooks, refuse_lost_text
 from course_lib.publishing.exercise_cells import expand
 from course_lib.publishing.rules import demand, tags_of
 from course_lib.publishing.settings import House
@@ -61,7 +62,9 @@ def read_source(path: Path) -> NotebookNode:
     for cell in notebook.cells:
         cell.source = cell.source.strip("\n")
         cell.metadata = NotebookNode({key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata})
-        cell.id = _cell_id(cell, seen)
+        refuse_lost_text(cell, path)
+        plain = for_notebooks(cell.source) if cell.cell_type == "markdown" else cell.source
+        cell.id = _cell_id(cell, plain, seen)  # what is said to a class alone changes no notebook
     return notebook
 
 
@@ -81,15 +84,17 @@ def derive(path: Path, edition: str, repository: str) -> NotebookNode:
         raise CourseError(f"There is no edition {edition!r}: choose learner, solution or slides.")
     notebook = read_source(path)
     notebook.cells = [cell for cell in notebook.cells if not NOT_IN[edition] & set(tags_of(cell))]
+    if edition == SLIDES:
+        notebook.cells = [part for cell in notebook.cells for part in for_decks(cell)]
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = for_notebooks(cell.source)
         if "setup" in tags_of(cell):
             cell.source = setup_cell(repository)
         elif cell.cell_type == "markdown":
             cell.source = stamp_markdown(
                 cell.source, path.stem, "learner" if edition == SLIDES else edition, repository
             )
-        if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
-            demand("slides-only" in tags_of(cell), path, "has speaker notes without the tag slides-only: add it")
         _mark_checked(cell, edition)
         if FOLDED in tags_of(cell):  # JupyterLab folds the code away, and Colab shows a form in its place
             cell.metadata |= {"jupyter": NotebookNode(source_hidden=True), "cellView": "form"}
@@ -179,10 +184,10 @@ def _text(notebook: NotebookNode) -> list[tuple[Any, ...]]:
     return [(cell.cell_type, cell.id, cell.source, dict(cell.metadata)) for cell in notebook.cells]
 
 
-def _cell_id(cell: NotebookNode, seen: Counter[str]) -> str:
+def _cell_id(cell: NotebookNode, source: str, seen: Counter[str]) -> str:
     if "setup" in tags_of(cell):
         return "setup"
-    text = f"{cell.cell_type}\n{cell.source}"
+    text = f"{cell.cell_type}\n{source}"
     seen[text] += 1
     return hashlib.sha256(f"{text}\n{seen[text]}".encode()).hexdigest()[:8]
 

@@ -9,8 +9,10 @@ import nbformat
 import pytest
 
 from course_lib.errors import CourseError
+from course_lib.publishing.deck_text import faults, minutes_of, slide_type
 from course_lib.publishing.derive import CHECK, EDITIONS, code_digest, derive, differences, keep_outputs, save, write
 from course_lib.publishing.settings import House
+from course_lib.publishing.slides import slides_of
 
 Edit = Callable[[str, str], None]
 LESSON = "90_middle"
@@ -73,14 +75,35 @@ def test_metadata_is_minimal(house: House) -> None:
     nbformat.validate(notebook)
 
 
-def test_what_is_for_decks_alone_is_in_no_notebook(house: House) -> None:
-    texts = {
-        edition: [cell.source for cell in derive(house.source(LESSON), edition, "").cells]
-        for edition in ("learner", "solution", "slides")
-    }
-    assert not any("Ask for a guess" in text for text in texts["learner"] + texts["solution"])
-    notes = next(text for text in texts["slides"] if "Ask for a guess" in text)
-    assert [text for text in texts["slides"] if text != notes] == texts["learner"]
+def test_what_is_for_a_class_alone_is_in_no_notebook_and_the_other_way_round(house: House) -> None:
+    cells = {edition: derive(house.source(LESSON), edition, "").cells for edition in ("learner", "solution", "slides")}
+    texts = {edition: [cell.source for cell in found] for edition, found in cells.items()}
+    for text in texts["learner"] + texts["solution"]:
+        assert "Ask for a guess" not in text
+        assert "<!-- notes" not in text
+        assert "the slide ends" not in text
+    assert any("Whoever reads alone" in text for text in texts["learner"])
+    assert not any("Whoever reads alone" in text for text in texts["slides"])
+    (notes,) = (cell for cell in cells["slides"] if slide_type(cell) == "notes")
+    assert notes.source == "**3 min.** Ask for a guess before the figure is shown."
+    assert minutes_of(cells["slides"]) == 3
+    assert len(texts["slides"]) == len(texts["learner"]) + 1
+
+
+def test_notes_change_no_notebook(house: House, edit: Edit) -> None:
+    before = nbformat.writes(derive(house.source(LESSON), "learner", ""))
+    edit("Ask for a guess before", "Let them guess before")
+    assert nbformat.writes(derive(house.source(LESSON), "learner", "")) == before
+
+
+def test_a_deck_without_headings_or_notes_is_refused(house: House) -> None:
+    deck = slides_of(derive(house.source(LESSON), "slides", ""))
+    found = "\n".join(faults(deck.cells))
+    assert "slide 1 (90 · Which number lies in the middle?) has no speaker notes" in found
+    assert "slide 2" not in found
+    assert "it has 3 slides" in found
+    deck.cells[1].source = "Just text."
+    assert "slide 2 has no heading: 'Just text.'" in "\n".join(faults(deck.cells))
 
 
 def test_checked_cells(house: House) -> None:
@@ -98,7 +121,8 @@ def test_checked_cells(house: House) -> None:
         ("name: python3", "name: julia", "header"),
         ("# # 90", "# 90", "title"),
         ("# <!-- links -->", "#", "links"),
-        ('tags=["slides-only"] slideshow', "slideshow", "has speaker notes without the tag"),
+        ("# <!-- notes 3 min", "# <!-- notes 3 min\n# A.\n# -->\n#\n# <!-- notes 3 min", "has two notes in one cell"),
+        ('slideshow={"slide_type": "slide"} syllabus=["N0.9", "E1"]', "", "has notes in a cell that is no slide"),
         ('# %% tags=["setup"]', "# %%", "set-up|setup"),
         ('# %% tags=["setup"]\n', '# %% tags=["setup"]\nimport torch\n', "stamped"),
         ('print("the same")', "### BEGIN HIDDEN TESTS\nassert 1 == 1", "No end hidden tests"),

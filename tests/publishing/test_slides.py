@@ -60,7 +60,8 @@ def test_missing_notebook_slides_and_browser(house: House, monkeypatch: pytest.M
     with pytest.raises(CourseError, match="make notebooks"):
         slides.export(house, "90_middle")
     source = house.source("90_middle")
-    source.write_text(source.read_text().replace("slideshow", "other"))
+    text = re.sub(r"#\n# <!-- (the slide ends here -->|notes .*?# -->)\n", "", source.read_text(), flags=re.DOTALL)
+    source.write_text(text.replace("slideshow", "other"))
     write(house, "90_middle")
     with pytest.raises(CourseError, match="No cell is a slide"):
         slides.export(house, "90_middle")

@@ -24,6 +24,14 @@
 # $\sum_i (a_i - c)^2$ is smallest at the mean:
 #
 # $$c = \frac{1}{n}\sum_i a_i$$
+#
+# <!-- the slide ends here -->
+#
+# Whoever reads alone may want to prove it: set the slope to zero.
+#
+# <!-- notes 3 min
+# Ask for a guess before the figure is shown.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 import io
@@ -40,9 +48,6 @@ picture = io.BytesIO()
 fig.savefig(picture, format="png")
 plt.close(fig)
 display({"image/png": picture.getvalue()}, raw=True, metadata={"image/png": {"alt": "A parabola"}})
-
-# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "notes"}
-# Ask for a guess before the figure is shown.
 
 # %% tags=["checked"]
 print(f"lowest at {c[((answers[:, None] - c) ** 2).mean(0).argmin()]:.2f}")
