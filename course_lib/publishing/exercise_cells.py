@@ -5,6 +5,8 @@ What the cells say comes from the exercise's file alone.
 
 from __future__ import annotations
 
+import ast
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from course_lib.exercises import Exercise
 
 PLACE = "exercise:"
+NEWLINES = "\n\n"
+WIDTH = 88  # of code on a slide, in characters
 MARKS = ("BEGIN SOLUTION", "END SOLUTION")  # what nbgrader looks for in a line
 
 
@@ -32,8 +36,29 @@ def exercises_of(lesson: str) -> Mapping[str, Exercise]:
     return exercises(lesson) if lesson in lessons() else {}
 
 
+def slide_of(exercise: Exercise) -> NotebookNode:
+    """Return the slide on which a class is asked to try an exercise; the speaker's notes have the task."""
+    answer = ast.parse(exercise.cell).body[-1]
+    assert isinstance(answer, ast.FunctionDef)  # an exercise asks for a function: its file is checked
+    returns = f" -> {ast.unparse(answer.returns)}" if answer.returns else ""
+    first = (ast.get_docstring(answer) or "").partition("\n")[0]
+    names = ast.unparse(answer.args).replace("torch.nn.Module", "Module").replace("torch.Tensor", "Tensor")
+    head = f"def {answer.name}({names}){returns.replace('torch.Tensor', 'Tensor')}:"
+    lines = [*textwrap.wrap(head, WIDTH, subsequent_indent=" " * 8), "    ..."]
+    text = [
+        f"## Try it · {exercise.id} · {exercise.title}",
+        f"*{exercise.kind.capitalize()}*, about {exercise.minutes} minutes, level {exercise.level} of 3.",
+        first,
+        f"It trains: {exercise.trains}.",
+        "\n".join(["```python", *lines, "```"]),
+        f"<!-- notes {exercise.minutes} min\n{exercise.markdown.partition(NEWLINES)[2]}\n-->",
+    ]
+    metadata = NotebookNode(tags=["slides-only"], slideshow=NotebookNode(slide_type="slide"))
+    return new_markdown_cell(NEWLINES.join(text), metadata=metadata)
+
+
 def cells_of(exercise: Exercise, metadata: Mapping[str, Any]) -> list[NotebookNode]:
-    """Return the cells that one exercise is in a notebook: the task, the given code if there is any, the answer.
+    """Return the cells that one exercise is in a source: its slide, the task, the given code if any, the answer.
 
     The answer holds the solution between nbgrader's marks: the learner's edition is cut there.
 
@@ -43,7 +68,7 @@ def cells_of(exercise: Exercise, metadata: Mapping[str, Any]) -> list[NotebookNo
     """
     task = new_markdown_cell(exercise.markdown, metadata=NotebookNode(metadata))
     given = [new_code_cell(exercise.given)] if exercise.given else []
-    return [task, *given, new_code_cell(f"{exercise.cell}\n\n\n{check_line(exercise)}")]
+    return [slide_of(exercise), task, *given, new_code_cell(f"{exercise.cell}\n\n\n{check_line(exercise)}")]
 
 
 def check_line(exercise: Exercise) -> str:

@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
+from course_lib.publishing.deck_text import slide_type
 from course_lib.publishing.derive import FOLDED, SLIDES, derive, keep_outputs
 from course_lib.publishing.execute import WIDGET_VIEW
 from course_lib.publishing.lessons import describe
@@ -23,15 +24,20 @@ PRINT_SECONDS = 120
 
 
 def slides_of(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy of a notebook that holds the cells with a slide type alone.
+    """Return a copy of a notebook that holds the cells with a slide type alone, slides below others as slides.
+
+    So one key leads through the whole deck.
 
     Raises:
         CourseError: if no cell has one.
     """
     deck = NotebookNode(notebook)
-    kept = [cell for cell in notebook.cells if cell.metadata.get("slideshow", {}).get("slide_type", "skip") != "skip"]
+    kept = [cell for cell in notebook.cells if slide_type(cell) != "skip"]
     if not kept:
         raise CourseError('No cell is a slide: give cells slideshow={"slide_type": "slide"} in notebooks/source.')
+    for cell in kept:
+        if slide_type(cell) == "subslide":
+            cell.metadata["slideshow"]["slide_type"] = "slide"
     deck.cells = kept
     return deck
 

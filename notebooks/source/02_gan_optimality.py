@@ -17,12 +17,20 @@
 # - name four ways in which the game goes wrong (a gradient that vanishes, densities that do not overlap, modes that are
 #   missing, steps that circle), and show each of them with a few lines of code.
 #
+# <!-- the slide ends here -->
+#
 # **Time.** About a minute for all cells on two CPU cores, less on a GPU. About two hours to read and do.
 #
 # <!-- links -->
 #
 # Papers: Goodfellow et al. 2014 (GAN), sections 3 and 4; Arjovsky & Bottou 2017, section 2; Heusel et al. 2017,
 # section 2.
+#
+# <!-- notes 2 min
+# Say what the evening is about: a game whose end one can calculate, and what happens on the way there. It takes one
+# year of PyTorch and lesson 01.
+# Ask: who has trained a GAN, and how did you know that it was done? Keep the answers for the slide on losses.
+# -->
 
 # %% tags=["setup"]
 
@@ -52,7 +60,19 @@ from course_lib.systems.modes import frozen
 from course_lib.training import fit, seed_everything
 from course_lib.lessons.lesson_02.recorded_game import game_player
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Where this lesson goes
+#
+# Above: photographs of garments. Below: drawings by a network that was never shown one.
+# All that it ever got was a gradient.
+#
+# <!-- notes 2 min
+# Let the class look before you speak. The lower row is the bundled network of this lesson: dense layers, trained on a
+# laptop.
+# Ask: what is wrong with the lower row? Grain, missing seams and buttons. Why that is so comes at the end.
+# -->
+
+# %% [markdown]
 # ### Where this lesson goes
 #
 # The upper row shows photographs of garments from Fashion-MNIST. The lower row was drawn by a network that was never
@@ -78,11 +98,31 @@ plotting.show(fig, alt="Ten real garments in the upper row, ten generated ones i
 # | variational autoencoder | a lower bound of $\log p_G(y)$ | 03 |
 # | GAN | samples only | this one |
 #
+# <!-- the slide ends here -->
+#
 # The first two have an *explicit* density: they can say how likely a picture is. A GAN has an *implicit* one.
 # It draws noise $z \sim \mathcal{N}(0, I)$ and returns $G(z)$. Nobody can ask it for $p_G(y)$; it can only be sampled.
 # So it cannot be trained by likelihood. It needs another judge.
+#
+# <!-- notes 3 min
+# The first two can say how likely a picture is, the GAN can not: it has an implicit density. It draws noise and returns
+# a picture. So likelihood cannot train it, and it needs another judge.
+# Ask: what can one do with a density that one cannot do with samples? Compare two models, find outliers, compress.
+# -->
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.2", "N3.2"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Two players
+#
+# - $G$ turns noise $z$ into a sample. $D$ gives each sample a logit: its opinion that it is real.
+# - $D$ is trained to be right, $G$ to make $D$ wrong. No gradient passes a bar.
+#
+# <!-- notes 4 min
+# Walk along the arrows with your hand. G(z) goes to D by two ways. By one, D learns, and what it learns must not reach
+# G: the bar is detach. By the other, G learns, and D is held still meanwhile.
+# Ask: what would happen without the first bar? The step of D would also change G, in the wrong direction.
+# -->
+
+# %% [markdown] syllabus=["N0.2", "N3.2"]
 # ## Two players
 #
 # The *generator* $G$ turns noise into samples. The *discriminator* $D$ sees one sample at a time and gives a *logit*; its
@@ -128,10 +168,38 @@ plotting.show(
 # - $G$ is in the second term only. It *descends* $V$.
 # - They take turns: one step of $D$, then one step of $G$.
 #
+# <!-- the slide ends here -->
+#
 # An optimiser minimises, so the code has $-V$ as the loss of $D$. This is the whole training step of the course's `GAN`.
 # (Its `g_loss` is not $V$ but another loss, which a later section derives.)
+#
+# <!-- notes 4 min
+# Take one term at a time. Both are at most 0. D climbs, G descends, and G is in the second term only.
+# Ask: what is V where D says one half to everything? Minus log 4; the class will meet it again.
+# An optimiser minimises, so the code has minus V as the loss of D.
+# -->
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### One step, in code
+#
+# ```python
+# fake = G(z).detach()                                  # this loss cannot reach G
+# d_loss = softplus(-D(y)).mean() + softplus(D(fake)).mean()
+# d_loss.backward(); d_step.step()
+#
+# g_loss = softplus(-D(G(z))).mean()                    # D stands still
+# g_loss.backward(); g_step.step()
+# ```
+#
+# $D$ returns a logit $l$: $-\log \sigma(l) = \operatorname{softplus}(-l)$ and $-\log(1 - \sigma(l)) = \operatorname{softplus}(l)$.
+#
+# <!-- notes 3 min
+# First the step of D, then that of G. Let them find the detach, and the two optimisers. d_loss takes logits and
+# softplus, because log of a sigmoid rounds to log 0.
+# Ask: why is g_loss not V? Because the minimax loss has a slope that vanishes; later today.
+# -->
+
+# %% tags=["hide-input"]
 plotting.show_source(GAN.training_step)
 
 # %% [markdown]
@@ -163,16 +231,37 @@ print(
 #
 # $$V(D, G) = \int p(y) \log D(y) + q(y) \log\bigl(1 - D(y)\bigr)\, dy .$$
 #
+# <!-- notes 6 min
+# Unfold line by line. The one step that carries it: D may be chosen at each place without regard to the others, so the
+# maximum goes inside the integral.
+# Let the class set the derivative to zero before you show it.
+# Ask: what if only one density is above zero? The formula gives 1 or 0. Where neither is, D is free.
+# -->
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # $D$ may take any value at any place $y$, without regard to the other places. So the maximum moves *inside* the
 # integral: maximise the integrand for each $y$ alone. Its derivative in $D$ is $\frac{p}{D} - \frac{q}{1 - D}$, which is
 # zero at
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # $$D^*(y) = \frac{p(y)}{p(y) + q(y)} .$$
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The second derivative, $-\frac{p}{D^2} - \frac{q}{(1 - D)^2}$, is negative: it is a maximum, and the only one. Where
 # only one density is above zero, the formula gives 1 or 0, which is right, too. Where neither is, $D$ is free.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Place by place
+#
+# The integrand at one place, for four pairs of densities. The dot is $p / (p + q)$.
+#
+# <!-- notes 2 min
+# Each curve has one top, and it lies where the formula says. The lesson searches 1,001 values of D at every place of a
+# grid, without calculus, and finds the same.
+# Ask: which curve belongs to a place where fakes are three times as frequent as real pictures?
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 d = torch.linspace(0.004, 0.996, 249, dtype=torch.float64)
 fig, ax = plotting.subplots(1, 1, size=(7.2, 3.1))
 for (p_here, q_here), colour in zip(
@@ -192,7 +281,7 @@ plotting.show(
     "marked at p / (p + q): 0.8, 0.5 and 0.1.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # The next cell takes two densities on a grid and searches, at every place, through 1,001 values of $D$. No calculus is
 # used. The winner is $D^*$ to the spacing of the search. None of three other discriminators reaches its value.
 
@@ -228,6 +317,14 @@ for name, other in {
 # $$V(D^*, G) = \int p \log \frac{p}{2m} + q \log \frac{q}{2m}\; dy
 # = -\log 4 + \mathrm{KL}(p \,\|\, m) + \mathrm{KL}(q \,\|\, m) = -\log 4 + 2\, \mathrm{JSD}(p, q) .$$
 #
+# <!-- notes 5 min
+# Put D* back in, with m the mean of both densities. Two KL terms to the mean: twice the Jensen-Shannon divergence, less
+# log 4.
+# Ask: what is the smallest value, and where? Minus log 4, at p = q alone. So the game has its end where it should. The
+# line below checks it by quadrature.
+# -->
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Here $\mathrm{KL}(a \,\|\, b) = \int a \log \frac{a}{b}\, dy$, and JSD is the *Jensen-Shannon divergence*, the mean of
 # the two KL terms. It is never negative, and 0 only if $p = q$. So the game has its end where
 # $p_G = p_\text{data}$. There $D^* = \tfrac12$ everywhere and $V = -\log 4 = -1.386$.
@@ -245,11 +342,18 @@ print(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E18"]
+# ### Is JSD a distance?
+#
 # > **Often written, not so:** "The JSD, like the KL, is a distance between distributions."
 #
 # A distance is symmetric and obeys the triangle inequality. KL does neither. JSD is symmetric, but breaks the triangle
 # inequality. Its *square root* keeps it (Endres & Schindelin 2003). The next cell draws 20,000 triples of random
 # distributions on three places, and counts how often going straight from $a$ to $c$ is longer than going by $b$.
+#
+# <!-- notes 3 min
+# A distance is symmetric and obeys the triangle inequality. Ask which of the three in the table does, and vote, before
+# you point at the numbers. The square root of JSD is one.
+# -->
 
 # %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
 generator = torch.Generator().manual_seed(0)
@@ -273,7 +377,18 @@ for name, measure in {"KL": kl, "JSD": jsd, "square root of JSD": lambda u, v: j
     skew = (measure(a, b) - measure(b, a)).abs().max()
     print(f"{name:19} triangle broken in {100 * broken:4.1f} % of the triples   symmetric: {bool(skew < 1e-9)}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.15"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## A network finds D*
+#
+# A small network sees samples of both densities, and is told nothing about either.
+#
+# <!-- notes 3 min
+# The formula needs p and q; a discriminator in training has samples only. Where the densities have mass, the network
+# lies on D*. Elsewhere it says whatever it likes: nobody asked it.
+# Its loss also estimates the divergence, from below: no density was needed.
+# -->
+
+# %% [markdown] syllabus=["N4.15"]
 # ## A network finds D*
 #
 # The formula needs $p$ and $q$. A discriminator in training has only samples of them. Here a small network sees fresh
@@ -297,7 +412,7 @@ def train_discriminator(real, fake, steps, batch_size=1024, seed=0):
 humps, wide = two_humps(), GaussianMixture("wide", torch.zeros(1, 1), 1.2)
 judge = train_discriminator(humps, wide, steps=choose(smoke=60, cpu=1500, gpu=6000))
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 line = torch.linspace(-5, 5, 1001)
 p_line, q_line = humps.density(line[:, None]), wide.density(line[:, None])
 with torch.no_grad():
@@ -320,7 +435,7 @@ plotting.show(
     "which lies on it wherever the densities have mass.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Where the densities have mass, the network lies on $D^*$. Its loss also *estimates the divergence*: since
 # $V = -\text{loss}$, $\mathrm{JSD} \ge \tfrac12 (\log 4 - \text{loss})$, and the two are equal for $D^*$. No density was needed for this bound.
 
@@ -340,7 +455,17 @@ print(
     f"largest error of D: {error:.4f}   JSD from the loss {estimate:.4f}, by quadrature {jensen_shannon(p, q, dx):.4f}"
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.2"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## The whole game on a line
+#
+# Now $G$ learns, too. It begins far to the left, as a narrow peak.
+#
+# <!-- notes 4 min
+# Play the film in the lesson if you can; here are frames of it. Stop where D is best, and where G has arrived.
+# Ask before you go on: what does the loss of D do meanwhile? Draw the guesses on the board.
+# -->
+
+# %% [markdown] syllabus=["N3.2"]
 # ## Train it here: the whole game on a line
 #
 # Now $G$ learns, too. It begins far to the left, as a narrow peak. Press play, or drag the slider (a printed
@@ -367,11 +492,19 @@ line_player = game_player(line_record.frames)
 line_player
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E17"]
+# ### Must both losses fall?
+#
 # > **Often written, not so:** "Training works when both losses fall."
 #
 # It is a game: each player's step changes the other's loss. In the game above the loss of $D$ falls at first, while $G$ is bad and
 # easy to tell apart. Then $G$ catches up and the loss of $D$ *rises*, towards $\log 4 = 1.386$. That is where it stays
 # when $p_G = p_\text{data}$: where there are data, $D$ says $\tfrac12$. A loss of $D$ near 0 means that $G$ has lost.
+#
+# <!-- notes 3 min
+# It is a game: each player's step changes the other's loss. D's loss falls at first, while G is bad, and then rises to
+# log 4. That is where a perfect game stays. A loss of D near 0 means that G has lost.
+# Come back to the first question of the hour: how does one know that it is done?
+# -->
 
 # %% tags=["checked-at-cpu"]
 losses = [frame.d_loss for frame in line_record.frames]
@@ -389,7 +522,17 @@ print(
     f"loss of D: first {losses[0]:.2f}, lowest {losses[lowest]:.2f}, last {losses[-1]:.2f}   (log 4 = {math.log(4):.2f})"
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.13"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Why the losses are hard to read
+#
+# Each player is measured against the *other player of that moment*.
+#
+# <!-- notes 2 min
+# The dashed lines are the values at the end of a perfect game. The same loss of G can mean a good G and a sharp D, or a
+# bad G and a dull D. Ask for a picture of each.
+# -->
+
+# %% [markdown] syllabus=["N4.13"]
 # ### Why the losses are hard to read
 #
 # A loss of regression is measured against fixed targets. Each player here is measured against the *other player of that
@@ -414,7 +557,28 @@ plotting.show(
 
 # %% tags=["exercise:02.3"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.14"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## The generator's loss
+#
+# - minimax: $G$ minimises $\log(1 - D(G(z)))$. It *saturates* while $D$ is sure.
+# - in practice: $G$ minimises $-\log D(G(z))$. The same end, another way there.
+#
+# <!-- notes 5 min
+# Early in training D rejects all fakes with ease. Let the class find both slopes in the logit, with dD/dl = D (1 - D),
+# before you unfold them.
+# Against D* the second loss follows KL(q, p) - 2 JSD (Arjovsky and Bottou, theorem 2.5); it comes back at mode
+# collapse.
+# -->
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "fragment"}
+# With the logit $l$ and $D = \sigma(l)$:
+#
+# $$\frac{d}{dl} \log(1 - D) = -D, \qquad \frac{d}{dl} \bigl(-\log D\bigr) = D - 1 .$$
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "fragment"}
+# Where $D$ is sure of a fake, $D \approx 0$: the first slope vanishes, the second is $-1$. Both pull the logit up.
+
+# %% [markdown] syllabus=["N4.14"]
 # ## The generator's loss
 #
 # In the minimax game $G$ minimises $\log(1 - D(G(z)))$. Early in training $D$ rejects all fakes with ease, and this loss
@@ -429,10 +593,16 @@ plotting.show(
 # Where $D$ is sure of a fake, $D \approx 0$. The first slope vanishes, and the second is $-1$. Both pull the logit up.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E15"]
+# ### Which way is down?
+#
 # > **Often written, not so:** "Train $G$ by *maximising* $-\log D(G(z))$."
 #
 # That is the wrong direction. $-\log D$ is large where $D$ calls the sample a fake. $G$ wants the opposite: *minimise*
 # $-\log D$, which is the same as *maximise* $\log D$. The next cell lets one logit follow each rule for 50 steps.
+#
+# <!-- notes 2 min
+# A sign that many texts have wrong. Ask what D says after 50 steps of each rule, then show the two lines.
+# -->
 
 # %% tags=["checked"] slideshow={"slide_type": "-"}
 for name, sign in (("minimise -log D", 1.0), ("maximise -log D", -1.0)):
@@ -442,7 +612,21 @@ for name, sign in (("minimise -log D", 1.0), ("maximise -log D", -1.0)):
         logit = (logit - 0.2 * slope).detach().requires_grad_(True)
     print(f"{name}: D says {torch.sigmoid(logit).item():.3f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E16"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Where is it flat?
+#
+# > **Often written, not so:** "$\log(1 - D)$ is flat where $D$ is near 0."
+#
+# As a function of $D$ its slope is $-1$ there. As a function of the *logit* it is flat.
+#
+# <!-- notes 3 min
+# Left over D, right over the logit: the same two losses. The sigmoid is what is flat. The network gives the logit, so
+# the right picture is what reaches G.
+# -->
+
+# %% [markdown] syllabus=["E16"]
+# ### Where is it flat?
+#
 # > **Often written, not so:** "$\log(1 - D)$ is flat where $D$ is near 0."
 #
 # As a function of $D$ it is not flat there: its slope is $-1$. It is flat as a function of the *logit*, because the
@@ -479,7 +663,17 @@ for name, loss in FORMS.items():
     slope = torch.autograd.grad(loss.g_loss(logit[None]), logit)[0]
     print(f"               slope of the {name} loss in the logit {slope:.4f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.14"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### The gradient that reaches G, on pictures
+#
+# $G$ is held still, $D$ learns to reject its outputs. How long is the gradient in all weights of $G$?
+#
+# <!-- notes 2 min
+# A logarithmic axis: let them read the factor between the two lines at the right end. Same networks, same noise, same
+# moment; the loss of G alone differs.
+# -->
+
+# %% [markdown] syllabus=["N4.14"]
 # ### The gradient that reaches G, on pictures
 #
 # A new generator of garments is held still. A discriminator learns to reject its outputs. After some steps we measure
@@ -539,7 +733,18 @@ plotting.show(
 ratio = lengths["non-saturating"][-1] / lengths["saturating"][-1]
 print(f"after {looks[-1]} steps of D the non-saturating gradient is over 1,000 times as long: {ratio > 1000}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Same start, both trained
+#
+# Four games from the same weights, with $D$ 100 steps ahead. The optimiser and the loss of $G$ differ.
+#
+# <!-- notes 3 min
+# First two rows: gradient descent with momentum, as in 2014. The saturating G stands still. Last two: Adam, which
+# divides every gradient by its usual size. It hides the problem.
+# Ask: why is Adam no cure? A gradient of noise is enlarged as well.
+# -->
+
+# %% [markdown]
 # ### Same start, both trained
 #
 # All games below begin with the same weights and the same noise. $D$ is 100 steps ahead. Then both players train. In the
@@ -598,7 +803,19 @@ for name, (_, history) in games.items():
 # from the same start. Adam moves both, because it enlarges small gradients: it hides the problem. The non-saturating
 # loss works with either, so this course uses it from here on.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## When the densities do not overlap
+#
+# Two narrow Gaussians, $\theta$ apart. The slope is what a generator would get for moving.
+#
+# <!-- notes 3 min
+# Pictures fill a thin part of the space of all pixels, and two thin parts rarely overlap. Once apart, JSD is log 2
+# whether theta is 2 or 4. How far makes no difference.
+# The non-saturating loss still gives a gradient here, because Gaussians have tails. Lesson 06, not written yet, builds
+# losses that know how far.
+# -->
+
+# %% [markdown]
 # ## When the densities do not overlap
 #
 # Pictures fill only a thin part of the space of all pixels. Two thin parts rarely overlap. What does the theory say then?
@@ -631,7 +848,7 @@ plotting.show(
     "there on; its slope is zero from there on.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Once they are apart, JSD is $\log 2$ whether $\theta$ is 2 or 4: *how far* makes no difference. Against the best $D$
 # the minimax loss gives $G$ hardly any gradient. The non-saturating loss still gives one here, because Gaussians have tails
 # and the logit of $D^*$ has a slope everywhere: the last column below. Where two densities share no place at all, every $D$ that is right on both is
@@ -651,7 +868,17 @@ for theta in (0.0, 0.5, 2.0, 4.0):
     )
     print("gradient that G gets:", "   ".join(f"{name} {value:.2g}" for name, value in to_g.items()))
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.6"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Mode collapse
+#
+# A *mode* is a region where data are dense. $q$ on one hump: each sample looks real, and half of the data are missing.
+#
+# <!-- notes 2 min
+# Sandals are a mode of Fashion-MNIST. A generator of perfect shirts has collapsed. Ask which of the three panels a
+# critic would prefer who sees one sample at a time.
+# -->
+
+# %% [markdown] syllabus=["N1.6"]
 # ## Mode collapse
 #
 # A *mode* is a region where the data are dense: sandals, say. A generator that only makes perfect shirts has
@@ -672,7 +899,16 @@ plotting.show(
     alt="Three panels with the two-humped density p of the data: q sits on the right hump only; q is one wide hump; q equals p.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Three generators in numbers
+#
+# <!-- notes 3 min
+# KL(p, q) is what maximum likelihood minimises: it punishes a missing hump most. KL(q, p) hardly minds. Remember
+# theorem 2.5: the loss that saves G from a vanishing gradient has KL(q, p) in it, so it lets G drop modes. It need not
+# be the only reason, as D is never D*.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 plotting.metric_table(
     {
         name: {
@@ -688,14 +924,24 @@ plotting.metric_table(
     corner="generator",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Remember theorem 2.5 above: against $D^*$ the non-saturating loss has the gradient of
 # $\mathrm{KL}(q \,\|\, p) - 2\, \mathrm{JSD}(p, q)$. Its first part is the one that hardly minds a missing mode. So the loss
 # that saves $G$ from a vanishing gradient also lets it drop modes. It need not be the only reason: $D$ is never $D^*$.
 
 # %% tags=["exercise:02.4"]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Build it: a GAN in torch alone
+#
+# Two small networks, two optimisers, eight modes on a ring, and *your* loss of $G$.
+#
+# <!-- notes 4 min
+# In the lesson this is forty lines, and the loss of G and the count of modes are the learner's own. Left the data,
+# right the trained generator. Let them say how many modes are found before they run their own.
+# -->
+
+# %% [markdown]
 # ### Build it
 #
 # A GAN in torch alone: two small networks, two optimisers, and *your* `generator_loss`. The data are points around the
@@ -748,7 +994,7 @@ reached(
     "modes of the ring that are covered", covered["modes"], at_least=8, otherwise="Look at `generator_loss`: its sign?"
 )
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig, axes = plotting.subplots(1, 2, size=(6.4, 3.1))
 for ax, (name, shown) in zip(axes, {"data": own_ring.sample(2500), "your GAN": points}.items(), strict=True):
     ax.plot(*shown.T, ".", color=plotting.COLOURS["plum"], markersize=2)
@@ -757,7 +1003,19 @@ plotting.show(
     fig, alt="Left, points around eight modes on a ring; right, points of the trained generator on the same ring"
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### A ring of 8 and a grid of 25
+#
+# Twice the same GAN: $D$ learns at a tenth of $G$'s rate, or at three times. Grey discs are modes.
+#
+# <!-- notes 4 min
+# One seed is shown; the lesson has all of them. With a slow D the ring ends in two ways, by seed: all samples on one
+# spot, or all eight modes with poor quality. With a fast D every run covers the ring. It is no cure: on the grid up to
+# three modes are missing.
+# Ask: why does a slow D allow a collapse? G runs from one spot that D still believes to the next.
+# -->
+
+# %% [markdown]
 # ### A ring of 8 and a grid of 25
 #
 # On mixtures of narrow Gaussians collapse can be counted. A sample is of *high quality* if it lies within 3 standard
@@ -767,7 +1025,7 @@ plotting.show(
 # $G$'s rate. Nothing else changes. (Two rates are what Heusel et al. 2017 ask for, such that $D$ keeps up with a $G$
 # that changes slowly. The factors are ours.)
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 collapse = [
     ("ring_slow", "ring, slow D"),
     ("ring_fast", "ring, fast D"),
@@ -789,7 +1047,7 @@ plotting.show(
     "D: small clusters on all eight. Grid with a slow D: a cloud over all. Grid with a fast D: clusters on the modes.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 found = {}
 for name, title in collapse:
     mixture = mixtures[name[:4]]
@@ -856,7 +1114,7 @@ plotting.show(
     "another place",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Train it here: garments
 #
 # Now pictures. $G$ is a stack of dense layers from 64 numbers to 784 pixels; $D$ is one from 784 pixels to a logit.
@@ -885,11 +1143,23 @@ history = fit(
 # The long run is bundled: `course train lesson_02/garments`, the same code and data. Its samples are those at the top of
 # the lesson. `data/checkpoints/lesson_02/README.md` gives command, time and metrics.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 card = garment_gan.card
 print(f"{card['command']}: {card['epochs']} epochs, {card['steps']} steps, {card['minutes']} minutes on one CPU core")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Measure
+#
+# A GAN has no likelihood to report: 2,000 samples against 2,000 held-out pictures.
+#
+# <!-- notes 4 min
+# VGG-KID is a distance between two sets, lower is better. Sharpness: share of fine detail, 1 is as real pictures; it
+# counts grain as detail. Diversity: distance between two samples, 1 is as real ones.
+# Ask what the two rows without a GAN are for: they say what the scale means. The GAN is much nearer than the linear
+# model, and far from as near as real pictures are.
+# -->
+
+# %% [markdown]
 # ## Measure
 #
 # A GAN has no likelihood to report. We compare 2,000 samples with 2,000 held-out pictures.
@@ -931,7 +1201,17 @@ plotting.metric_table(
 # fine detail than the real ones, although it has grain: buttons, prints and seams are missing. Two of its samples differ
 # about as much as two real pictures do.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Does it copy?
+#
+# Each sample, and the nearest picture of the training set.
+#
+# <!-- notes 3 min
+# A generator that stored the training set would have a perfect VGG-KID. The distance alone does not tell, as noise
+# moves a copy away as well. The ratio of nearest to second nearest does: the lines below. No sign of copying.
+# -->
+
+# %% [markdown]
 # ### Does it copy?
 #
 # A generator that stored the training set would have a perfect VGG-KID. So we look for the two nearest training pictures
@@ -965,7 +1245,7 @@ fig = plotting.image_grid(
 )
 plotting.show(fig, alt="Ten samples, and below each the nearest picture of the training set: similar, and not the same")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 for name, near in neighbours.items():
     ratio = (near[:, 0] / near[:, 1]).median()
     print(f"{name:29} median distance to the nearest {near[:, 0].median():.3f}   nearest / second nearest {ratio:.3f}")
@@ -976,7 +1256,25 @@ for name, near in neighbours.items():
 
 # %% tags=["exercise:02.5"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.16"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## What the proof leaves out
+#
+# The proof moves the *density* freely and lets $D$ reach its maximum. Training moves weights, by small steps, of both.
+#
+# The simplest game: $\min_g \max_d\; g\, d$, with the equilibrium $g = d = 0$.
+#
+# <!-- notes 5 min
+# Let them take one step on paper from (1, 0) at rate 0.2, at once and in turn. At once, g squared plus d squared grows
+# by the factor 1 + eta squared at each step: a spiral outwards at every rate. In turn: round and round on an ellipse.
+# -->
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "fragment"}
+# $$g \leftarrow g - \eta\, d, \qquad d \leftarrow d + \eta\, g .$$
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "fragment"}
+# At once: $g^2 + d^2$ grows by $1 + \eta^2$ at each step. In turn: an ellipse. Neither arrives.
+
+# %% [markdown] syllabus=["N4.16"]
 # ## What the proof leaves out
 #
 # The proof moves the *density* $p_G$ freely and lets $D$ reach its maximum each time. Training does neither. It moves the
@@ -1004,7 +1302,17 @@ def play(rate, steps, in_turn):
     return torch.tensor(places)
 
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### At once, in turn
+#
+# Three paths from $(1, 0)$, all over the same time.
+#
+# <!-- notes 2 min
+# A smaller rate only slows the spiral down. In turn is no cure: the path never reaches the middle. The proof says where
+# the equilibrium is, not that two networks get there. Lesson 06, not written yet, adds terms that pull inwards.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 paths = {
     "at once, rate 0.2": play(0.2, 60, False),
     "at once, rate 0.02": play(0.02, 600, False),
@@ -1023,7 +1331,7 @@ plotting.show(
     "more than three. At once with rate 0.02: nearly a circle. In turn with rate 0.2: a closed ellipse.",
 )
 
-# %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["checked", "hide-input"]
 for name, path in paths.items():
     radius = path.norm(dim=1)
     print(f"{name:20} radius at the end {radius[-1]:.2f}   smallest {radius.min():.2f}   greatest {radius.max():.2f}")
@@ -1035,7 +1343,7 @@ print(
 # In turn is not a cure: the path never reaches the equilibrium. What the proof promises is where the equilibrium *is*.
 # It does not promise that two networks get there. Lesson 06 adds terms to the losses that pull inwards.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Play
 #
 # The game in the plane: samples of $G$, the map of $D$ behind them, and the loss of $D$. The modes are wider here (standard
@@ -1053,10 +1361,21 @@ fit(
 )  # fmt: skip
 player = game_player(plane_record.frames, wide_ring.sample(300, torch.Generator().manual_seed(0)))
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 player
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Where it fails
+#
+# 64 samples, not chosen.
+#
+# <!-- notes 2 min
+# Dense layers know nothing of neighbouring pixels, so that each pixel has its own grain. Some samples are no garment.
+# One reason: G is continuous, and on the way from one z to another it must cross from one kind to the next somewhere.
+# Ask them to find three that are no garment.
+# -->
+
+# %% [markdown]
 # ## Where it fails
 #
 # Below are 64 samples, not chosen, and then the ten of 400 that are farthest from every training picture. Dense layers
@@ -1070,7 +1389,7 @@ plotting.show(
     palette=True,
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 far = to_train[:, 0].argsort(descending=True)[:10]
 fig = plotting.image_grid(
     [samples[far], train.images[which[far]]], row_titles=["farthest samples", "nearest in training"], tile=66
@@ -1085,7 +1404,22 @@ plotting.show(
 # A convolutional generator (lesson 05) knows about neighbours; other losses and normalisations (lesson 06) steady the
 # game.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - $D^* = p / (p + q)$, place by place; against it the minimax loss is $-\log 4 + 2\, \mathrm{JSD}(p, q)$.
+# - In a perfect game $D = \tfrac12$, and the loss of $D$ has *risen* to $\log 4$.
+# - No gradient where $D$ is sure: minimise $-\log D(G(z))$.
+# - Densities apart: JSD is $\log 2$ at any distance.
+# - A slow $D$ can let $G$ collapse.
+# - Steps may circle: the proof says where the equilibrium is.
+#
+# <!-- notes 3 min
+# Ask for one sentence each on the four ways to go wrong, without looking. Then hand out the exercises that were not
+# done in class.
+# -->
+
+# %% [markdown]
 # ## Summary
 #
 # - $D$'s best answer is $D^* = p / (p + q)$, found place by place. Against it, the minimax loss of $G$ is

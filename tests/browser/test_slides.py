@@ -33,11 +33,36 @@ LOOK = """() => {
     if (height < SMALLEST * scale) faults.push(`shows a figure too small to read: ${figure.alt}`);
     if (!figure.alt) faults.push('shows a figure without alt text');
   }
+  const text = [...slide.querySelectorAll('p, li')].filter((part) =>
+    !part.closest('aside, table, mjx-container') && !part.querySelector('p, ul, ol, mjx-container[display="true"]') && part.innerText.trim());
+  const lines = text.reduce((sum, part) =>
+    sum + Math.max(1, Math.round(part.getBoundingClientRect().height / scale / parseFloat(getComputedStyle(part).lineHeight))), 0);
+  const most = slide.querySelector('.jp-RenderedImage img, video, canvas') ? FEW : MANY;
+  if (lines > most) faults.push(`has ${lines} lines of text, more than ${most}`);
+  for (const part of slide.querySelectorAll('p, li, h1, h2, h3, td, th, pre, code')) {
+    if (!part.innerText.trim() || part.closest('aside, mjx-container')) continue;
+    const size = parseFloat(getComputedStyle(part).fontSize), least = part.closest('table, pre, code') ? TABLE : TEXT;
+    if (size < least) { faults.push(`has type of ${size} units, less than ${least}: ${part.innerText.slice(0, 30)}`); break; }
+  }
+  for (const arrow of document.querySelectorAll('.controls button')) {
+    const there = arrow.getBoundingClientRect();
+    for (const part of slide.querySelectorAll('img, p, li, pre, table')) {
+      const box = part.getBoundingClientRect();
+      if (there.width && box.width && !part.closest('aside') && box.right > there.left && box.bottom > there.top + 1 && box.left < there.right)
+        faults.push(`an arrow covers ${part.tagName}`);
+    }
+  }
+  for (const printed of slide.querySelectorAll('.jp-RenderedText pre, .jp-RenderedMarkdown pre')) {
+    const high = printed.getBoundingClientRect().height / scale, one = parseFloat(getComputedStyle(printed).lineHeight);
+    if (high > one * (printed.textContent.trimEnd().split('\\n').length + 0.5)) faults.push('wraps a line of code or of what was printed');
+  }
   const broken = '[data-mml-node="merror"], [data-mjx-error], mjx-container [fill="red"]';
   if (slide.querySelector(broken)) faults.push('has a formula that cannot be set');
   if (/\\$\\$|\\\\\\(|\\\\frac/.test(slide.innerText)) faults.push('shows a formula as text');
   return faults.map((fault) => `${name}: ${fault}`);
-}""".replace("SMALLEST", str(SMALLEST_FIGURE))
+}"""
+for word, number in {"SMALLEST": SMALLEST_FIGURE, "FEW": 3, "MANY": 8, "TABLE": 20, "TEXT": 24}.items():
+    LOOK = re.sub(rf"\b{word}\b", str(number), LOOK)
 
 
 def lone_house(tmp_path: Path, source: House) -> House:
@@ -65,7 +90,7 @@ def walk(chromium: Any, deck: Path) -> tuple[list[str], int]:
     page.wait_for_selector("html[data-ready=true]", state="attached")
     count = page.evaluate("Reveal.getTotalSlides()")
     for _ in range(count):
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(60)
         faults += page.evaluate(LOOK)
         while page.evaluate("Reveal.availableFragments().next"):
             page.evaluate("Reveal.nextFragment()")
