@@ -67,7 +67,7 @@ def export(house: House, lesson: str) -> Path:
                 del output.data[WIDGET_VIEW]  # without a kernel a picture says more than a slider that does nothing
     config = Config()
     config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_input_tags = {FOLDED}
+    config.TagRemovePreprocessor.remove_input_tags = {FOLDED, "output-in-decks"}
     config.TagRemovePreprocessor.remove_all_outputs_tags = {"hide-output"}
     exporter = SlidesExporter(
         config=config, template_name="template", extra_template_basedirs=[str(house.slides)], reveal_url_prefix="vendor"

@@ -17,12 +17,20 @@
 # - measure how far it stays from every real picture;
 # - say what a discriminator adds, and what it does not.
 #
+# <!-- the slide ends here -->
+#
 # **Time.** About a minute for all cells on two CPU cores, less on a GPU. About ninety minutes to read and do.
 #
 # <!-- links -->
 #
 # Papers: Isola et al. 2017 (pix2pix), sections 1 and 3; Ledig et al. 2017 (SRGAN), section 1; Goodfellow et al. 2014
 # (GAN).
+#
+# <!-- notes 2 min
+# Ask who has trained a network from pictures to pictures, and what its outputs looked like. Promise that by the end of
+# the hour the blur has a formula.
+# One year of PyTorch is enough. Nothing of GANs is needed.
+# -->
 
 # %% tags=["setup"]
 
@@ -51,7 +59,18 @@ from course_lib.systems.regression import Regression
 from course_lib.training import fit
 from course_lib.lessons.lesson_01.weighted_answers import answer_weights
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Where this lesson goes
+#
+# A camera moved, by up to three pixels to the left or right. Nobody wrote down how far. Three networks answer.
+#
+# <!-- notes 3 min
+# Show the input, the two right answers, then the three outputs from left to right. None of the networks has seen these
+# emoji.
+# Ask: which of the three would you believe? Which one is furthest from a right answer? Keep the votes.
+# -->
+
+# %% [markdown]
 # ### Where this lesson goes
 #
 # Somebody photographs a picture, and the camera has moved: up to three pixels to the left or to the right. Nobody wrote
@@ -76,7 +95,18 @@ plotting.show(
     "that shook; that of the MAE network; and that of the adversarial network, which is sharp",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### The method in one drawing
+#
+# Above: regression, one network and a pixel loss. Below: the adversary, a second network $D$.
+#
+# <!-- notes 3 min
+# Upper half first: x goes in, one answer comes out, the loss compares it with the one y that was written down. Lower
+# half: D looks at input and picture together. At a bar no gradient passes. When G learns, the weights of D stay.
+# Ask: what does the upper half know of the other right answers? Nothing.
+# -->
+
+# %% [markdown]
 # ### The method in one drawing
 #
 # Regression is the upper half: a network, one right answer $y$, and a loss that compares pixels. The adversary is the
@@ -131,11 +161,18 @@ plotting.show(
 #
 # $$\mathbb{E}\,(y - c)^2 = p\,(1 - c)^2 + (1 - p)\,c^2, \qquad \mathbb{E}\,|y - c| = p\,(1 - c) + (1 - p)\,c \quad (0 \le c \le 1).$$
 #
+# <!-- notes 5 min
+# One pixel, always the same input. Let them find the best c for the square before you unfold it. Then the absolute
+# value: ask for its slope in c.
+# The 50:50 case is the one to stay at: every grey is equally good, and no gradient says anything.
+# -->
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Set the derivative of the first to zero: $-2p(1 - c) + 2(1 - p)c = 0$, so $c = p$. **MSE outputs the mean.**
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The second is a straight line in $c$ with slope $1 - 2p$. For $p > \tfrac12$ it falls all the way to $c = 1$.
 # For $p = \tfrac12$ it is flat: every grey is equally good. **MAE outputs a median.**
-
 
 # %%
 def expected_losses(c, p):
@@ -145,7 +182,17 @@ def expected_losses(c, p):
     return squared, absolute
 
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Both losses over the one number
+#
+# Left: white and black equally often. Right: white in six of ten.
+#
+# <!-- notes 2 min
+# Point at the dot of MSE: it moves with p. Point at the flat line of MAE, and at its corner on the right. Ask what
+# gradient descent does that starts at 0.3 on the flat line.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 c = torch.linspace(0, 1, 201)
 fig, axes = plotting.subplots(1, 2, size=(9, 3.2), sharey=True)
 for ax, p in zip(axes, (0.5, 0.6), strict=True):
@@ -166,7 +213,7 @@ plotting.show(
     "At 60:40 the squared error is lowest at 0.6 and the absolute error at 1.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Does gradient descent find them?
 #
 # Start one number at $c = 0.3$ and follow the gradient of each expected loss. The results below are the minimisers of
@@ -192,14 +239,21 @@ for p in (0.5, 0.6):
 # %% tags=["exercise:01.2"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E1"]
+# ### Does MAE ask for the average?
+#
 # > **Often written, not so:** "MAE, like MSE, outputs the average of the answers."
 #
 # At 50:50 gradient descent on MAE did not move from 0.3, because the gradient there is exactly zero. MAE does not ask
 # for mid-grey; it asks for nothing.
 # At 60:40 it went to 1, the colour of the majority. MSE went to the mean both times. The next cell says it for three
 # answers.
+#
+# <!-- notes 2 min
+# Three answers, 0, 0.1 and 1. Let them say mean and median before the numbers come. At 50:50 MAE asks for nothing at
+# all; that is not the same as asking for grey.
+# -->
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["output-in-decks", "checked"] slideshow={"slide_type": "-"}
 three = torch.tensor([0.0, 0.1, 1.0]).view(3, 1, 1, 1)
 best = best_constant(three, torch.ones(3))
 print(f"answers 0, 0.1, 1:  mean {best['mse_minimiser'].item():.2f}   median {best['mae_minimiser'].item():.2f}")
@@ -216,13 +270,35 @@ for name, value in (("mean", best["mse_minimiser"]), ("median", best["mae_minimi
 # $$\sum_k w_k (y_k - c)^2 = \underbrace{\sum_k w_k (y_k - m)^2}_{\text{variance, no } c \text{ in it}} + (m - c)^2 .$$
 # So the best output is $m$, and the loss that stays is the variance of the answers.
 #
+# <!-- notes 4 min
+# The step that carries it: the cross term vanishes because m is the mean. So the loss is a part without c, and a
+# square.
+# Ask: how large is the loss of the best network? The variance of the answers. It cannot fall below that, however long
+# one trains.
+# The median may be one of the answers, where it has more than half of the weight; the mean hardly ever is.
+# -->
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **Absolute error.** Its slope in $c$ is (weight of answers below $c$) $-$ (weight of answers above $c$). It is zero,
 # or changes sign, at a median.
+#
+# <!-- the slide ends here -->
 #
 # The input does not say which answer is meant. A pixel loss must then choose the same picture for all of them. The mean
 # lies between the answers. The median need not: where one answer has more than half of the weight, it *is* that answer.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.7"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Answers that differ in place
+#
+# Seven answers: the picture displaced by $-3 \dots 3$ pixels, each with chance $1/7$. Mean and median are known.
+#
+# <!-- notes 4 min
+# Ask before you show it: what is the mean of a picture and its six shifted copies? Each pixel is the mean of seven
+# neighbours in a row: a motion blur. Nobody put it in; least squares asks for it.
+# The second picture from the right is that mean, the last one the median.
+# -->
+
+# %% [markdown] syllabus=["N0.7"]
 # ## Answers that differ in place
 #
 # Back to the camera that moved. The input is a picture, the right answer the same picture displaced by
@@ -236,7 +312,7 @@ seven = torch.full((3, 1, 1, 7), 1 / 7)
 blurred = F.conv2d(F.pad(pictures, (3, 3, 0, 0), mode="replicate"), seven, groups=3)
 print("the exact mean is a blur over seven pixels of a row:", torch.allclose(moved_mean, blurred, atol=1e-5))
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 rows = [[pictures[i], *answers_in_place[i, ::2], moved_mean[i], moved_median[i]] for i in (35, 106, 103)]
 fig = plotting.image_grid(
     rows, column_titles=["input x", "-3", "-1", "+1", "+3", "exact mean", "exact median"], tile=112
@@ -272,14 +348,33 @@ for name, picture in (
 # The mean is farther away than the median, and it has lost most of its fine detail. It is not one of the answers; it is
 # all of them at once.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Build it
 #
 # Now train a network and see where *your* loss takes it. First the loss.
 
 # %% tags=["exercise:01.4"]
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### A network, a loss, a loop
+#
+# ```python
+# net = Sequential(Conv2d(3, 32, 7, padding=3), ReLU(),
+#                  Conv2d(32, 32, 5, padding=2), ReLU(), Conv2d(32, 3, 5, padding=2))
+# for step in range(steps):
+#     y = displaced(x)                          # anew at each step
+#     loss = your_loss(net(x), y)
+#     loss.backward(); optimizer.step()
+# ```
+#
+# Twice: by *your* squared error and by the absolute error. Weights, batches, displacements: the same.
+#
+# <!-- notes 3 min
+# This is the idea of the cell in the lesson, in which the learner's own loss is trained at 32 pixels; the lesson has
+# the exact sizes. Ask what the network will draw. It has never seen a blurred picture.
+# -->
+
+# %% [markdown]
 # ### A network, a loss, a loop
 #
 # Here is the whole of regression, in torch alone. The pictures are emoji at $32 \times 32$ pixels. The network is three
@@ -341,7 +436,17 @@ reached(
     otherwise="Look at `squared_error`: is the difference squared before it is summed?",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### What your loss draws
+#
+# Each network beside the exact picture that its loss asks for.
+#
+# <!-- notes 3 min
+# Compare the second row with the third, and the fourth with the fifth. The network of the squared error draws the blur.
+# Ask: is the training only too short? Collect arguments; the next slide has longer runs and three seeds.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 picked = [2, 6, 156, 193, 211, 232]
 fig = plotting.image_grid(
     [
@@ -365,7 +470,17 @@ plotting.show(
 # The network that followed your squared error draws the blur. It was not told of a mean, and it has never seen a blurred
 # picture. Is the training only too short? The next section trains for longer.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Trained until they are there
+#
+# <!-- notes 3 min
+# Rows of networks stand beside rows of exact pictures. The MSE network is several times as near to the exact mean as to
+# any right answer, and no sharper than that blur. The MAE network is near the median and has not quite arrived.
+# No longer training would sharpen MSE beyond the first row. VGG-KID is a distance between two sets; it has no bias, so
+# it is below 0 half of the time for two samples of the same pictures.
+# -->
+
+# %% [markdown]
 # ### Trained until they are there
 #
 # The same with the library's `Regression`, at 64 pixels, for 2,928 steps and with three seeds:
@@ -411,7 +526,17 @@ plotting.metric_table(
 # answers, in features of VGG-16; near 0 they look alike (lesson 12 explains such features). It estimates a squared distance
 # without bias. So for two samples of the same pictures it is 0 on average, and below 0 half of the time.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.7"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Six answers, all known
+#
+# Person emoji come in six tones with one outline, to the pixel. Mean and median of the six are pictures.
+#
+# <!-- notes 3 min
+# On photographs nobody knows all right answers. Here we do. Let them look for what is odd in the last two columns: a
+# skin colour that no emoji has, hair that is a mix. Six is even, so there are many medians; the middle one is shown.
+# -->
+
+# %% [markdown] syllabus=["N0.7"]
 # ## Six answers, all known
 #
 # On photographs nobody knows all right answers. Here we do. Person emoji come in six tones, and all six share one
@@ -419,14 +544,14 @@ plotting.metric_table(
 # For such an outline the right answer is one of six pictures, each with chance 1/6. The mean and the medians are
 # pictures that we can compute.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 TITLES = ["default", "light", "medium-light", "medium", "medium-dark", "dark"]  # the six tones
 known, held_out = emoji_answers("train"), emoji_answers("test")
 print(f"training: {len(known)} outlines, {known.answers.shape[0] * known.answers.shape[1]} pictures")
 print(f"held out: {len(held_out)} outlines, {held_out.answers.shape[0] * held_out.answers.shape[1]} pictures")
 
 
-# %% slideshow={"slide_type": "-"}
+# %%
 mean, median_low, median_high = exact_minimisers(known.targets())
 median = (median_low + median_high) / 2
 
@@ -442,7 +567,7 @@ inside = [
 ]
 print("and medians between the lowest and the highest:", max(gap.max().item() for gap in inside) < 1e-6)
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 shown = torch.linspace(0, len(known) - 1, 4).long().tolist()
 rows = [[known.condition()[i], *known.targets()[i], mean[i], median[i]] for i in shown]
 fig = plotting.image_grid(
@@ -457,14 +582,22 @@ plotting.show(
     alt="Four outlines, each with its six pictures in six skin tones, their exact mean and their exact median",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # The mean has a skin colour that no emoji has, and hair that is a mix of black, blond and yellow.
 # The median takes, for each pixel and channel, the middle of six sorted values. Six is even: every value between the
 # third and the fourth is a
 # median, and we show the middle of that interval. Neither picture is one of the six. The numbers below say how far off
 # they are.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Neither is one of the six
+#
+# <!-- notes 2 min
+# Root mean square distances on the scale from -1 to 1. The last line is the yardstick: how near two real answers come
+# to each other. Ask which of the first two is nearer, and why being near is not being one.
+# -->
+
+# %% tags=["output-in-decks", "checked"] slideshow={"slide_type": "-"}
 answers = known.targets()
 between = torch.stack([rms(answers[:, a] - answers[:, b]) for a in range(6) for b in range(a)]).amin(0).mean()
 print(f"exact mean   to its nearest real answer: {nearest_answer(mean, answers).mean():.3f}")
@@ -486,7 +619,18 @@ for name, picture in (("mean", mean), ("median", median)):
         f"MAE {here.abs().mean():.4f} (moved {moved.abs().mean():.4f})"
     )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.3"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## The loss, seen among pictures
+#
+# A straight line from one real answer, through another, and past both.
+#
+# <!-- notes 4 min
+# Every picture is a point, and real ones lie in a thin part. Both pixel losses are lowest between the answers. The
+# curve at the right is what we want: low at the answers, at any of them.
+# Ask: who could give such a loss without being told where the answers are?
+# -->
+
+# %% [markdown] syllabus=["N3.3"]
 # ## The loss, seen among pictures
 #
 # Think of every picture as a point. Real pictures lie in a thin part of that space. A pixel loss does not know this
@@ -523,18 +667,21 @@ plotting.show(
     "the distance to the nearest answer is zero at the answers and rises between them.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "fragment"}
+# Pixel losses are lowest *between* the answers, where no real picture is.
+
+# %% [markdown]
 # Both pixel losses are lowest *between* the answers, where no real picture is. What we want is low *at* the answers,
 # at any of them.
 # A discriminator gives a loss of that shape without being told where the answers are: it learns it from examples.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.6"]
+# %% [markdown] syllabus=["N0.6"]
 # ## Train it here: regression
 #
 # A U-Net (lesson 10 explains it) maps the outline $x$ to a picture $f(x)$. This is the whole training step of the
 # course's `Regression`:
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 plotting.show_source(Regression.training_step)
 
 # %% [markdown]
@@ -565,7 +712,25 @@ history = fit(
 # each, the same code and data. `data/checkpoints/lesson_01/README.md` gives command, time and metrics. From here on we
 # use those. Of the second and third seed the metrics alone are kept, as the same function measured them.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.1", "N0.8"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## An adversary that sees the condition
+#
+# $$\mathcal{L}_D = -\tfrac12\, \mathbb{E} \log D(x, y) - \tfrac12\, \mathbb{E} \log\bigl(1 - D(x, G(x, z))\bigr)$$
+#
+# $$\mathcal{L}_G = -\mathbb{E} \log D(x, G(x, z)) + \lambda\, \mathbb{E}\,|y - G(x, z)|$$
+#
+# - $D$ sees a *pair* and gives one logit a patch: is this pair real?
+# - A picture between the answers never occurs: $D$ learns to reject it.
+# - $z$ is the dropout inside $G$.
+#
+# <!-- notes 4 min
+# The L1 term keeps G near the target while D is still bad at its task. A picture equal to one of the six occurs, so D
+# must accept it, unless G draws it more often than the data do.
+# Three words decide whether the code is right: detach, frozen, logits.
+# Ask: where is the noise? Not at the input.
+# -->
+
+# %% [markdown] syllabus=["N0.1", "N0.8"]
 # ## An adversary that sees the condition
 #
 # A generative model *samples*: each call may give another picture. An *unconditional* one samples from everything it
@@ -588,7 +753,7 @@ history = fit(
 
 # %% tags=["exercise:01.5"]
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 plotting.show_source(Pix2Pix.training_step)
 
 # %% [markdown]
@@ -608,7 +773,19 @@ plotting.show(
     fig, alt="The discriminator's loss, the generator's adversarial loss and the L1 term over the steps of a short run"
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Does the adversary commit?
+#
+# - The adversarial network goes on from the MAE network, for twelve epochs.
+# - That alone could make it better. So a **control** goes on from the same network, as long, at the same rate, by $L_1$ alone.
+# - The adversary is then the one thing that differs.
+#
+# <!-- notes 3 min
+# A comparison without a control is the commonest mistake in this field. Let the class name what else could have
+# changed: epochs, averaged weights, dropout, rate.
+# -->
+
+# %% [markdown]
 # ## Does the adversary commit?
 #
 # First where answers differ in place. The adversarial network goes on from the MAE network, for twelve epochs. That alone
@@ -619,7 +796,18 @@ plotting.show(
 # right answers have seven. Suppose $D$ sees $x$ and the picture, and $G$ has settled on one of the seven. How often does
 # $D$ see that displacement in true pairs, and how often in made ones? The best $D$ of lesson 02, $p / (p + q)$, says:
 
-# %% tags=["checked"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### A trap
+#
+# $G$ has no noise and settles on one of seven displacements. $D$ sees $x$ *and* the picture.
+#
+# <!-- notes 3 min
+# What does the best D say, p / (p + q), to each displacement? Let them fill in the numbers: one seventh against one.
+# Whatever G settles on is what D rejects. There is no place to rest.
+# So one of the two adversaries sees the picture alone. Which would you take?
+# -->
+
+# %% tags=["output-in-decks", "checked"] slideshow={"slide_type": "-"}
 true_share, made_share = torch.full((7,), 1 / 7), F.one_hot(torch.tensor(3), 7).float()  # G settled on the middle one
 best_d = true_share / (true_share + made_share)
 print("the best D of pairs, by displacement:", [round(value, 3) for value in best_d.tolist()])
@@ -629,7 +817,17 @@ print("the best D of pairs, by displacement:", [round(value, 3) for value in bes
 # adversaries below sees the picture alone. It asks "is this sharp, as pictures are?", and the $L_1$ term ties the answer to
 # $x$. The other one sees $x$ as well; nothing else differs. Which of the two would you take?
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### With a control, over three seeds
+#
+# <!-- notes 4 min
+# Read by columns. The adversary that sees the picture alone is about as sharp as a right answer. By distance it is no
+# nearer than the control: small errors of colour and of an edge weigh as much there as softness. The one that sees x as
+# well leaves ghosts.
+# Ask: which column can see whether a picture could be real?
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 plotting.metric_table(
     in_place,
     columns=[*PLACE, "in the two usual places"],
@@ -639,7 +837,16 @@ plotting.metric_table(
     "deviation. The last column: the share of outputs that are nearest to one of the network's two most usual places.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Look at them
+#
+# MAE is soft; one adversary is sharp; the other leaves ghosts beside the edges.
+#
+# <!-- notes 2 min
+# Go back to the votes of the first slide. Point at the ghosts.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 ANSWERING = {"MAE": "moved_mae", "D of the picture": "moved_gan", "D of x and picture": "moved_pair"}
 answered |= {label: quiet_outputs_of(runs.load(f"lesson_01/{name}"), pictures) for label, name in ANSWERING.items()}
 fig = plotting.image_grid(
@@ -654,7 +861,17 @@ plotting.show(
     "which are sharp, of the one whose adversary sees both, which have ghosts beside their edges, and a right answer",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Which displacement is nearest?
+#
+# A sample of the right answers would reach the line everywhere.
+#
+# <!-- notes 2 min
+# It commits, and it does not sample. Two neighbouring displacements take nearly all. The cure would be a G with noise
+# that answers with all seven; that is not trained here.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig, axes = plotting.subplots(1, 3, size=(9, 2.8), sharey=True)
 for ax, label in zip(axes, ANSWERING, strict=True):
     _, which = closest_answer(answered[label], answers_in_place)
@@ -681,7 +898,25 @@ plotting.show(
 # the argument above the cure is not a $D$ that knows less, but a $G$ with noise: a $G(x, z)$ that answers with
 # all seven gives $D$ no favourite to find out. That is not trained here. What a $D$ that sees $x$ is good for, lesson 10 shows.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Measure: six tones
+#
+# | metric | good |
+# | --- | --- |
+# | RMS to the exact mean; gap to the medians | low for MSE; low for MAE |
+# | RMS to the nearest of the six | low |
+# | sharpness, real pictures are 1 | near 1 |
+# | answers found in six draws | 6 would be all |
+# | VGG-KID, a distance between two sets | low |
+# | share of telling pixels in a real tone | high |
+# | share of outputs pieced together of two tones | low |
+#
+# <!-- notes 3 min
+# Held-out means that no other tone or gender of these emoji was in the training set. The last two were made for one
+# question: does an output decide? Ask which of these columns the exact mean will win.
+# -->
+
+# %% [markdown]
 # ## Measure: six tones
 #
 # Now where answers differ in colour. Metrics are computed on outlines that the networks trained on and on held-out ones.
@@ -745,7 +980,18 @@ torch.manual_seed(0)
 parts = {"train": known[::3], "test": held_out}  # of the training outlines every third, for time
 figures = {split: all_figures(part) for split, part in parts.items()}
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### On training outlines
+#
+# <!-- notes 4 min
+# Each regression went where its loss points. What counts as the adversary's doing is what it has beyond the control: it
+# is sharper, and more of its pixels have a real tone. The exact mean is ahead by nearly every distance, and next to
+# none of its pixels has a real tone.
+# More than half of the adversary's outputs are pieced together, a yellow face on brown arms. Its D gives many
+# judgements, none of the whole.
+# -->
+
+# %% [markdown]
 # ### On training outlines
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
@@ -758,7 +1004,14 @@ plotting.metric_table(
     "Mean over three seeds, ± the standard deviation (the two last shares of MSE: one seed).",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### On held-out outlines
+#
+# <!-- notes 2 min
+# All networks are far from every answer, because the colour of clothes is not in a line drawing. Sharper, not truer.
+# -->
+
+# %% [markdown]
 # ### On held-out outlines
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
@@ -801,7 +1054,17 @@ for split, part in parts.items():
 # The adversary is still sharper, and has more pixels in a real tone. It is not nearer to an answer than the control, and as
 # a set its outputs come no nearer to the real set.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Which tone is nearest?
+#
+# The line is what a model of the true distribution would reach.
+#
+# <!-- notes 2 min
+# One tone takes nearly all, and it is the tone that costs the least L1. A likely reading: the adversary decides that it
+# should be a real tone, and the pixel loss which. No cell tests it; say so.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig, axes = plotting.subplots(1, 2, size=(9, 3), sharey=True)
 for ax, known_part in zip(axes, parts.values(), strict=True):
     outputs = drawn["L1 + adversary", known_part.split]  # six draws for each outline
@@ -819,7 +1082,7 @@ plotting.show(
     "on training and on held-out outlines; the line marks one sixth",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The line marks one sixth: what a model of the true distribution would reach for each tone. The network comes nowhere
 # near that. One tone takes nearly all, and six draws for one outline nearly always show the same one
 # (column *answers found*). Why that tone? The next cell measures what each tone's real pictures pay in the $L_1$ term: their
@@ -836,13 +1099,13 @@ for title, tone in zip(TITLES, answers.unbind(1), strict=True):
 # weighs 200, it has stayed there. To sample all six is another problem. Lesson 10 comes back to it, and so will lessons 06
 # and 08, which are still to come.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### Look at them
 #
 # Four training outlines, then four held-out ones. All networks at seed 0, without noise.
 
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 def comparison(known, picked):
     """Return rows of outline, four outputs, and the real answer that is nearest to that with the adversary."""
     rows = []
@@ -866,7 +1129,7 @@ plotting.show(
     alt="Outputs of four networks for four training outlines and four held-out outlines, with the nearest real answers",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.6"]
+# %% [markdown] syllabus=["N0.6"]
 # ## The natural case: enlarging photographs
 #
 # Emoji are a clean case because we know all answers. In practice nobody does. Take super-resolution: the input is a
@@ -878,7 +1141,7 @@ plotting.show(
 # shrunk.
 # The two large pictures differ in every pixel. The two small ones are the same, but for a few pixels at the very border.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 pairs = super_resolution_pairs("test", size=96)
 one = pairs.y[pairs.names.index("Ring-tailed lemurs at 96, 192")][None].clamp(16, 239)
 pattern = torch.ones(96, 96, dtype=torch.int16)
@@ -901,9 +1164,21 @@ plotting.show(
     alt="A photograph, the same with a fine checked pattern, and both shrunk to a quarter: the small pictures look the same",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # SRResNet (lesson 09) is trained on other photographs, once with MSE and once with MAE. Bicubic interpolation learns
 # nothing and is the baseline.
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## The natural case: enlarging photographs
+#
+# Many large pictures shrink to the same small one. Here nobody knows them all.
+#
+# <!-- notes 3 min
+# Four times larger, photographs that no training saw. Bicubic interpolation learns nothing and is the baseline. Look at
+# the fur: the fine detail is not there. It is the blur of the moved camera again.
+# Nearly all of the error vanishes when output and truth are shrunk to the input's size: what is wrong is what the input
+# does not say.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 enlargers = {
@@ -928,10 +1203,10 @@ plotting.show(
     "which alone has fine texture",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### How near, and how sharp
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 rows = {name: enlarging_figures(system, kid=False) for name, system in enlargers.items()}
 for name, system in enlargers.items():
     error = enlarged(system, pairs.x / 127.5 - 1) - (pairs.y / 127.5 - 1)
@@ -951,7 +1226,20 @@ plotting.metric_table(
 # see the column *sharpness*, and the fur above. It is the blur of the moved camera again: many right answers, one output.
 # Lesson 09 puts an adversary on top.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E22"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Where this stands today
+#
+# > **Often written, not so:** "Since GANs, everyone uses GANs; and a model without a condition cannot be steered."
+#
+# Encode, move one latent, decode: principal components, no label, no condition.
+#
+# <!-- notes 3 min
+# Much of image synthesis has moved to diffusion and autoregressive models, which sample instead of averaging. And a
+# model without a condition can be steered through its latents. The reconstruction is poor, as a hundred linear
+# components are a weak model. The steering works: nobody told it of light or colour.
+# -->
+
+# %% [markdown] syllabus=["E22"]
 # ## Where this stands today
 #
 # > **Often written, not so:** "Since GANs, everyone uses GANs; and a model without a condition cannot be steered."
@@ -963,7 +1251,7 @@ plotting.metric_table(
 # its coordinates along the components. **Move** one latent. **Decode**. The next cell does it for the first two latents,
 # by up to two standard deviations. Nobody told the model of light or colour: they are what varies most.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 farmer = held_out.names.index("woman farmer")
 training = known.targets().flatten(0, 1).flatten(1)
 centre = training.mean(0)
@@ -992,17 +1280,28 @@ plotting.show(
 # %% [markdown]
 # The reconstruction is poor, because a hundred linear components are a weak model of such pictures. The steering works.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.7"]
+# %% [markdown] syllabus=["N0.7"]
 # ## Play
 #
 # Give the six answers other weights. The mean changes with every slider; the median jumps; the mode, the most
 # likely answer, is one real picture. Try: all the weight on two tones. Then make one of the two a little heavier.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 explorer = answer_weights(held_out.targets()[farmer], TITLES)
 explorer
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Where it fails
+#
+# The held-out outlines on which the adversary is farthest from every answer.
+#
+# <!-- notes 2 min
+# The adversary does not make the generator know more. Where it does not know, regression paints soft patches of the
+# average; the adversary makes them sharper, not truer. And one outline gives one tone: a picture that could be real is
+# not yet a sample.
+# -->
+
+# %% [markdown]
 # ## Where it fails
 #
 # The adversary does not make the generator *know* more. On held-out outlines the colour of the clothes is not in the
@@ -1026,12 +1325,25 @@ plotting.show(
     alt="The four held-out outlines with the largest distance between the adversarial output and the nearest real answer",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Where it does not know, regression paints the average of what it saw, in soft patches. The adversary makes the patches
 # sharper, not truer. The second failure was in the tones: a picture that could be real is not yet a *sample* of what
 # could be. Both failures have the same cure, which the next lessons build: a better account of the whole distribution.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - A pixel loss asks for one picture an input: MSE for the mean of the answers, MAE for a median.
+# - At 50:50 MAE has no preference.
+# - Where answers differ in place the mean is a motion blur, and no longer training takes it away.
+# - A discriminator rewards pictures that occur.
+# - It made outputs sharper, not truer, and gave no variety.
+#
+# <!-- notes 2 min
+# Ask for the formula of the blur without looking. Hand out what was not done: 01.3 and 01.4 are trained in the lesson.
+# -->
+
+# %% [markdown]
 # ## Summary
 #
 # - A pixel loss asks for one picture per input: MSE for the mean of the right answers, MAE for a median. The mean is

@@ -17,12 +17,19 @@
 # - sample from it, and edit pictures through its latents;
 # - say which of its metrics is a bound of a likelihood, and what none of them tells.
 #
+# <!-- the slide ends here -->
+#
 # **Time.** About a minute for all cells on two CPU cores. About two hours to read and do.
 #
 # <!-- links -->
 #
 # Papers: Kingma & Welling 2014 and Rezende et al. 2014 (VAE); Higgins et al. 2017 (beta-VAE); Burda et al. 2016
 # (importance weights). All papers are at the end.
+#
+# <!-- notes 2 min
+# The question has two halves: how a network that reconstructs can also invent, and what its loss promises. Lesson 01 is
+# enough; lesson 02 helps.
+# -->
 
 # %% tags=["setup"]
 
@@ -56,7 +63,17 @@ from course_lib.training import fit, seed_everything
 from course_lib.lessons.lesson_03.rate_slider import beta_slider
 from course_lib.lessons.lesson_03.latent_sliders import latent_explorer
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Where this lesson goes
+#
+# Twenty numbers a picture: reconstruct, sample, move one of them.
+#
+# <!-- notes 2 min
+# Row by row: held-out pictures, their reconstructions, samples from random numbers, one number moved from -3 to 3. Ask
+# what got lost from the first row to the second: prints, seams.
+# -->
+
+# %% [markdown]
 # ### Where this lesson goes
 #
 # A small network was trained to reconstruct pictures of clothes from 20 numbers. Row one: held-out pictures. Row two:
@@ -95,10 +112,28 @@ plotting.show(
 # | VAE | a lower bound of $\log p(x)$ | maximise the bound | this one |
 # | GAN | no value, only samples | a game against $D$ | 02 |
 #
+# <!-- the slide ends here -->
+#
 # The first two have an *explicit* density, the GAN has an *implicit* one. The VAE's pictures are blurred, for a reason that this
 # lesson gives. It has what the other two lack: a network that maps a picture *to* its latents.
+#
+# <!-- notes 2 min
+# Explicit density above, implicit below. The VAE has what the other two lack: a network from a picture to its latents.
+# Its pictures are blurred, for a reason that comes at the end.
+# -->
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.2"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## From a code to a distribution over codes
+#
+# The encoder gives a Gaussian, $q(z \mid x) = \mathcal{N}(\mu(x), \operatorname{diag} \sigma^2(x))$, kept near the prior $\mathcal{N}(0, I)$.
+#
+# <!-- notes 4 min
+# A plain autoencoder maps to one code, and nobody knows which codes occur, so there is nothing to feed to the decoder
+# alone. Follow the drawing: mean and deviation, noise, z, decoder, two losses. All but the noise passes gradients back.
+# Ask: how many free entries would a full covariance of 20 latents have? 210.
+# -->
+
+# %% [markdown] syllabus=["N4.2"]
 # ## From a code to a distribution over codes
 #
 # A plain **autoencoder** has an encoder $E$ that maps a picture to a code, and a decoder $G$ that maps the code back.
@@ -112,7 +147,7 @@ plotting.show(
 # In code: `netE` is $E$, `netG` is the decoder. The letter $D$ stays the discriminator of lesson 02. The drawing shows
 # both losses. All but the noise passes gradients back.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.diagram(
     {
         "x": Box(0, 0, "picture x\n(N, 1, 28, 28)", width=0.8),
@@ -144,7 +179,7 @@ plotting.show(
     "logits of it. Two losses: the KL of the code, and the negative log likelihood of the picture",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 t_shirt = eight[0]
 mu, logvar = (part[0] for part in garments.encode(held_out[[t_shirt]]))
 std = (0.5 * logvar).exp()
@@ -161,7 +196,7 @@ plotting.show(
     "prior; the other half have mean 0 and standard deviation 1, like the prior.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The code of one held-out T-shirt. At the left are latents with a narrow Gaussian: they say something of this picture.
 # At the right are latents whose Gaussian *is* the prior: they say nothing. We come back to them.
 
@@ -176,6 +211,14 @@ plotting.show(
 # &= \mathbb{E}_q \log \frac{p(x, z)}{q(z \mid x)} + \mathbb{E}_q \log \frac{q(z \mid x)}{p(z \mid x)} && \text{times and by } q \\
 # &= \text{ELBO} + \mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z \mid x)\bigr). \end{aligned}$$
 #
+# <!-- notes 6 min
+# Line by line, and say why each holds: no z in log p(x); Bayes; times and by q; two logarithms. Let them find the last
+# step.
+# The fragment: Jensen for the logarithm. So the first part is a lower bound of the evidence. Everything else in the
+# hour hangs on this slide.
+# -->
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # A KL is never negative: the logarithm is concave, so $-\mathrm{KL}(q \,\Vert\, p) = \mathbb{E}_q \log (p / q) \le
 # \log \mathbb{E}_q (p / q) = \log 1 = 0$. So the first part is an *evidence lower bound* of $\log p(x)$.
 
@@ -187,9 +230,17 @@ plotting.show(
 # $$\text{ELBO} = \underbrace{\mathbb{E}_q \log p(x \mid z)}_{\text{reconstruct well}} -
 # \underbrace{\mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z)\bigr)}_{\text{the code should be short}} .$$
 #
+# <!-- the slide ends here -->
+#
 # Both can be computed. The part left out, the *gap* $\mathrm{KL}(q \,\Vert\, p(z \mid x))$, cannot: it needs the true posterior.
 # To raise the ELBO, then, is to raise $\log p(x)$, or to bring $q$ nearer to the true posterior, or both. The bound
 # does not say which.
+#
+# <!-- notes 3 min
+# Reconstruct well, and keep the code short. Both can be computed. The gap cannot, as it needs the true posterior. To
+# raise the ELBO is to raise log p(x), or to bring q nearer to the posterior; the bound does not say which.
+# Ask: what does the second term know of x? Only through mu and sigma.
+# -->
 
 # %% [markdown]
 # > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
@@ -198,7 +249,20 @@ plotting.show(
 
 # %% tags=["exercise:03.1"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E13"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### The prior and the posterior
+#
+# > **Often written, not so:** "The KL term pulls $q(z \mid x)$ towards $p(z \mid x)$, which is a unit Gaussian."
+#
+# One latent, $x \sim \mathcal{N}(z^2, 0.5^2)$: all can be computed.
+#
+# <!-- notes 4 min
+# The prior has no x in it. The posterior is another thing: it differs from picture to picture and need not be a
+# Gaussian; here both z and -z explain x, so it can have two humps. It stands in the gap and not in the loss.
+# Ask at the right panel: why does the best Gaussian take one hump only, and what does that cost? About log 2.
+# -->
+
+# %% [markdown] syllabus=["E13"]
 # ### The prior and the posterior
 #
 # > **Often written, not so:** "The KL term pulls $q(z \mid x)$ towards $p(z \mid x)$, which is a unit Gaussian."
@@ -210,7 +274,7 @@ plotting.show(
 # $x \sim \mathcal{N}(z^2, 0.5^2)$. Both $z$ and $-z$ explain the same $x$, so the posterior can have two humps. $q$ is
 # the *best* Gaussian, that with the highest ELBO.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 toy = ToyModel(decoder=lambda z: z**2, noise_std=0.5)
 shown = (0.2, 1.0, 3.0)
 best = {x: toy.best_q(x) for x in shown}
@@ -231,7 +295,7 @@ plotting.show(
     "covers one.",
 )
 
-# %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["checked", "hide-input"]
 for x, (mean, width) in best.items():
     evidence, elbo, gap = float(toy.log_evidence(x)), float(toy.elbo(x, mean, width)), float(toy.gap(x, mean, width))
     log_q = -0.5 * ((toy.z - mean) / width) ** 2 - math.log(width * math.sqrt(2 * math.pi))
@@ -262,11 +326,17 @@ for x, (mean, width) in best.items():
 # = \mathbb{E}_q\Bigl[-\log \sigma - \tfrac{(z - \mu)^2}{2 \sigma^2} + \tfrac{z^2}{2}\Bigr]
 # = -\log \sigma - \tfrac12 + \tfrac12 (\mu^2 + \sigma^2),$$
 #
+# <!-- notes 3 min
+# Let them take the mean of each part: E (z - mu)^2 is sigma squared, E z^2 is mu squared plus sigma squared. Latents
+# are independent in both, so their KLs add up. Samples would give the same number with noise; the lesson draws that.
+# -->
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # because $\mathbb{E}_q (z - \mu)^2 = \sigma^2$ and $\mathbb{E}_q z^2 = \mu^2 + \sigma^2$. Latents are independent in
 # $q$ and in $p$, so their KLs add up:
 # $\mathrm{KL} = \tfrac12 \sum_j \bigl(\mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2\bigr)$. Samples would give the same number with noise.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 exact = kl_to_prior(mu[None].double(), logvar[None].double()).item()
 generator = torch.Generator().manual_seed(0)
 sizes = [10, 30, 100, 300, 1000, 3000, 10_000, 100_000]
@@ -288,7 +358,7 @@ plotting.show(
     "around the level line of the closed form",
 )
 
-# %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["checked", "hide-input"]
 for size, estimate, error in zip(sizes, estimates, errors, strict=True):
     print(f"{size:6} samples: within 4 standard errors of the closed form: {abs(estimate - exact) < 4 * error}")
 
@@ -301,10 +371,18 @@ for size, estimate, error in zip(sizes, estimates, errors, strict=True):
 # - the decoder's first layer $W z + b$ becomes $\tfrac1s W z' + \bigl(b - \tfrac{a}{s} W \mathbf{1}\bigr)$;
 # - the KL stays, because both densities are stretched in the same way.
 #
+# <!-- the slide ends here -->
+#
 # So mean and scale of the prior carry no information. The unit Gaussian is the simplest choice, and the *decoder* makes
 # clothes or digits of it. The next cell makes the change in the trained network.
+#
+# <!-- notes 2 min
+# Another Gaussian as the prior changes nothing: the last layer of the encoder and the first of the decoder take it up.
+# So the unit Gaussian is the simplest choice, and the decoder makes clothes or digits of it. The lesson makes the
+# change in the trained network, and the pictures agree to 1/1000.
+# -->
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 a, s = 5.0, 0.25
 first, *rest = garments.netG.children()
 with torch.no_grad():
@@ -350,9 +428,17 @@ plotting.show(
 # **Reparameterise:** draw $\varepsilon \sim \mathcal{N}(0, I)$, which depends on nothing, and set
 # $z = \mu + \sigma \varepsilon$. Now $\partial z / \partial \mu = 1$ and $\partial z / \partial \sigma = \varepsilon$.
 #
+# <!-- the slide ends here -->
+#
 # There is another way, the *score function*:
 # $\nabla_\mu \mathbb{E}_q f(z) = \mathbb{E}_q [f(z)\, \nabla_\mu \log q(z)]$. It needs no derivative of $f$ and is
 # right on average. Take $f(z) = \sum_j (z_j - 2)^2$, $\mu = 0$, $\sigma = 1$. The true derivative in $\mu_1$ is $-4$.
+#
+# <!-- notes 4 min
+# A draw by a random generator has no derivative: the chain from loss to encoder is cut. Move the chance out of the way:
+# epsilon depends on nothing. Let them take both derivatives.
+# There is another way, the score function; the lesson measures its variance, which grows with the latents.
+# -->
 
 # %%
 counts = [1, 3, 10, 30, 100]
@@ -368,7 +454,7 @@ for latents in counts:
     if latents == 1:
         print(f"mean of 20,000 gradients, one latent: {through[:, 0].mean():.2f} and {score.mean():.2f}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 fig, axes = plotting.subplots(size=(8, 2.9))
 for name, values in spread.items():
     axes.plot(counts, values, marker="o", label=name)
@@ -382,12 +468,23 @@ plotting.show(
     "far larger and growing for the score function",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The reparameterised gradient knows the slope of $f$. In this $f$ the latents do not interact, and its variance does not
 # grow with them. With a decoder they do; but a batch averages over many pictures, and in practice one draw of $z$ a
 # picture is enough.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Train $q$, and watch the bound rise
+#
+# The toy model again, where $\log p(x)$ is known: forty free $q$, and one encoder for all.
+#
+# <!-- notes 3 min
+# The learner's own draw and KL are trained here. Both climb to within a few hundredths of a nat of the best Gaussian.
+# What is left is the gap: no training removes it, as no Gaussian has two humps. One network for all x: amortised
+# inference.
+# -->
+
+# %% [markdown]
 # ### Train $q$, and watch the bound rise
 #
 # Back to the toy model, where all is known. Now nobody hands us the best $q$. We train it, with *your* `draw_latent` and
@@ -435,7 +532,7 @@ for name, values in rising.items():
     print(f"{name:21}: mean ELBO {values[0]:.2f} at first, {values[-1]:.2f} at the end")
 print(f"best Gaussian q      : {reachable:.2f}      log p(x): {evidence:.2f}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.curves(
     {name: (list(range(0, 25 * len(values), 25)), values) for name, values in rising.items()},
     y_label="mean ELBO of 40 numbers, nats",
@@ -454,20 +551,20 @@ plotting.show(
 # gap. No training removes it, because no Gaussian has two humps. One encoder for all $x$ does about as well here as forty
 # separate $q$, and it also has an answer for an $x$ that it never saw.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.3"]
+# %% [markdown] syllabus=["N4.3"]
 # ## A small network
 #
 # Pictures of 28 × 28 = 784 pixels, one hidden layer of 400 units, 20 latents, and the same way back. Mean and log
 # variance share all of the encoder but its last layer. The decoder gives one logit for each pixel.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 for name, net in (("E", garments.netE), ("G", garments.netG)):
     sizes_of = [
         f"{layer.in_features} to {layer.out_features}" for layer in net.modules() if hasattr(layer, "in_features")
     ]
     print(f"{name}: {', '.join(sizes_of)}: {sum(weight.numel() for weight in net.parameters()):,} weights")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 plotting.show_source(VAE.training_step)
 
 # %% tags=["exercise:03.4"]
@@ -482,7 +579,19 @@ plotting.show_source(VAE.training_step)
 # The log variance may be any number, and $\sigma = e^{\text{logvar} / 2}$ is above 0. The decoder's logits go
 # into a cross-entropy that contains the sigmoid.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Build it: a VAE in torch alone
+#
+# One hidden layer, 20 latents, three passes, *your* draw and *your* KL.
+#
+# <!-- notes 4 min
+# About thirty lines in the lesson; the number to reach is 250 nats on held-out pictures. Rows: held out, reconstructed,
+# sampled.
+# Ask what happens if the first term is a mean over pixels and the second a sum over latents: another balance, and no
+# bound any more. That is exercise 03.4.
+# -->
+
+# %% [markdown]
 # ## Build it
 #
 # A VAE in torch alone, with *your* `draw_latent` and `kl_to_prior`. Three passes through the pictures, some seconds. The
@@ -528,7 +637,7 @@ reached(
     "negative bound of held-out pictures, nats", nats, at_most=250, otherwise="Are both terms sums, and is z drawn?"
 )
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 with torch.no_grad():
     x = test.images[eight].float() / 255
     again = torch.sigmoid(own.decoder(own.mu(own.body(x)))).view(-1, 1, 28, 28)
@@ -538,7 +647,7 @@ fig = plotting.image_grid(
 )
 plotting.show(fig, alt="Eight held-out garments, your network's soft reconstructions, and eight of its samples")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Train it here
 #
 # Ten passes through 60,000 pictures of clothes. The live figure shows held-out pictures, their reconstructions, and samples.
@@ -565,7 +674,7 @@ history = fit(
     device=device, figure=live_figure,
 )  # fmt: skip
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 fig, axes = plotting.subplots(1, 2, size=(9, 2.9))
 width = max(1, len(history) // 80)
 for ax, name, title in zip(axes, ("reconstruction", "kl"), ("reconstruction", "KL"), strict=True):
@@ -579,7 +688,7 @@ plotting.show(
     alt="The two terms of the loss over the training steps: reconstruction falls, fast at first; the KL rises early and stays near its level",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### Beside the usual example
 #
 # The same network is often trained with a data loader that opens one picture at a time, batches of 128, a loss summed
@@ -594,7 +703,7 @@ print(f"ours         : {pace['our seconds'][0]:.1f} s for one epoch, {pace['rati
 # One epoch on a machine that may do other things is a rough measure. So both recipes were also trained for longer, with
 # several seeds, and measured on held-out pictures, by `python -m course_lib.lessons.lesson_03.usual`. The record is bundled.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 record = usual_recipe.COMPARISON.last()
 plotting.metric_table(
     {"usual example": record["usual"], "ours": record["ours"]},
@@ -605,11 +714,11 @@ plotting.metric_table(
     "Mean ± standard deviation over seeds.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The two recipes differ in more than one thing, so that table shows a sum. **Where does the time go?** Below, one thing
 # is changed after another, and the speed of training is measured in turns.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 speed = record["factors"]["pictures a second"]
 *steps, ours_alike = speed
 plotting.metric_table(
@@ -621,12 +730,12 @@ plotting.metric_table(
     f"{record['threads']} CPU thread(s), {record['date']}.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 print(
     f"{ours_alike}: {speed[ours_alike]:,} pictures a second, {speed[ours_alike] / speed[steps[1]]:.2f} times the plain loop"
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Most of the gain is no cleverness of `fit`. The loader that opens one picture at a time is the first brake. Larger
 # batches and products of matrices in bfloat16, where the CPU has it, do the rest. At the same batch and precision `fit`
 # is about as fast as a plain loop over one tensor.
@@ -634,7 +743,22 @@ print(
 # What bears on the loss: the decoder starts at the mean picture, so that no step is spent on what all pictures share;
 # the rate is higher, and falls to 0 in the second half. The shares of these were not measured.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## What the loss is, and is not
+#
+# Cross-entropy is $-\log p(x \mid z)$ of a Bernoulli if a pixel is 0 or 1. Ours are grey:
+#
+# $$\int_0^1 p^x (1 - p)^{1 - x}\, \mathrm{d}x = \frac{2p - 1}{\log p - \log (1 - p)} \ne 1 .$$
+#
+# <!-- notes 4 min
+# So the formula is no density of grey pictures, and the loss is not their negative ELBO. Most tutorials do not say so.
+# It still asks for the right thing: for given x it is smallest at p = x.
+# -->
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "fragment"}
+# It bounds the mean of $-\log p(b \mid z)$ over black and white pictures $b$, white with chance $x_i$.
+
+# %% [markdown]
 # ## What the loss is, and is not
 #
 # Let $p_i$ be the decoder's output at pixel $i$, after the sigmoid. The cross-entropy $-\sum_i \bigl[x_i \log p_i + (1 - x_i) \log (1 - p_i)\bigr]$ is $-\log p(x \mid z)$ of a Bernoulli if each
@@ -649,20 +773,20 @@ print(
 # What it does bound is another likelihood. The formula is linear in $x_i$, so it is the mean of $-\log p(b \mid z)$ over
 # black and white pictures $b$ whose pixels are drawn white with chance $x_i$.
 
-# %% tags=["checked", "hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["checked", "hide-input"]
 x = (torch.arange(10_000, dtype=torch.float64) + 0.5) / 10_000
 for chance in (0.5 + 1e-6, 0.9, 0.99):
     integral = (chance**x * (1 - chance) ** (1 - x)).mean()
     formula = (2 * chance - 1) / (math.log(chance) - math.log(1 - chance))
     print(f"p = {chance:.2f}: integral {integral:.4f}   formula {formula:.4f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### A floor under the loss
 #
 # At $p = x$ the cross-entropy is not 0 but the entropy of the greys, $-\sum_i \bigl[x_i \log x_i + (1 - x_i) \log (1 - x_i)\bigr]$.
 # Not even a perfect reconstruction has a lower loss.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 
 
 def entropy_floor(images):
@@ -680,7 +804,17 @@ print(f"floor for the held-out digits : {entropy_floor(digit_test.images).mean()
 # second: at every step each pixel is drawn anew, white with chance $x_i$. Its encoder, too, sees black and white. The same
 # floor holds on average for these: no model knows more of $b$ than the greys that it was drawn from.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Measure
+#
+# <!-- notes 4 min
+# Compare rows of the same data and pixels only. Two latents cost fewer nats of KL and reconstruct worse. Latents in
+# use: those whose mean varies over the pictures. The convolutional network comes as far with about an eighth of the
+# weights.
+# Ask: which row is the negative ELBO of the pictures that it shows? Black or white alone.
+# -->
+
+# %% [markdown]
 # ## Measure
 #
 # The network trained above was a short run. From here on all networks are bundled ones, as at the start of the lesson, trained by `course train lesson_03/garments` and the like.
@@ -708,7 +842,7 @@ plotting.metric_table(
     caption="Nats a picture. Negative ELBO = reconstruction + KL. Compare rows of the same data and pixels only.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # *Latents in use* are those whose mean $\mu_j(x)$ varies over the pictures with a variance above 0.01 (Burda et al.).
 # Two latents cost fewer nats of KL and reconstruct worse. The row *black or white* is the negative ELBO of black and white
 # pictures. The grey rows bound the same kind of likelihood on average, with an encoder that sees the greys. None of them
@@ -726,7 +860,17 @@ for name in ("clothes, 20 latents", "clothes, convolutions"):
 
 # %% tags=["exercise:03.5"]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### How tight is the bound?
+#
+# $\mathbb{E} \log \tfrac1K \sum_k w_k$ with $w_k = p(x, z_k) / q(z_k \mid x)$: a bound as well, and it rises with $K$.
+#
+# <!-- notes 3 min
+# At K = 1 it is the ELBO, and it tends to log p(x). So the ELBO understates by about what the curve shows, or more. Two
+# causes: q is a Gaussian, and one pass of a small network computes it for every picture.
+# -->
+
+# %% [markdown]
 # ### How tight is the bound?
 #
 # With $K$ draws $z_k \sim q(z \mid x)$ and weights $w_k = p(x, z_k) / q(z_k \mid x)$,
@@ -788,10 +932,28 @@ for k in (1, 10, 100):
 #
 # $$\mathbb{E}_q[-\log p(x \mid z)] + \beta\, \mathrm{KL}\bigl(q(z \mid x) \,\Vert\, p(z)\bigr).$$
 #
+# <!-- the slide ends here -->
+#
 # At $\beta = 1$ it is the negative bound. In the language of coding, the KL is the *rate*, the nats that a code costs, and the
 # first term is the *distortion* of the reconstruction. Six networks, half as wide, differ in $\beta$ only.
+#
+# <!-- notes 2 min
+# Narrow codes that are far apart against codes that are all alike. Rate and distortion: nats that a code costs, and
+# what is lost.
+# Ask for a guess: what do samples look like at beta 0.1, and at 5?
+# -->
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Rate and distortion
+#
+# Six networks; $\beta$ alone differs.
+#
+# <!-- notes 3 min
+# Left: each beta is a point on one curve. Right: the KL of each latent, the largest first. Posterior collapse: a latent
+# that saves less than it costs is switched off. It happened to some at beta 1 already.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 by_beta = {beta: runs.load(f"lesson_03/beta_{beta:g}") for beta in BETAS}
 sweep = {beta: elbo_figures(system, test.images[:5000]) for beta, system in by_beta.items()}
 fig, (left, right) = plotting.subplots(1, 2, size=(9, 3.4))
@@ -813,7 +975,7 @@ plotting.show(
     "larger beta is, the fewer latents stay in use, and the others drop to almost nothing.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 table = {
     f"β = {beta:g}": {
         "distortion": one["reconstruction"],
@@ -827,13 +989,13 @@ plotting.metric_table(
     table, best={"negative ELBO": "min"}, digits=1, caption="5,000 held-out pictures, nats a picture."
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Posterior collapse.** A latent that saves less distortion than it costs is switched off: its $q(z_j \mid x)$ becomes
 # the prior for every picture, and the decoder ignores it. That happened to some latents at $\beta = 1$ already, and to
 # most at a large $\beta$ (a section below measures two remedies). The negative ELBO counts the KL once, whatever the training did. It is lowest at the $\beta$
 # that was trained on it.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 picked = eight[2:6]
 rows = [[*held_out[picked], None, *[None] * 4]]
 rows += [
@@ -851,7 +1013,17 @@ plotting.show(
     "samples are odd mixtures; with beta 20 reconstructions keep little more than the kind of garment, and samples are soft.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.6"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Sampling
+#
+# Draw $z \sim \mathcal{N}(0, I)$, decode. What is shown is the *mean* of $p(x \mid z)$, pixel by pixel.
+#
+# <!-- notes 3 min
+# The last row draws the pixels as well, with the network for black and white pictures: given z they are independent, so
+# grain takes the place of blur. Ask which row is a sample of the model.
+# -->
+
+# %% [markdown] syllabus=["N4.6"]
 # ## Sampling
 #
 # Only the decoder is needed: draw $z \sim \mathcal{N}(0, I)$, decode. The output is the *mean* of $p(x \mid z)$ for
@@ -872,7 +1044,17 @@ plotting.show(
     "pixels; the same ten with every pixel drawn, which are full of grain",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.7"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Independent latents
+#
+# Two latents, all combinations, at the quantiles of the normal distribution.
+#
+# <!-- notes 2 min
+# Every tile stands for nearly the same share of draws. Let them find the rows of faint mixtures: no picture's code lies
+# there, and the prior is dense there all the same.
+# -->
+
+# %% [markdown] syllabus=["N4.7"]
 # ## Independent latents
 #
 # Under the prior the latents are independent, so any pair of values may be combined. With two latents all of them fit
@@ -898,7 +1080,7 @@ plotting.show(
     "each other",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 codes, _ = plane.encode(held_out[:4000])
 fig, axes = plotting.subplots(size=(8, 4.2))
 shades = ["#0072B2", "#D55E00", "#3A9BD9", "#8E2A6E", "#00855F", "#A87900", "#999999", "#E69F00", "#222222", "#CC79A7"]
@@ -914,7 +1096,7 @@ plotting.show(
     "of shirts, pullovers and coats overlap",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # No label was used in training, and yet classes have regions; coats, pullovers and shirts overlap. Between shoes and
 # the rest runs a band with hardly a code, where the prior is dense. In the grid it is the rows of faint mixtures: draws
 # of the prior fall there, too.
@@ -943,7 +1125,16 @@ plotting.show(
 # Two of twenty latents of a held-out T-shirt are varied: those with the largest KL, the first to the right, the second
 # upwards. The other eighteen stay.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### What does a latent do?
+#
+# One picture, one latent moved at a time; the last row is the latent with the smallest KL.
+#
+# <!-- notes 2 min
+# Which latent does what must be looked up. Most change several things at once. A latent without KL changes nothing.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 rows = []
 for latent in by_kl[:5] + by_kl[-1:]:
     z = torch.zeros(7, 20)
@@ -960,7 +1151,7 @@ plotting.show(
     "the garment, the last changes nothing",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Which latent does what is not known beforehand: it must be looked up, as here. Most change several things at once. A
 # latent without KL changes nothing.
 
@@ -976,7 +1167,18 @@ print(f"largest correlation between the means of two latents in use, over the tr
 
 # %% tags=["exercise:03.6"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.8"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Editing
+#
+# Encode, add the mean code of pullovers minus that of T-shirts, decode.
+#
+# <!-- notes 3 min
+# The step was taken on training pictures and is added to held-out ones. A judge that never met the VAE says how often
+# the class changes over; the lesson plots it. At strength 1 most have changed, and further along the step overshoots.
+# Ask about the second sneaker: what does it pass on its way to a boot?
+# -->
+
+# %% [markdown] syllabus=["N4.8"]
 # ## Editing
 #
 # Encode, change the code, decode. Single latents have no names, but labels can say in which direction to go: take the
@@ -1002,7 +1204,7 @@ plotting.show(
     "from 0 to 2",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Does the edit do what it should?
 #
 # A judge that the VAE never met: a linear classifier of pixels, fitted to the training pictures by least squares.
@@ -1020,7 +1222,7 @@ for name, pictures in (("held-out pictures", held_out), ("their reconstructions"
     right = ((with_one(pictures) @ judge).argmax(1) == test.labels).float().mean()
     print(f"the judge is right on {right:.0%} of {name}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 fig, axes = plotting.subplots(1, 2, size=(9, 3), sharey=True)
 for ax, (name, (lacking, having)) in zip(axes, EDITS.items(), strict=True):
     z = garments.encode(held_out[test.labels == lacking])[0]
@@ -1039,18 +1241,18 @@ plotting.show(
     "Nearly all sneakers become ankle boots; of the T-shirts most become pullovers at strength 1, fewer beyond it.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # At strength 1 most pictures have changed over. Further along, the judge gives more and more T-shirts to other classes
 # than pullover: the step overshoots. And it is an average: the second sneaker above points the
 # other way, and passes something like a bag before it becomes a boot.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Between two pictures
 #
 # Half way in pixels is a double exposure. Half way in $z$ is nearer to one picture: trousers join into a dress. Between
 # boot and bag even the decoder mixes, for no garment lies there.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 ends = [eight[1], eight[3]]
 share_of = torch.linspace(0, 1, 8)[:, None]
 first_code, last_code = garments.encode(held_out[ends])[0]
@@ -1080,9 +1282,16 @@ plotting.show(
 # $$\log p(x \mid c) \ge \mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c) -
 # \mathrm{KL}\bigl(q(z \mid x, c) \,\Vert\, p(z)\bigr).$$
 #
+# <!-- the slide ends here -->
+#
 # The prior of $z$ does not depend on $c$. So $z$ need not say which class it is, and is free for what the class leaves
 # open. Your own VAE becomes a conditional one by a few changes:
-
+#
+# <!-- notes 3 min
+# The class goes into encoder and decoder as ten more inputs; c stands in every condition, and the derivation is as
+# before. The prior does not depend on c, so z need not say which class it is.
+# Ask: what would z hold then? Brightness, width, the length of a hem.
+# -->
 
 # %%
 class OwnConditionalVAE(OwnVAE):
@@ -1121,7 +1330,7 @@ for epoch in range(choose(smoke=1, cpu=3, gpu=3)):
         loss.backward()
         optimizer.step()
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 remedies = {
     label: runs.by_seed(f"lesson_03/{name}", measure=conditional_figures)
     for label, name in {
@@ -1131,7 +1340,7 @@ remedies = {
     }.items()
 }
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Does it draw what was asked for?
 #
 # A classifier says. It is a dense network that learned from the training pictures; what it gets right of held-out ones is
@@ -1155,7 +1364,7 @@ reached(
     otherwise="Does the decoder get the class, too?",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Yours is far above chance and below the bundled network, which had forty passes and not three. Why so? Nothing forbids $z$
 # to say the class as well. It only costs nats, and pays nothing once the decoder listens to $c$. If that is the reason,
 # the class can be read better from the codes of your network than from those of the bundled one. A linear classifier of the
@@ -1189,7 +1398,15 @@ print(
     f"                       bundled, conditional : {class_from(lambda images, labels: conditional.encode(images, labels)[0]):.2f}"
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### One code a row, one class a column
+#
+# <!-- notes 2 min
+# A classifier that learned from training pictures says how often a sample shows the class that was asked for: near its
+# share on real held-out pictures. Along a row pictures share what z holds.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 codes_asked = torch.randn(3, 20, generator=torch.Generator().manual_seed(4))
 rows = [conditional.decode(z.expand(10, 20), torch.arange(10)) for z in codes_asked]
 fig = plotting.image_grid(rows, column_titles=[name.split("/")[0] for name in test.label_names], tile=78)
@@ -1200,12 +1417,23 @@ plotting.show(
     "share traits such as brightness and width",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # One row, one code $z$; one column, one class. Along a row the pictures share what $z$ holds:
 # brightness, width, the length of a hem. The share of samples that show their class comes near that of real held-out
 # pictures. No comparison of the two bounds is made here: one is of $\log p(x)$, the other of $\log p(x \mid c)$.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Remedies against collapse, measured
+#
+# **Warm-up**: the weight of the KL rises from 0. **Free bits**: each latent has $\tfrac14$ nat for nothing.
+#
+# <!-- notes 3 min
+# Ask for two guesses before the table: latents in use, and the bound. Both remedies keep nearly all latents in use.
+# With free bits the bound is the same; with warm-up it is better by more than the spread, and by less than a nat. More
+# latents in use are not better in themselves.
+# -->
+
+# %% [markdown]
 # ### Remedies against collapse, measured
 #
 # At $\beta = 1$ half of the latents were not in use. Two remedies are often named. **Warm-up**: the weight of the KL term begins at 0 and rises, here over the first half of the steps,
@@ -1226,12 +1454,22 @@ plotting.metric_table(
     caption="10,000 held-out pictures, nats a picture; 20 latents. Mean over three seeds, ± the standard deviation.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Both remedies keep nearly all latents in use, and the code costs one to two nats more. What does that buy? With free bits
 # the bound is the same: the reconstruction gains what the code costs. With warm-up the negative ELBO is lower, by more than
 # the spread of the seeds, though by less than one nat. More latents in use are not better in themselves.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.9"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Why the pictures are blurred
+#
+# All pictures with nearly the same code are right answers. Cross-entropy asks for their mean.
+#
+# <!-- notes 3 min
+# Lesson 01 once more. Reconstructions are blurred as well, so the blur is no fault of sampling. A decoder that predicts
+# each pixel given those before it would not have to average: lesson 04, not written yet.
+# -->
+
+# %% [markdown] syllabus=["N4.9"]
 # ## Why the pictures are blurred
 #
 # Lesson 01: where several answers fit, a loss per pixel asks for a picture in between. Here the input of the decoder is
@@ -1259,7 +1497,7 @@ plotting.show(
     "and reconstructions hardly better than samples",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The reconstructions are blurred as well, so the blur is not a fault of sampling. A decoder that predicts each pixel *given the
 # pixels before it* would not have to average: an autoregressive model. It can stand in the decoder or in the
 # prior. Lesson 04 combines the two.
@@ -1273,9 +1511,17 @@ plotting.show(
 # $$\tfrac1N \sum_n \mathrm{KL}\bigl(q(z \mid x_n) \,\Vert\, p(z)\bigr) = \underbrace{I(z; n)}_{\text{what } z \text{ tells of the picture}} +
 # \underbrace{\mathrm{KL}\bigl(q(z) \,\Vert\, p(z)\bigr)}_{\text{how far all codes are from the prior}} .$$
 #
+# <!-- the slide ends here -->
+#
 # The ELBO contains the sum of the two and does not say how it is shared out.
+#
+# <!-- notes 3 min
+# The decoder was trained on draws of q(z), the codes of pictures. Sampling uses draws of p(z). The mean KL is the sum
+# of what z tells of the picture, and how far all codes together are from the prior. The bound does not say how it is
+# shared out.
+# -->
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 parts = aggregate_figures(garments, test.images, draws=choose(smoke=100, cpu=2000, gpu=2000))
 print(
     f"mean KL {parts['KL']:.1f} = information {parts['mutual information']:.1f} + KL of the aggregate {parts['aggregate KL']:.1f}"
@@ -1290,11 +1536,19 @@ print(
 # tells hardly anything of the distance to the prior. The pictures say more: decode draws of $q(z)$, and draws of $p(z)$,
 # and compare both sets with held-out pictures.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 colour = {name: pictures.expand(-1, 3, -1, -1) for name, pictures in made.items()}
 colour = {"real training pictures": (train.images[:count].float() / 127.5 - 1).expand(-1, 3, -1, -1)} | colour
 distances = {name: {"VGG-KID": vgg_kid(pictures, real.expand(-1, 3, -1, -1))} for name, pictures in colour.items()}
 plotting.metric_table(distances, caption=f"Distance to {count:,} held-out pictures, ± standard error; near 0: alike.")
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Codes of pictures, draws of the prior
+#
+# <!-- notes 2 min
+# Above: decoded draws of q(z). Below: of the prior. The first come about as near to real pictures as reconstructions
+# do; some of the second land where no picture's code lies. A learned prior would mend that: lesson 04.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.image_grid(
@@ -1308,17 +1562,17 @@ plotting.show(
     "prior, some of them mixtures of two garments",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Decoded draws of the codes come about as near to real pictures as reconstructions do. Samples are farther away:
 # some land where no picture's code lies. Lesson 04 learns the prior instead.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Play
 #
 # Move the busiest latents of a held-out picture, or start in the middle of the prior. Try: which slider turns a top
 # into a shoe? Does it do so from every start?
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 places_to_start = {"middle of the prior": torch.zeros(20)}
 for i in (eight[0], eight[3], eight[5], eight[6]):
     places_to_start[test.label_names[test.labels[i]]] = garments.encode(held_out[[i]])[0][0]
@@ -1333,12 +1587,12 @@ explorer
 balance = beta_slider(by_beta, held_out[:500])
 balance
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Where it fails
 #
 # **Prints and odd cuts.** The held-out garments whose reconstructions are worst, measured by the cross-entropy above its floor.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 some = held_out[: choose(smoke=500, cpu=10_000, gpu=10_000)]
 with torch.no_grad():
     grey = (some + 1) / 2
@@ -1355,9 +1609,19 @@ plotting.show(
     alt="The eight held-out garments with the worst reconstructions: mostly stripes and prints, and a few unusual shapes, of which little is kept",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **Pictures of another kind.** Feed digits to the networks that know only clothes. Is the loss higher for what they
 # have never seen?
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Where it fails
+#
+# Digits, fed to a network that knows only clothes. Is its loss higher?
+#
+# <!-- notes 3 min
+# Vote first. It is lower: digits are mostly black, and black is cheap. A good bound is no test of whether a picture
+# belongs. The distance from the floor shows the right order, and the floor is known only because we know the greys.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 strange = digit_test.images[:10].float() / 127.5 - 1
@@ -1366,20 +1630,34 @@ plotting.show(
     fig, alt="Ten handwritten digits and what the network for clothes makes of them: broad blurs and parts of garments"
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 for name, images in (("clothes", test.images[:5000]), ("digits", digit_test.images)):
     loss, floor = elbo_figures(garments, images)["negative ELBO"], entropy_floor(images).mean()
     bound = elbo_figures(proper, images)["negative ELBO"]
     for pixels, value in (("grey", loss), ("black or white", bound)):
         print(f"held-out {name:7}  {pixels:14}: negative ELBO {value:.0f}, above the floor {value - floor:.0f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The negative ELBO is *better* for digits than for clothes, though the reconstructions are useless: digits are mostly black, and
 # black is cheap. The distance from the floor shows the right order, with grey pixels and with black and white ones. But
 # the floor is known only because we know the greys. So a good bound is no test of whether a picture belongs (Nalisnick et
 # al. 2019).
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - $\log p(x) = \text{ELBO} + \mathrm{KL}(q(z \mid x) \,\Vert\, p(z \mid x))$.
+# - The KL to the prior has a closed form; the first term takes one draw, $z = \mu + \sigma \varepsilon$.
+# - A large $\beta$ empties latents; a small one leaves the prior uncovered.
+# - Latents can be walked and edited. What they mean must be looked up.
+# - The decoder gives the mean of what fits $z$: blur.
+# - A good bound says neither that samples are good nor that a picture belongs.
+#
+# <!-- notes 2 min
+# Ask for the three lines of the bound from memory.
+# -->
+
+# %% [markdown]
 # ## Summary
 #
 # - $\log p(x) = \text{ELBO} + \mathrm{KL}(q(z \mid x) \,\Vert\, p(z \mid x))$. The loss contains the prior $p(z)$; the true
