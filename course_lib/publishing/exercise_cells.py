@@ -42,7 +42,8 @@ def slide_of(exercise: Exercise) -> NotebookNode:
     assert isinstance(answer, ast.FunctionDef)  # an exercise asks for a function: its file is checked
     returns = f" -> {ast.unparse(answer.returns)}" if answer.returns else ""
     first = (ast.get_docstring(answer) or "").partition("\n")[0]
-    names = ast.unparse(answer.args).replace("torch.nn.Module", "Module").replace("torch.Tensor", "Tensor")
+    names = ast.unparse(answer.args).replace("torch.nn.Module", "Module").replace("torch.optim.", "")
+    names = names.replace("torch.Tensor", "Tensor")
     head = f"def {answer.name}({names}){returns.replace('torch.Tensor', 'Tensor')}:"
     lines = [*textwrap.wrap(head, WIDTH, subsequent_indent=" " * 8), "    ..."]
     text = [

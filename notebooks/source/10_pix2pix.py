@@ -17,11 +17,18 @@
 #   taking it away;
 # - measure a translation by metrics that disagree with each other, and say what each of them misses.
 #
+# <!-- the slide ends here -->
+#
 # **Time.** About a minute for all cells on two CPU cores. About two and a half hours to read and do.
 #
 # <!-- links -->
 #
 # Papers: Isola et al. 2017 (pix2pix); Ronneberger et al. 2015 (U-Net). All papers are at the end.
+#
+# <!-- notes 2 min
+# One loss for all translations with pairs. Lessons 01 and 02 are needed: the median of L1, and D* = p / (p + q).
+# Ask for tasks that turn one picture into another, and write them on the board.
+# -->
 
 # %% tags=["setup"]
 
@@ -68,7 +75,17 @@ from course_lib.systems.modes import inference
 from course_lib.systems.pix2pix import Pix2Pix
 from course_lib.training import fit, seed_everything
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Where this lesson goes
+#
+# One system, three training sets. All inputs are held out and drawn at random.
+#
+# <!-- notes 2 min
+# Flat to 3D, outlines with dots of colour to 3D, grey to colour. Rows: input, output, truth. Let them find the worst
+# one, and say why it is hard.
+# -->
+
+# %% [markdown]
 # ### Where this lesson goes
 #
 # One system, three training sets: flat to 3D emoji, outlines with a few dots of colour to 3D emoji, grey to colour. All
@@ -106,7 +123,7 @@ plotting.show(
     "with dots of colour to 3D emoji, grey to colour patches of photographs",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.1", "N0.10", "N0.4"]
+# %% [markdown] syllabus=["N1.1", "N0.10", "N0.4"]
 # ## Image-to-image translation
 #
 # The input $x$ is a picture, the output $\hat y$ is another picture of the same scene. Many tasks have this form:
@@ -124,6 +141,8 @@ plotting.show(
 # and its paintings have no $y$ at all.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E21"]
+# ### Was it the first?
+#
 # > **Often written, not so:** "pix2pix was the first convolutional network that translated pictures."
 #
 # November 2016 is the date of the preprint. Before it there were convolutional networks for single tasks: SRCNN
@@ -131,10 +150,28 @@ plotting.show(
 # filling of holes (both 2016). Conditional GANs on pictures existed too (Mathieu et al. 2016, future frames; Yoo et al.
 # 2016, a garment from its wearer).
 #
+# <!-- the slide ends here -->
+#
 # Each of these had a loss made for its task. What was new: *one* conditional GAN for all of them, where only the pairs
 # change (section 2 of the paper).
+#
+# <!-- notes 2 min
+# The preprint is of November 2016. What was new is one conditional GAN for all tasks, where only the pairs change. Ask
+# which of these the class knows.
+# -->
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.1", "N1.2"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## One sketch of a bag, many bags
+#
+# $p(y \mid x)$ is a whole distribution: the sketch cannot say which bag is meant.
+#
+# <!-- notes 3 min
+# First row: one sketch, the colours of the bag exchanged. Second row: from the training set, one outline and eight
+# answers, with their mean and median. Neither is a circle of the set. Lesson 01 in one picture: where the colour is
+# open the answer is dull, where an edge is open it is blurred.
+# -->
+
+# %% [markdown] syllabus=["N3.1", "N1.2"]
 # ## One sketch of a bag, many bags
 #
 # $p(y \mid x)$ is the chance of the picture $y$, *given* the sketch $x$. A bag in any colour fits a sketch of a bag.
@@ -160,7 +197,7 @@ plotting.show(
     "of the training set that share it, and their mean and median, both in a dull colour ",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # A network with the Euclidean loss answers with the mean, one with L1 with a median (lesson 01). Neither is a circle of
 # the set. Where the colour is open the answer is dull; where an edge is open it is blurred. That is no lack of capacity,
 # but the best answer to the question that the loss asks.
@@ -186,8 +223,24 @@ for name, guess in (("mean", mean), ("median", median), ("the first circle", eig
 #
 # - $D$ ascends the first line: 1 for true pairs, 0 for made ones. It never sees the second.
 # - $G$ descends the second term of the first line, and the L1 term, whose weight is $\lambda = 100$.
+#
+# <!-- notes 4 min
+# Read it aloud once. D never sees the L1 term. G descends the second term of the first line, and L1 with the weight
+# 100.
+# Ask: does 100 mean that L1 counts a hundred times as much? No: what counts is the gradient at the output, and there
+# the two are of one order; the lesson measures it.
+# -->
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Two players, and L1
+#
+# <!-- notes 3 min
+# G learns from two places, L1 and D's judgement. D learns from one, and sees x beside each picture. The bars are detach
+# and frozen. Where is z? It is dropout inside G.
+# Ask: what would change if x did not go into D?
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.diagram(
     {
         "x": Box(0, 0.6, "condition x\n(N, C, H, W)", width=0.84),
@@ -219,7 +272,7 @@ plotting.show(
     "its own loss, and x with the output for the loss of G",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Two bars mark where no gradient passes. $G$ learns from two places: the L1 term, and $D$'s judgement. $D$ learns from
 # one, and sees $x$ beside each picture. ($z$ is dropout inside $G$: "The noise z", below.)
 
@@ -232,6 +285,11 @@ plotting.show(
 #   open which of the real-looking pictures comes out.
 # - **The condition goes into $D$ as well.** Else $D$ could only ask "is this a picture?", and not "is it a picture *of
 #   this x*?" A section below tests that.
+#
+# <!-- notes 3 min
+# One sentence each: L1 guides, the adversary sharpens, the condition keeps D to the question. Ask what each does alone,
+# and keep the guesses for the table of the ablation.
+# -->
 
 # %% [markdown]
 # > **Exercises** stand where you need them. Write your answer where the cell says so, and run it. `check` says whether it
@@ -259,16 +317,16 @@ for name, term in terms.items():
     (gradient,) = torch.autograd.grad(term, y_hat)
     print(f"{name:12}: value {term.item():5.2f}   length of its gradient at the output {gradient.norm():.3f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # At the output the two gradients have lengths of the same order, and not of 1 to 100.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### The step
 #
 # This is the course's step. Three things in it decide whether it is right: the `detach`, the order of the two players, and
 # `frozen`, which switches off the gradients in $D$'s weights during $G$'s turn, so that nothing is left there to clear.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 plotting.show_source(Pix2Pix.training_step)
 
 # %% [markdown]
@@ -300,12 +358,25 @@ for name, value in formula.items():
 # > **Often written, not so:** "$\mathcal{L}_\text{cGAN} = \mathbb{E} \log D(x, y) + \mathbb{E} \log(1 - D(G(y, z)))$,
 # > and the L1 term compares $x$ with $G(y, z)$."
 #
+# <!-- the slide ends here -->
+#
 # $D$ gets the condition in *both* terms, $G$ takes $x$, and L1 compares $G(x, z)$ with $y$. Where $x$ has one channel
 # and $y$ three, none of the wrong lines runs. Where both have three, two of them run without a word: together they are
 # the L1 term of the *opposite* translation, from $y$ to $x$.
+#
+# <!-- notes 3 min
+# Let them find the two errors before you show the lines below: G takes x, D gets the condition in both terms. Where x
+# has one channel and y three, none of the wrong lines runs. Where both have three, two of them run without a word.
+# -->
 
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "-"}
+# | written | from 1 to 3 channels | from 3 to 3 |
+# | --- | --- | --- |
+# | $D(G(x, z))$ | refused | refused |
+# | $G(y, z)$ | refused | runs |
+# | $\lvert x - G(x, z) \rvert$ | refused | runs |
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 def attempts(netG, netD, x, y):
     """Return the wrong terms as functions, by how they are written."""
     return {
@@ -331,10 +402,16 @@ for (label, system), pairs in zip(systems.items(), (held_out["outline"], held_ou
 #
 # > **Often written, not so:** "The conditional GAN gives the ground truth $y$ to the generator."
 #
+# <!-- the slide ends here -->
+#
 # $y$ goes to $D$ and to the L1 term, and nowhere else: `translate(x)` has no place for it. Suppose $G$ got it. The
 # smallest L1 is 0, reached by copying $y$ without a look at $x$. A tiny network, trained once with $x$ alone and once
 # with $x$ *and* $y$ as its input, shows it. At use there is no $y$: it then gets that of another emoji.
-
+#
+# <!-- notes 2 min
+# Suppose G got y. The smallest L1 is 0, by copying y without a look at x. The tiny network below did just that:
+# exchange x, and little changes; give it another y, and it returns that.
+# -->
 
 # %%
 def tiny_regression(sees_y, steps):
@@ -368,11 +445,11 @@ for sees_y in (False, True):
     print(f"G sees {'x and y' if sees_y else 'x only ':7}: held-out L1 with", end=" ")
     print(", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # With $y$ as an input the L1 is low, and exchanging $x$ changes little: the network has learned the identity. Give it
 # another $y$, and it returns that.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### Names in the paper and in the code
 #
 # | paper | code |
@@ -387,7 +464,7 @@ for sees_y in (False, True):
 #
 # The encoder-decoder, the sizes of the patch and the statistics of the test batch have their sections below.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Departures, declared
 #
 # `Pix2PixConfig()` is the paper's system for 256 pixels. The runs of this lesson differ, so that they fit a CPU:
@@ -432,9 +509,14 @@ for run, name in (("outline_both", "the paper's skips"), ("outline_authors", "th
 # - **Contracting path** (`down`): each block halves the size. A position sees more and more of the picture: *what* is
 #   there, the context.
 # - **Expanding path** (`up`): each block doubles the size. The skips tell it *where* things are, to the pixel.
+#
+# <!-- notes 3 min
+# Draw the U on the board. Contracting: what is there. Expanding, with the skips: where it is, to the pixel. An
+# encoder-decoder must carry all that through its narrowest point.
+# Ask: how many numbers pass the bottleneck at 64 pixels, and how many does the input have?
+# -->
 
-
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input", "checked"]
 def sizes(network, x):
     """Return the shapes of a U-Net: each block's number, its input and its output."""
     found = []
@@ -464,7 +546,7 @@ with torch.device("meta"):  # shapes without memory
 # The innermost output has a single position. Without skips all that the decoder knows of $x$ passes through its few
 # values; the input has 12,288.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.4", "N2.5"]
+# %% [markdown] syllabus=["N2.4", "N2.5"]
 # ### What does each skip carry?
 #
 # Cut one skip of the trained network at a time, and look. "Cut" means here: what comes through it is replaced by its
@@ -495,7 +577,18 @@ def without(network, x, cut, others):
     return y_hat
 
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### What does each skip carry?
+#
+# One skip cut at a time: what comes through it is replaced by its average over other pictures.
+#
+# <!-- notes 3 min
+# Not by zeros, which the layers behind have never seen. Cut the finest, and the colours go, and half of the features of
+# a face. The innermost hardly matters: a 3D emoji lies on the flat one, pixel on pixel. Ask for a task where it would
+# matter.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 flat = held_out["flat"]
 shown = shown_rows(flat)
 order = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))
@@ -517,7 +610,7 @@ plotting.show(
     "the finest to the coarsest, and with the innermost output cut; the truth at the right",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 rows = {"nothing cut": whole} | by_cut
 plotting.metric_table(
     {
@@ -536,13 +629,13 @@ plotting.metric_table(
 moved = {label: l1(made, whole) for label, made in by_cut.items()}
 print("cuts by how much they change the output:", ", ".join(sorted(moved, key=moved.get, reverse=True)))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The larger the change, the more of what this network knows of the picture comes by that way. Here it is the finest
 # skip, 32 × 32: without it the colours go, and half of the features of a face. Without the next, 16 × 16, colours stay
 # and the border frays. The coarser ways change little, and the innermost hardly anything: a 3D emoji lies on the flat
 # one, pixel on pixel, and little of the answer has to be known from afar.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.3", "N0.12"]
+# %% [markdown] syllabus=["N2.3", "N0.12"]
 # ## The noise z
 #
 # A $G$ without noise gives one answer to an input, and can at best be one sample of $p(y \mid x)$. In earlier experiments
@@ -552,7 +645,18 @@ print("cuts by how much they change the output:", ", ".join(sorted(moved, key=mo
 # and the pictures beside them, are of outputs without noise, so that all systems are measured alike. What the noise does
 # is measured apart, here.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## The noise z
+#
+# $z$ is **dropout**: on in training *and* in translating. Four draws for each outline, and their deviation.
+#
+# <!-- notes 3 min
+# eval() alone would be wrong here, as it switches dropout off. Let them look for a difference between the draws. G is
+# never rewarded for variety: L1 punishes every draw away from the median, and D sees one pair at a time.
+# Ask what would do more: an encoder that must find z again, a D that sees several samples.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 outline = held_out["outline"]
 x = normalise(outline.x[shown_rows(outline)[:4]])
 seed_everything(0)
@@ -573,14 +677,14 @@ print(f"deviation: black is 0, white is {spread.max():.2f} on the scale [-1, 1];
 
 # %% tags=["exercise:10.3"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.3"]
+# %% [markdown] syllabus=["N2.3"]
 # ### How little it does, measured
 #
 # *Diversity* is the mean L1 between two samples for one input. What should it be? Lesson 01 knows: a person's outline has
 # six right answers, one for each tone. Between those the mean L1 can be computed. *Tones found* counts how many of the
 # six are nearest to one of six samples.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 known = emoji_answers("test")
 persons, right = known.condition(), known.targets()
 
@@ -627,7 +731,7 @@ plotting.metric_table(
 trained = by_rate[models["outline"].config.dropout]
 print(f"the samples differ by {diversity(trained) / diversity(right):.1%} of what the right answers differ by")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **Why so little?** $G$ is never rewarded for variety. L1 punishes every draw away from the median, and $D$ judges one
 # pair at a time: it cannot see that all samples are alike. The paper says the same of its own networks ("minor
 # stochasticity", section 3.1).
@@ -639,7 +743,7 @@ print(f"the samples differ by {diversity(trained) / diversity(right):.1%} of wha
 # the distance between two samples (mode seeking, Mao et al. 2019); a discriminator that sees several samples at once
 # (PacGAN, lesson 02); no L1 term, or one that asks only the best of several samples (lesson 16).
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.3"]
+# %% [markdown] syllabus=["N2.3"]
 # ### Batch norm at test
 #
 # Batch norm is the second thing that `eval()` switches. It can take mean and variance from
@@ -649,7 +753,7 @@ print(f"the samples differ by {diversity(trained) / diversity(right):.1%} of wha
 #
 # Dropout off, the same network, both measured:
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 x, y = normalise(flat.x[order[:64]]), normalise(flat.y[order[:64]])
 net = models["flat"]
 ways = {
@@ -682,23 +786,36 @@ for name, switch in (("running statistics", False), ("statistics of the batch", 
 #
 # $D$ is a chain of convolutions that ends in a *map* of logits. Each logit sees one square of the pair, its *receptive
 # field*, and says whether that patch is real. The loss is the mean over the map.
+#
+# <!-- notes 1 min
+# A map of logits, one for each patch of the pair; the loss is its mean. Ask what such a D cannot see.
+# -->
 
 # %% tags=["exercise:10.4"]
 
 # %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N2.7"]
-# **How large is the square?** Walk back from one output, $r = 1$. Before a convolution with kernel $k$ and stride $s$, the
+# ### How large is the square?
+#
+# Walk back from one output, $r = 1$. Before a convolution with kernel $k$ and stride $s$, the
 # square is $(r - 1)\, s + k$. The paper's $D$ has kernel 4 and strides 2, 2, 2, 1, 1, so back from the output:
 #
 # $$1 \to 4 \to 7 \to 16 \to 34 \to 70 .$$
+#
+# <!-- the slide ends here -->
 #
 # - one pixel: **PixelGAN**; some pixels: **PatchGAN**; the whole picture: **ImageGAN**;
 # - a small $D$ has few weights, and each picture gives it many patches to learn from. It takes pictures of any size.
 #
 # With the three strides of 2 *last* the walk is $1 \to 4 \to 10 \to 22 \to 25 \to 28$: strides near the input widen the
 # square for all layers that follow. In the next cell `None` stands for the condition that this $D$ has not.
+#
+# <!-- notes 3 min
+# Let them do the walk: (r - 1) times the stride, plus the kernel. Then with the strides last, which gives 28: strides
+# near the input widen the square for all layers that follow.
+# One pixel: PixelGAN. The whole picture: ImageGAN.
+# -->
 
-
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 def seen(network, side):
     """Return where the gradient of the middle logit with respect to y is not zero, (side, side) bool."""
     y = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
@@ -727,7 +844,7 @@ plotting.metric_table(
     caption="Patch in pixels, by your function and by the gradient of one logit; weights with 64 channels and 3 + 3 inputs.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 picture = normalise(flat.y[flat.names.index("zany face")])
 lit = []
 for pixels in (1, 16, 34, 70):
@@ -740,7 +857,17 @@ plotting.show(
     "the width, half of it, and all of it but a line at the edge",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.7"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Its map of opinions
+#
+# $D$'s logits as chances, on a true pair and on a made one.
+#
+# <!-- notes 2 min
+# With 70 pixels each logit sees nearly all of these small pictures, so neighbours differ little. What differs is the
+# pair: the made ones are trusted less.
+# -->
+
+# %% [markdown] syllabus=["N2.7"]
 # ### Its map of opinions
 #
 # The bundled $D$ of the flat emoji, on a true pair and on the pair that $G$ made, for two held-out emoji: its logits as
@@ -785,7 +912,19 @@ plotting.show(
 
 # %% tags=["exercise:10.5"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.1", "E2"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## D judges the pair
+#
+# > **Often written, not so:** "$D(x, y)$ looks at $x$ and at $y$, and judges each by itself."
+#
+# $x$ and $y$ are 0 or 1, and in the data $y = x$. $G$ ignores $x$.
+#
+# <!-- notes 3 min
+# Each output of that G looks real, and half of its pairs never occur. Let them fill in p / (p + q) for the pair, and
+# for y alone: the line below.
+# -->
+
+# %% [markdown] syllabus=["N2.1", "E2"]
 # ## D judges the pair
 #
 # > **Often written, not so:** "$D(x, y)$ looks at $x$ and at $y$, and judges each by itself."
@@ -795,13 +934,24 @@ plotting.show(
 # never occur. The best discriminator of the pair (lesson 02) finds it out; the best one that sees $y$ alone has nothing
 # to go by.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["output-in-decks", "checked"] slideshow={"slide_type": "-"}
 p_data = torch.tensor([[0.5, 0.0], [0.0, 0.5]])  # rows: x = 0, 1; columns: y = 0, 1
 p_made = torch.full((2, 2), 0.25)
 of_pair, of_y = best_discriminator(p_data, p_made), best_discriminator(p_data.sum(0), p_made.sum(0))
 print(f"D*(x, y): y fits x {of_pair[0, 0]:.2f}, y does not fit x {of_pair[0, 1]:.2f}   D*(y): always {of_y[0]:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N2.1", "E2"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Against a generator that is blind to $x$
+#
+# It answers with the real picture of *another* emoji. Two discriminators play against it.
+#
+# <!-- notes 3 min
+# With x, D finds out what fits. Without, it is shown the same pictures as real and as made; its loss stays at log 4.
+# The D of the long run scores a wrong pair higher than a true one: no contradiction, since a pair that neither data nor
+# G makes was taught by nobody.
+# -->
+
+# %% [markdown] syllabus=["N2.1", "E2"]
 # ### Against a generator that is blind to x
 #
 # The same with pictures. Let $G$ be perfect at making emoji, and blind: it answers $x$ with the real picture of
@@ -853,18 +1003,18 @@ plotting.metric_table(
     "is not halved here.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # With $x$, $D$ has found out what fits. Without, it cannot: it is shown the same pictures as real and as made, its loss
 # stays at $\log 4$, and the exchange of $x$ leaves its score as it is. Such a $D$ lets $G$ answer with any emoji, and only
 # L1 holds it to $x$. In the paper, such a $D$ without the L1 term ended in nearly the same output
 # for all $x$.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E2"]
+# %% [markdown] syllabus=["E2"]
 # ### And the D of the long run?
 #
 # The bundled $D$ has played against $G$, whose outputs always fit $x$. What does it say of a real $y$ beside another $x$?
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 true_pair, wrong_pair = score(judge, x, y), score(judge, x[other], y)
 made_pair = score(judge, x, outputs_of(models["flat"], x)[:, 0])
 print(
@@ -876,7 +1026,7 @@ made = outputs_of(models["flat"], x[:64])[:, 0]
 print("by `mean_scores`:", {kind: round(value, 2) for kind, value in mean_scores(judge, x[:64], y[:64], made).items()})
 print("your prediction :", predicted_order("x and y"))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # It tells true pairs from $G$'s outputs, and scores a wrong pair *higher* than a true one. That is no contradiction.
 # $D^* = p / (p + q)$ says something only where pairs occur, in the data or among $G$'s outputs. A wrong pair occurs in
 # neither: there $D$ is free, and nobody has taught it. To have a judge of *any* pair, wrong pairs must be among its
@@ -884,7 +1034,7 @@ print("your prediction :", predicted_order("x and y"))
 
 # %% tags=["exercise:10.6"]
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.6"]
+# %% [markdown] syllabus=["N2.6"]
 # ## Who takes care of which frequencies?
 #
 # Slow changes of a picture, its large areas, are its *low* frequencies; edges and grain are the *high* ones. Where L1
@@ -892,7 +1042,18 @@ print("your prediction :", predicted_order("x and y"))
 # whole picture: it may leave the low frequencies to L1 and judge texture in patches. That is the paper's argument for
 # PatchGAN. Here is the energy of the outputs at each frequency, as a share of the truth's, on 16 held-out outlines.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Who takes care of which frequencies?
+#
+# Energy of the outputs at each frequency, as a share of the truth's.
+#
+# <!-- notes 3 min
+# The paper's argument: L1 gets the low frequencies right, so D may judge texture in patches. Let them check it in the
+# curves: L1 is short of low frequencies as well, because an outline leaves the colours of whole areas open. Energy says
+# how much there is, not whether it is right.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 record = records_of("lesson_10")
 SHOWN = shown_rows(outline)
 inputs, targets = normalise(outline.x[SHOWN]), normalise(outline.y[SHOWN])
@@ -917,13 +1078,23 @@ bands["above 0.5"] = frequencies > 0.5  # both directions fine at once: the corn
 for label, (_, share) in spectra.items():
     print(f"{label:10}", "   ".join(f"{name}: {share[band].log().mean().exp():.2f}" for name, band in bands.items()))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # L1 alone keeps more of the low frequencies than of the high ones, and with $D$ the high ones come back. $D$ alone
 # overshoots at the very finest, the last band: grain of single pixels. But L1 is short of *low* frequencies as well, because an outline leaves the
 # colours of whole areas open, and a median of colours is dull. There, too, $D$ adds. Energy says how *much* of a
 # frequency there is, not whether it is right.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Build it: pix2pix in torch alone
+#
+# Seconds of training with *your* step, beside the same $G$ with L1 alone.
+#
+# <!-- notes 3 min
+# No drawing is finished by then. What shows first is colour: L1 answers with a grey median, and D knows that emoji are
+# not grey. Both start from the same weights and see the same batches.
+# -->
+
+# %% [markdown]
 # ## Build it
 #
 # pix2pix in torch alone: a small U-Net, a small PatchGAN, and *your* `training_step`. It is trained on the outlines for
@@ -1009,7 +1180,7 @@ reached(
     otherwise="Look at `training_step`: does G get the gradient of D's judgement of its output?",
 )
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.image_grid(
     [x[:4], *(made[:4] for made in own.values()), y[:4]], row_titles=["outline", *own, "truth"], tile=72
 )
@@ -1017,7 +1188,7 @@ plotting.show(
     fig, palette=True, alt="Four held-out outlines, the outputs of L1 alone and of the adversarial step, and the truth"
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Train it here
 #
 # A short run on the flat emoji with the plain settings. The live figure shows six *training* inputs, the outputs so far
@@ -1043,7 +1214,7 @@ history = fit(
     here, train_pairs, steps=choose(smoke=4, cpu=120, gpu=2000), batch_size=8, seed=0, device=device, figure=live_figure
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 fig = plotting.curves(history, names=["d_loss", "g_adversarial", "l1"], smooth=10, log=True, size=(8.4, 3.2))
 plotting.show(
     fig,
@@ -1051,9 +1222,22 @@ plotting.show(
     "slowly; D's loss falls a little and G's adversarial loss rises a little",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # L1 falls as a regression does. The other two are a game (lesson 02): they tell who is ahead, not how good the pictures
 # are.
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### When your own pix2pix fails
+#
+# 1. Train with L1 alone. If that finds no place and colour: pairs or ranges are wrong.
+# 2. $D$'s loss falls to 0: lower its rate, a smaller patch, spectral normalisation.
+# 3. $D$'s loss stays at its start: raise its rate; does it get the condition?
+# 4. Grain, checkerboard: upsampling, the rate of the last steps, averaged weights.
+# 5. One output for all inputs: the skips, and whether $D$ sees $x$.
+#
+# <!-- notes 3 min
+# Rules of thumb, not measured here; in this order. Ask who has met which of them.
+# -->
 
 # %% [markdown]
 # **When your own pix2pix fails.** Rules of thumb, not measured here; in this order:
@@ -1078,7 +1262,7 @@ for system in models.values():
         f"    {card['epochs']} epochs, {card['steps']:,} steps of {card['batch_size']} pairs, {card['minutes']:.0f} minutes"
     )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Measure
 #
 # | metric | what it says | blind to |
@@ -1092,7 +1276,7 @@ for system in models.values():
 # Held-out inputs only; the VGG-KID of the bundled models is in `data/checkpoints/lesson_10/README.md`. The baseline for
 # each model is the input itself, unchanged: a network that does not beat it has learned nothing of use.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 rows = {}
 for name, pairs in held_out.items():
     part = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1))[: choose(smoke=32, cpu=144, gpu=144)]
@@ -1117,7 +1301,17 @@ plotting.metric_table(
 # the lightness that it was given: SSIM stays that of the input, 0.91. Its colours are quiet (0.6 of the truth's): four dozen
 # photographs do not teach what is green.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.4", "N2.8"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### The paper's ablation: which terms?
+#
+# <!-- notes 4 min
+# Same steps, three seeds. L1 alone is nearest to the truth pixel by pixel, and furthest as a set. cGAN alone is the
+# other way round. With both, VGG-KID is best, and does not tell whether D saw x; sharpness does. The paper's column is
+# of another task and metric.
+# Look up the guesses of "Why both terms".
+# -->
+
+# %% [markdown] syllabus=["N1.4", "N2.8"]
 # ### The paper's ablation: which terms?
 #
 # Outlines to 3D emoji, the plain settings, the same steps for all, three seeds. "L1 + GAN" has a $D$ that does not see
@@ -1155,7 +1349,16 @@ for system, label in (("L1 alone", "L1"), ("cGAN alone", "cGAN")):
         found = "higher" if min(one) > max(other) else "lower" if max(one) < min(other) else "the seeds overlap"
         print(f"{system:10} {figure:13}: predicted {said:6}   measured: {found}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Look at them
+#
+# Four random held-out outlines.
+#
+# <!-- notes 2 min
+# Let them say which row is L1 before they read the labels: cover them with your hand.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 shown_of = range(4)
 strips = [inputs, *pictures.values(), targets]
 fig = plotting.image_grid(
@@ -1167,7 +1370,7 @@ plotting.show(
     alt="Four random held-out outlines, the outputs of four systems (L1, cGAN, L1 + GAN, L1 + cGAN), and the truth",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # - **L1 alone** is nearest to the truth pixel by pixel, and furthest from it as a set: half the sharpness, pale.
 # - **cGAN alone** is the other way round: more detail than the truth has, much of it grain, and as much colour.
 # - **L1 and an adversary** lie between the two in L1, SSIM and sharpness, and have the best VGG-KID of all. VGG-KID does
@@ -1183,9 +1386,17 @@ plotting.show(
 # > **Often written, not so:** "A GAN cannot make pictures like the real ones, because it never compares its output with
 # > the right answer."
 #
+# <!-- the slide ends here -->
+#
 # To be *like* the real pictures is a matter of the whole distribution, and that is exactly what $D$ compares. What cGAN
 # alone lacks is agreement with the target of *this* pair. So a distance between sets should favour it over L1 alone,
 # and a distance to the target should not.
+#
+# <!-- notes 2 min
+# To be like the real pictures is a matter of the distribution, and that is what D compares. What cGAN alone lacks is
+# agreement with this y. So a distance between sets should favour it over L1, and a distance to the target should not:
+# the two lines.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 for figure in ("VGG-KID", "L1"):
@@ -1194,14 +1405,14 @@ for figure in ("VGG-KID", "L1"):
         f"{figure:8} cGAN alone {a:.3f}   L1 alone {b:.3f}   ratio {a / b:.2f}: {'cGAN' if a < b else 'L1'} is nearer"
     )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### Colour
 #
 # Where L1 is unsure of a colour, it answers with a median, and that is greyer than the answers. $D$ knows that real
 # emoji are not grey. In the histograms below (CIE Lab, the pixels where the truth is not white) that is seen in the
 # tails.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 mask = not_white(targets)
 histograms = {label: colour_histograms(pictures[label], mask=mask) for label in ("L1", "cGAN", "L1 + cGAN")}
 histograms["truth"] = colour_histograms(targets, mask=mask)
@@ -1216,13 +1427,13 @@ for label, shares in histograms.items():
     a, b = (shares[axis][colour_bins(axis).abs() > 30].sum() for axis in ("a", "b"))
     print(f"{label:10} pixels with |a| above 30: {a:.1%}   with |b| above 30: {b:.1%}")
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.4"]
+# %% [markdown] syllabus=["N2.4"]
 # ### U-Net against encoder-decoder
 #
 # Flat to 3D, with and without skips, each with L1 alone and with both terms (table 2 of the paper; the last
 # column is the paper's share of rightly named pixels).
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 PAPER_SKIPS = {"unet_l1": "0.48", "unet_both": "0.55", "encdec_l1": "0.35", "encdec_both": "0.29"}
 SKIP_NAMES = {"encdec_l1": "encoder-decoder, L1", "encdec_both": "encoder-decoder, L1 + cGAN"}
 SKIP_NAMES |= {"unet_l1": "U-Net, L1", "unet_both": "U-Net, L1 + cGAN"}
@@ -1237,7 +1448,17 @@ plotting.metric_table(
     caption=f"{len(flat)} held-out flat emoji, {entries[0]['epochs']} epochs each. Outputs without noise.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### U-Net against encoder-decoder
+#
+# With and without skips, each with L1 alone and with both terms.
+#
+# <!-- notes 2 min
+# Without skips a blob of about the right place and colour is all that comes through. One seed each: read the large
+# differences only.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 strips = [normalise(flat.x[shown]), *(recorded_pictures(f"lesson_10/flat_{key}") for key in SKIP_NAMES)]
 strips.append(normalise(flat.y[shown]))
 fig = plotting.image_grid(
@@ -1250,12 +1471,12 @@ plotting.show(
     "and the truth",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Without skips, a blob of about the right place and colour is all that comes through in these few minutes. With them
 # the drawing is there. The adversary makes the outputs of both sharper. In the paper it lowers the score of the encoder-decoder,
 # and raises that of the U-Net. One seed each: read the large differences only.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N2.7", "E20"]
+# %% [markdown] syllabus=["N2.7", "E20"]
 # ### How large a patch?
 #
 # > **Often written, not so:** "A discriminator of the whole picture is what makes the output blurred."
@@ -1265,7 +1486,7 @@ plotting.show(
 # and score lower. The authors suspect that such a $D$ has many more weights and is harder to train. Blur comes from L1,
 # not from the size of the patch.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 PATCH_RUNS = {"1 pixel": "outline_patch1", "16 pixels": "outline_both", "70 pixels": "outline_patch70"}
 PATCH_RUNS["142 pixels: all"] = "outline_patch142"
 PAPER_PATCHES = {"1 pixel": "0.39", "16 pixels": "0.65", "70 pixels": "0.66", "142 pixels: all": "0.42 (286)"}
@@ -1295,7 +1516,18 @@ sharp = sorted(seen_by, key=lambda label: seen_by[label]["sharpness"])
 print("from soft to sharp:", ", ".join(f"{label} {seen_by[label]['sharpness']:.2f}" for label in sharp))
 print("lowest VGG-KID:", min(seen_by, key=lambda label: seen_by[label]["VGG-KID"]))
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### How large a patch?
+#
+# > **Often written, not so:** "A discriminator of the whole picture is what makes the output blurred."
+#
+# <!-- notes 3 min
+# The output of the D of the whole picture is not blurred: it is the sharpest, and the worst by VGG-KID: its detail is
+# wrong. Blur comes from L1. In the paper 16 and 70 pixels of 256 are best and close to each other; it measures
+# something else.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 strips = [inputs, pictures["L1"], *(recorded_pictures(f"lesson_10/{run}") for run in PATCH_RUNS.values()), targets]
 fig = plotting.image_grid(
     [[strip[i] for i in shown_of] for strip in strips],
@@ -1309,13 +1541,13 @@ plotting.show(
     "pixels, and the truth",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The output of the $D$ of the whole picture is not blurred. It is the sharpest, and the worst by VGG-KID: its detail is
 # wrong. 1 pixel adds colour to L1, and sharpness too (0.50 to 0.75), where the paper found none. By VGG-KID 16 pixels come first and 1 pixel second; the
 # rows without ± are one seed, so the two are not separated here. The paper measures something else: there 16 and 70
 # pixels of 256 are best, and close to each other.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## A better question
 #
 # Every row so far looks for a better answer to the same question. But the question is short. An outline leaves the
@@ -1325,7 +1557,7 @@ plotting.show(
 # red, green and blue of the dots, and a mask that says where a dot is (white is a colour, too). In training each picture
 # gets 0 to 16 dots, at other places in each epoch. So one network serves any number.
 
-# %% slideshow={"slide_type": "-"}
+# %%
 few = SHOWN[2:6]
 x, y = normalise(outline.x[few]), normalise(outline.y[few])
 columns, titles = [], []
@@ -1334,7 +1566,18 @@ for count in (0, 2, 8, 16):
     columns += [sheet_of(condition), models["outline + dots"].translate(condition, noise=False)]
     titles += [f"{count} dots", "output"]
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## A better question
+#
+# An outline leaves the colours open. So *say more in $x$*: a few dots of colour.
+#
+# <!-- notes 4 min
+# Four channels more: red, green and blue of the dots, and a mask, since white is a colour too. One network serves any
+# number of dots. Each further dot helps; with eight, L1 falls by a third. Persons still stain.
+# Ask: which of today's rows changed the answer, and which the question?
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 rows = [list(row) for row in zip(*columns, y, strict=True)]
 fig = plotting.image_grid(rows, column_titles=[*titles, "truth"], tile=70)
 plotting.show(
@@ -1344,7 +1587,7 @@ plotting.show(
     "beside the truth",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 part = torch.randperm(len(outline), generator=torch.Generator().manual_seed(1))[: choose(smoke=16, cpu=144, gpu=144)]
 y, rows = normalise(outline.y[part]), {}
 for count in (0, 1, 2, 4, 8, 16):
@@ -1363,10 +1606,10 @@ plotting.metric_table(
 # too weak. The colours come right where a dot lies, and about there. Stains stay elsewhere, on persons above all. The
 # sharpness falls a little with each dot; why was not tested.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **One sketch of a bag, many bags.** The dots below lie at the same places each time, in exchanged colours.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 sheets = torch.stack([with_dots(normalise(sketch)[None], colour_dots(one[None], 8))[0] for one in recoloured])
 bags = models["outline + dots"].translate(sheets, noise=False)
 fig = plotting.image_grid(
@@ -1379,13 +1622,13 @@ plotting.show(
     "from each, which has these colours",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### What the dots do, and what the loss does
 #
 # The bundled network also has another loss: a third term, the distance by the features of VGG-16 (lesson 12). So the two
 # changes are taken apart, from the plain settings of the ablation, with three seeds.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 LADDER = {"outline": "both", "outline + dots": "dots", "outline + dots, by features": "dots_features"}
 ladder = {label: runs.by_seed(f"lesson_10/outline_{run}", FIGURES) for label, run in LADDER.items()}
 plotting.metric_table(
@@ -1395,7 +1638,7 @@ plotting.metric_table(
     caption=f"{len(outline)} held-out outlines, L1 + cGAN, 8 dots each where there are dots. Three seeds. Outputs without noise.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 eight_dots = sheet_of(normalise(held_out["outline + dots"].x[SHOWN]))
 strips = [eight_dots, *(recorded_pictures(f"lesson_10/outline_{run}") for run in LADDER.values()), targets]
 fig = plotting.image_grid(
@@ -1416,12 +1659,12 @@ plotting.show(
 # a partial judge here. The price is sharpness: 0.77 with dots alone, 0.65 with the third term. To our eye the lines of a
 # drawing (the sign, the leaves) survive better with it.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### Sixteen, not chosen
 #
 # Random held-out outputs of the bundled model from flat to 3D.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 any16 = order[:16]
 fig = plotting.image_grid(quiet_outputs_of(models["flat"], normalise(flat.x[any16])), columns=8, tile=84)
 plotting.show(
@@ -1430,7 +1673,7 @@ plotting.show(
     alt="Sixteen random held-out outputs of the bundled model from flat to 3D emoji, with soft shading and gloss",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Play
 #
 # Draw an outline, or start from a held-out one, and put dots of colour on it: a click leaves a dot. Try: give a face blue
@@ -1438,11 +1681,22 @@ plotting.show(
 # something that is no emoji. (`lesson_10.drawing.draw_and_translate` is the same sheet without colours, for a network of
 # your own that takes outlines alone.)
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 explorer = colour_and_translate(models["outline + dots"].translate)
 explorer
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Where it fails
+#
+# The held-out emoji with the largest L1: flat to 3D, then outline to 3D.
+#
+# <!-- notes 3 min
+# The answer is not in the input: the outline of a sign says nothing of its colour. L1 weighs by area, so the list holds
+# signs and scenes. Thin parts dissolve.
+# And it translates whatever it is given, and says nothing of its doubts.
+# -->
+
+# %% [markdown]
 # ## Where it fails
 #
 # **Held-out emoji with the largest L1**, among those without a skin tone. First flat to 3D, then outline to 3D.
@@ -1468,18 +1722,18 @@ plotting.show(
     alt=f"The held-out emoji with the largest L1. Flat to 3D: {', '.join(names[0])}. Outline to 3D: {', '.join(names[1])}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # - **The answer is not in the input.** The outline of a sign says nothing of its colour. Blue is what most signs have,
 #   and counts as wrong where the truth is red or orange. The flat picture does not say that a tram is dark below.
 # - **Large areas.** L1 weighs by area: one sign in another colour outweighs any face that is drawn wrong. So the list
 #   of the outlines holds nothing but signs and whole scenes.
 # - **Thin and small parts** (confetti, letters, the wheels of a train) dissolve.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **Inputs of another kind.** A network translates whatever it is given, and says nothing of its doubts.
 
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 def edges(pictures):
     """Return where neighbouring pixels differ, as black lines on white, (N, 1, 64, 64) in [-1, 1]."""
     grey = F.interpolate(normalise(pictures).mean(1, keepdim=True), size=(64, 64), mode="bilinear")
@@ -1502,13 +1756,13 @@ plotting.show(
     "exchanged, the edges of a garment and of a photograph, and the outline turned by a quarter",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **What the data say without being asked.** In these emoji hair colour varies with skin tone, and in 24 of 70 roles the
 # main colour of the clothes varies with gender (`data/emoji/README.md`). A network learns such couplings like any other
 # regularity, and draws them with confidence. An outline has no tone at all, so $G$ must choose. The next cell asks which
 # tone is nearest to what the bundled model gives the held-out persons ("none" is yellow).
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 far = (trained[:, 0, None] - right).abs().flatten(2).mean(2)  # (outlines, tones)
 counts = torch.bincount(far.argmin(1), minlength=6)
 TONES = flat.factor_names["tone"][:6]
@@ -1517,13 +1771,24 @@ cheapest = torch.bincount(cost.argmin(1), minlength=6)
 for said, numbers in (("nearest tone of the output", counts), ("tone with the least mean L1 to all", cheapest)):
     print(f"{said:34}:", ", ".join(f"{tone} {count}" for tone, count in zip(TONES, numbers.tolist(), strict=True)))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Most get a middle tone, and none an extreme one. That is what L1 asks for: over all six answers the middle tone has the
 # least mean L1, for every one of these persons. Nothing in the loss asks for the share that each tone has in the data.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **Skin, tone by tone.** From flat to 3D the tone *is* in the input. Yet darker skin comes out with purple stains more
 # often than lighter skin. Are its colours further from the truth?
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Skin, tone by tone
+#
+# Darker skin comes out with purple stains more often. Are its colours further from the truth?
+#
+# <!-- notes 3 min
+# No: the darkest skin has the smallest error of colour. But it lies nearest to grey, so that a small error turns its
+# hue far. A likely reason, and not the only one: a quarter of the darkest skin is purple by this count in the truth,
+# too. Not mended here. Whoever uses such a network on people should count first.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 skin = skin_by_tone(quiet_outputs_of(models["flat"], normalise(flat.x)), flat)
@@ -1534,14 +1799,14 @@ plotting.metric_table(
     "in the plane (a, b) of CIE Lab. Purple: reddish and rather blue than yellow, as a share of the pixels.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # No: the darkest skin has the smallest error of colour, and the yellow one the largest. But the darkest also lies nearest to
 # grey (chroma), so that a small error turns its hue far, often across the line between yellow and blue. Medium-light, with
 # more chroma than its neighbours, has less purple than they have. That is a likely reason, and not the only one: by this
 # count a quarter of the darkest skin is purple in the truth, too, and nearly half of it in the outputs. L1 knows distances
 # and no hues. This is not mended here: whoever uses such a network on people should count it first.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## At the paper's scale
 #
 # The same code with the default `Pix2PixConfig`: 256 × 256, eight levels, 64 channels, a patch of 70 pixels.
@@ -1555,7 +1820,21 @@ plotting.metric_table(
 # They need a GPU and a download, and are **not** trained here: nobody should take a number of this lesson for one of
 # them. The tests run their code path on small archives of the same layout.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - One conditional GAN for all translations with pairs, plus $\lambda$ times L1 to this $y$. $y$ never goes into $G$.
+# - $D$ judges the *pair*, in patches.
+# - L1 settles what $x$ determines and is soft where it is unsure.
+# - Skips carry what input and output share.
+# - Dropout is $z$, and does little.
+# - No single metric ranks translations. A better question may do more than a better loss.
+#
+# <!-- notes 2 min
+# Ask for one row of the ablation that surprised, and why. Pictures of their own: data.folder with kind="halves".
+# -->
+
+# %% [markdown]
 # ## Summary
 #
 # - pix2pix is one conditional GAN for all translations with pairs: $G(x, z)$ against $D(x, y)$, plus $\lambda$ times L1
