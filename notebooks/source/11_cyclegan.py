@@ -17,9 +17,16 @@
 # - judge a translation that had no pairs against true pairs that were hidden from it, and against doing nothing;
 # - test whether a network hides its input in its output.
 #
+# <!-- the slide ends here -->
+#
 # **Time.** About a minute for all cells on two CPU cores. About two and a half hours to read and do.
 #
 # <!-- links -->
+#
+# <!-- notes 2 min
+# Zhu et al. 2017. Lesson 10 is needed, and D* = p / (p + q) of lesson 02.
+# Ask: how would you learn a language from two libraries, without a dictionary?
+# -->
 
 # %% tags=["setup"]
 
@@ -57,7 +64,17 @@ from course_lib.systems.modes import inference
 from course_lib.training import fit, seed_everything
 from course_lib.lessons.lesson_11.cycle_slider import cycle_explorer
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Where this lesson goes
+#
+# Each translated into a style that was never shown beside it. The truth was hidden from the training.
+#
+# <!-- notes 2 min
+# Left and middle have a truth, which the paper could have for label maps and street maps only. Let them judge, and
+# remember what they see in the colours.
+# -->
+
+# %% [markdown]
 # ### Where this lesson goes
 #
 # Flat emoji, Noto emoji and photographs, each translated into a style that was never shown beside it. All inputs are
@@ -100,10 +117,17 @@ plotting.show(
 # - **Staging.** Day and night of the same street: two visits, the same cars.
 # - **They may not exist.** Nobody has the photograph of what Monet saw. No horse has a twin that is a zebra.
 #
+# <!-- the slide ends here -->
+#
 # *Unpaired* sets are cheap: some horses, some zebras. CycleGAN learns from $\{x_i\}$ and $\{y_j\}$, where no $x_i$
 # belongs to any $y_j$.
+#
+# <!-- notes 2 min
+# Ask for a task that has no pairs at all. Unpaired sets are cheap: some horses, some zebras; no x belongs to any y.
+# Where pairs can be made, by shrinking for example, they should be.
+# -->
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N1.10", "N0.4", "N4.28"]
+# %% [markdown] syllabus=["N1.10", "N0.4", "N4.28"]
 # ### What it is used for
 #
 # | use | $x$ | $y$ | here |
@@ -119,7 +143,7 @@ plotting.show(
 # in this form as well: noisy and clean photographs, coarse and fine ones. Where pairs can be *made* (shrink a picture,
 # and you have a pair) they should be: lesson 09 does so, and "The price of having no pairs" below says why.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The data: pairs exist, and are kept away
 #
 # Our two sets are 3D emoji and flat emoji. True pairs exist, so the result can be judged, which the paper could do
@@ -130,7 +154,7 @@ plotting.show(
 # grinning faces. The cell counts them by the *mean absolute* difference, in which few pixels weigh little. How much they
 # help CycleGAN was not tested.
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 sides = unpaired()
 names_x, names_y = set(sides.x.names), set(sides.y.names)
 roles_x, roles_y = (set(side.factors["role"].tolist()) for side in (sides.x, sides.y))
@@ -146,7 +170,18 @@ print(
     f"3D pictures of x with a look-alike in y, less than 15 apart on average: {int((nearest < 15).sum())} of {len(of_x)}"
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## The data: pairs exist, and are kept away
+#
+# Each emoji, with its tones, genders and near-duplicates, is on one side only.
+#
+# <!-- notes 2 min
+# Dealt out at random, so that both sides hold the same kinds of things. One number to keep in mind: how far is a flat
+# emoji itself from its 3D truth? Output = input stands in every table: who is not nearer has not come nearer to the
+# truth.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 some_x, some_y = (torch.linspace(0, len(side) - 1, 12).long() for side in (sides.x, sides.y))
 fig = plotting.image_grid(
     [sides.x.images[some_x], sides.y.images[some_y]], row_titles=["x: flat", "y: 3D"], tile=68
@@ -157,7 +192,7 @@ plotting.show(
     alt="Twelve training pictures of each side: flat emoji above, 3D emoji below; no emoji is in both rows",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # One number to keep in mind: how far is a flat emoji itself from its 3D truth? A translation that is not closer than
 # that has not come closer to the truth, whatever else it has learned. This **identity baseline** (output = input) is
 # in every table below.
@@ -178,8 +213,28 @@ for label, pairs in (("64", flat), ("32", small)):
 #
 # - $D_Y$ sees *one* picture, never a pair: no pair exists. "Is this a 3D emoji?", and not "of this $x$?"
 # - In the code: `netG`, `netF`, `netD_y`, `netD_x`. There is no $z$: one $x$ gets one answer.
+#
+# <!-- notes 3 min
+# Two generators, two discriminators. D_Y sees one picture and never a pair. There is no z: one x gets one answer.
+# Ask: what does D_Y accept that you would not?
+# -->
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E10", "N1.8"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Squares in place of logarithms
+#
+# > **Often written, not so:** "CycleGAN uses a least-squares loss", above a formula with logarithms.
+#
+# $$\mathcal{L}_D = \mathbb{E}_y \bigl(D_Y(y) - 1\bigr)^2 + \mathbb{E}_x\, D_Y(G(x))^2, \qquad
+# \mathcal{L}_G = \mathbb{E}_x \bigl(D_Y(G(x)) - 1\bigr)^2 .$$
+#
+# $D$ has no sigmoid: a plain number, with the marks 1 for real and 0 for made.
+#
+# <!-- notes 3 min
+# The paper writes logarithms in its equation 1 and trains with squares. Let them find the best d for given p and q: p /
+# (p + q), as before. Halving D's loss changes nothing with Adam.
+# -->
+
+# %% [markdown] syllabus=["E10", "N1.8"]
 # ### Squares in place of logarithms
 #
 # > **Often written, not so:** "CycleGAN uses a least-squares loss", above a formula with logarithms.
@@ -201,7 +256,7 @@ for label, pairs in (("64", flat), ("32", small)):
 
 # %% tags=["exercise:11.1"]
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E10", "N1.8"]
+# %% [markdown] syllabus=["E10", "N1.8"]
 # ### The gradients where D is sure
 #
 # What does $G$'s loss tell one output? Its slope in what $D$ returns. With logarithms $D = \sigma(d)$:
@@ -225,7 +280,17 @@ for name, places in AT.items():
         slopes.append(f"d = {place:g}: {round(slope.item(), 3) + 0.0:.3f}")
     print(f"{name:14}", "   ".join(slopes))
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### The gradients where $D$ is sure
+#
+# $G$'s loss and its slope over what $D$ returns.
+#
+# <!-- notes 2 min
+# The straight line is the argument for squares: an output that D rejects with certainty is pulled hardest, and one far
+# beyond the mark is pulled back. Ask where the saturating loss teaches nothing.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 d = torch.linspace(-3, 4, 141, dtype=torch.float64)
 fig, axes = plotting.subplots(1, 2, size=(9.2, 3.4))
 for name, colour in (("saturating", "vermilion"), ("non-saturating", "blue"), ("least-squares", "green")):
@@ -247,11 +312,23 @@ plotting.show(
     "third is a straight line that crosses zero at one",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The straight line is the argument of Mao et al.: an output that $D$ rejects with certainty is pulled hardest, and one
 # far beyond the mark is pulled *back*. $D$'s own slopes, $2(d - 1)$ on real and $2 d$ on made pictures, are lines too.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.4", "N0.15"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Why an adversary alone is not enough
+#
+# Let $G$ answer *every* $x$ with the same convincing $y_0$. Each single output passes.
+#
+# The smallest case: four inputs, four answers, $4^4 = 256$ maps.
+#
+# <!-- notes 3 min
+# Nothing compares G(x) with x. A D that is slow to learn accepts all 256. The best D compares densities and leaves the
+# permutations; one of them is right. Let them count before they see the lines.
+# -->
+
+# %% [markdown] syllabus=["N3.4", "N0.15"]
 # ## Why an adversary alone is not enough
 #
 # $D_Y$ asks of each output: could this be a real $y$? Now let $G$ answer **every** $x$ with the same convincing $y_0$.
@@ -260,7 +337,7 @@ plotting.show(
 # The smallest case, exactly: four inputs, four answers, equally frequent. $G$ is one of the $4^4 = 256$ maps, and the
 # right one sends 0 to 0, 1 to 1, and so on.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["output-in-decks", "checked"] slideshow={"slide_type": "-"}
 places = range(4)
 maps = list(itertools.product(places, repeat=4))  # each G as the tuple of its answers to 0, 1, 2, 3
 constant = [g for g in maps if len(set(g)) == 1]
@@ -270,11 +347,21 @@ print(f"each output is a real y:                  {len(maps):3} maps, {len(const
 print(f"the outputs are distributed as the y are: {len(same_density):3} maps, the permutations")
 print(f"each x gets its own y:                    {len(right):3} map")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # So there are two gaps. A $D$ that is slow to learn accepts all 256. The *best* $D$ compares densities and leaves 24,
 # in which $y$ still has nothing to do with $x$.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.6", "N0.15"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Collapse, drawn as two densities
+#
+# $q$ sits in one mode of $p$. The best $D$ is not deceived.
+#
+# <!-- notes 2 min
+# Every draw looks real, since p is high there; most of p is never drawn. At the crowded mode D falls below one half, at
+# the empty one it is near 1. Ask what G does then: it moves there, all of it, and so on.
+# -->
+
+# %% [markdown] syllabus=["N1.6", "N0.15"]
 # ### Collapse, drawn as two densities
 #
 # $p$ is the density of the real $y$, $q$ that of the outputs. In a collapse $q$ sits in one mode of $p$. Every draw
@@ -312,12 +399,12 @@ print(f"share of p that q covers: {(torch.minimum(p, q).sum() * step).item():.2f
 print(f"mean of log p over draws from q: {(q * p.log()).sum().item() * step.item():.2f}, over the real y: ", end="")
 print(f"{(p * p.log()).sum().item() * step.item():.2f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # By its $\log p$ a collapsed output is even *more* likely than a real picture. The best $D$ is not deceived: at the
 # crowded mode it falls below one half, and at the empty one it is near 1. What does $G$ do then? It moves there, all
 # of it:
 
-# %% tags=["checked"] slideshow={"slide_type": "subslide"} syllabus=["N0.15", "N3.4"]
+# %% tags=["checked"] syllabus=["N0.15", "N3.4"]
 p = torch.full((4,), 0.25)
 
 
@@ -336,29 +423,49 @@ def wandering(remembers, turns):
 print("D sees the outputs of now:       G answers every x with", *wandering(False, 10))
 print("D remembers the earlier outputs: G answers every x with", *wandering(True, 10))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The constant answer is driven from place to place and stays constant. (Of places that $D$ likes equally the first is
 # taken. With a memory all places are visited: a reason for the pool further down.)
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.15", "N3.4"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Provoked
+#
+# Eight points to eight points, both adversaries, no cycle; $D$ learns ten times as slowly as $G$.
+#
+# <!-- notes 2 min
+# Networks now. The lines say which of the eight points each output is nearest to. Eight inputs share one to three
+# points. What a cycle changes in it, and what a faster D, is exercise 11.3: let them predict.
+# -->
+
+# %% [markdown] syllabus=["N0.15", "N3.4"]
 # ### Provoked
 #
 # Networks now. $x$ and $y$ are eight points of a circle each. Both adversaries play, no cycle, and $D$ learns ten
 # times as slowly as $G$ (`play_on_a_ring`; exercise 11.3 shows its code). Which of the eight is each output nearest
 # to?
 
-# %% slideshow={"slide_type": "-"}
+# %% tags=["output-in-decks"] slideshow={"slide_type": "-"}
 for seed in range(choose(smoke=1, cpu=3, gpu=3)):
     ring = play_on_a_ring(lambda_cycle=0.0, d_lr=1e-4, seed=seed, steps=choose(smoke=10, cpu=800, gpu=800))
     print(f"seed {seed}: outputs nearest to", *ring["partner"], end="   ")
     print(f"points reached {ring['reached']} of 8   with their own partner {ring['right']}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # So a collapse can be had. What the cycle changes in it, and what a faster $D$ changes, is for you to predict
 # (exercise 11.3, below). Now pictures: both adversaries, no cycle loss, at 32 pixels. A training does not find the best $D$
 # at each step, and no proof says where it ends, so it was run and recorded.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.15"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### And with pictures
+#
+# At 32 pixels, one seed: the adversaries alone, and with both cycles.
+#
+# <!-- notes 2 min
+# A worse failure than on the ring, in every seed: outputs depend on inputs far less than they should, look alike, and
+# are not even emoji. Nothing holds G near its input.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"} syllabus=["N0.15"]
 record = records_of("lesson_11")
 rows_shown = shown_rows(small)
 small_x, small_y = normalise(small.x), normalise(small.y)
@@ -397,7 +504,7 @@ for key in ("gan_alone", "both"):
         print(f"{key}, seed {seed:<{13 - len(key)}} distinct {found['distinct']:.2f}", end="   ")
         print(f"dependence {found['dependence']:.2f}   L1 {found['L1']:.3f}   there and back {found['cycle x']:.3f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # On the ring the outputs fall together: eight inputs share one to three points. The pictures are a worse failure, in every seed: the outputs depend on the inputs far
 # less than they should, look alike, are more than three quarters as far from the truth as the truth of *another* emoji, and are not even
 # emoji. Nothing holds $G$ near its input, and the game has not come to rest. (*Distinct* alone would have missed it:
@@ -417,9 +524,24 @@ for key in ("gan_alone", "both"):
 # $$\mathcal{L}(G, F, D_X, D_Y) = \mathcal{L}_\text{GAN}(G, D_Y) + \mathcal{L}_\text{GAN}(F, D_X)
 # + \lambda\, \mathcal{L}_\text{cyc}(G, F), \qquad \lambda = 10.$$
 #
+# <!-- the slide ends here -->
+#
 # It is *self-supervision*: the right answer is taken from the data themselves. A constant $G$ cannot be undone.
+#
+# <!-- notes 4 min
+# No y is known for x, but x itself is. The right answer is taken from the data: self-supervision. A constant G cannot
+# be undone.
+# Each generator is used twice. Ask what the forward cycle teaches to whom: F to undo G, and G to leave enough for it.
+# -->
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### The two cycles
+#
+# <!-- notes 2 min
+# Two rows, the same G and F in both. Follow one x with your hand; then ask for the losses of the second row.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 boxes, arrows = {}, []
 for row, (start, there, back, judge) in enumerate((("x", "G", "F", "D_Y"), ("y", "F", "G", "D_X"))):
     level = 2.8 * row
@@ -445,7 +567,15 @@ plotting.show(
     "with x. y goes through F to F(y), which D_X judges, and through G back to G(F(y)), compared with y",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N1.7", "N0.16"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Both closed
+#
+# <!-- notes 2 min
+# Held-out pictures. The way back is good. Ask whether that shows that the middle picture is right. Keep the answer for
+# the slide after the next exercises.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"} syllabus=["N1.7", "N0.16"]
 two = shown_rows(flat, 8)[4:6]
 x, y = normalise(flat.x[two]), normalise(flat.y[two.flip(0)])
 system = models["emoji"]
@@ -491,11 +621,24 @@ for weight, d_lr in ((0.0, 1e-3), (10.0, 1e-4), (10.0, 1e-3)):
         print(f"lambda {weight:2g}, D's rate {d_lr:g}, seed {seed}: reached {ring['reached']} of 8", end="   ")
         print(f"with their own partner {ring['right']}   cycle error {ring['cycle error']:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # So there are two cures of this collapse: the cycle, and a $D$ that keeps up with $G$. With either all eight points are
 # reached. And with either the partners are wrong: who goes to whom is left to chance.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E11", "N0.16"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### What the cycle does not rule out
+#
+# > **Often written, not so:** "Cycle consistency solves mode collapse, and ties each output to its input."
+#
+# The four places again, with all pairs $(G, F)$:
+#
+# <!-- notes 3 min
+# It makes collapse costly. It does not say which y an x gets: every permutation with its inverse meets the objective as
+# well as the right map. For the cycle the same holds of colours: exchange channels on the way there, exchange them
+# back, and it closes to the last bit.
+# -->
+
+# %% [markdown] syllabus=["E11", "N0.16"]
 # ### What the cycle does not rule out
 #
 # > **Often written, not so:** "Cycle consistency solves mode collapse, and ties each output to its input."
@@ -503,7 +646,7 @@ for weight, d_lr in ((0.0, 1e-3), (10.0, 1e-4), (10.0, 1e-3)):
 # It makes collapse *costly*: a $G$ that forgets $x$ cannot be undone. It does not say *which* $y$ an $x$ gets. Back to
 # the four points, now with all pairs $(G, F)$:
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["output-in-decks", "checked"] slideshow={"slide_type": "-"}
 pairs_of_maps = list(itertools.product(maps, maps))
 matching = [(g, f) for g, f in pairs_of_maps if sorted(g) == sorted(f) == list(places)]
 closed = [(g, f) for g, f in matching if all(f[g[i]] == i and g[f[i]] == i for i in places)]
@@ -515,20 +658,20 @@ FREQUENCIES = (0.4, 0.2, 0.2, 0.2)
 kept = [g for g, _ in closed if all(FREQUENCIES[g[i]] == FREQUENCIES[i] for i in places)]
 print(f"closed, where 0 is twice as frequent as the others: {len(kept):6,}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # Every permutation meets the objective so far as well as the right map: both cycle losses are 0, and the best $D$ can
 # only say $\frac12$ everywhere. Unequal frequencies help: what is rare cannot be exchanged with what is common.
 # Equally frequent ones still can. For the *cycle* the same holds of the colours of pictures: exchange the channels on
 # the way there and exchange them back, and it closes to the last bit.
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 exchange, undo = (2, 0, 1), (1, 2, 0)
 x, y = small_x, small_y
 there, home = x[:, exchange], x[:, exchange][:, undo]
 print(f"forward cycle:  |F(G(x)) - x| = {mean_absolute_error(home, x):.3f}, while |G(x) - x| = {l1(there, x):.3f}")
 print(f"backward cycle: |G(F(y)) - y| = {mean_absolute_error(y[:, undo][:, exchange], y):.3f}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The objective, part 3: what needs no translation
 #
 # The cycle leaves the colours free. For paintings the paper adds a third term. Of one kind of picture the right answer
@@ -545,17 +688,33 @@ print(f"backward cycle: |G(F(y)) - y| = {mean_absolute_error(y[:, undo][:, excha
 # **Which direction?** $G$ turns things into 3D emoji. What is *already* one should stay: $G(y) \approx y$. The other
 # direction, $G(x) \approx x$, would ask $G$ not to translate.
 #
+# <!-- the slide ends here -->
+#
 # **Why?** Here alone the right answer of *one* network to a picture is known. A $G$ that exchanges colours pays for it,
 # as the next cell shows. The paper uses it for
 # paintings to photographs, where without it $G$ often turned paintings of the day into photographs of a sunset
 # (section 5.2, figure 9), and for the photographs of flowers. Its other tasks have none.
+#
+# <!-- notes 3 min
+# Let them say the direction before they read it. G turns things into 3D emoji: what is one already should stay. G(x) =
+# x would ask G not to translate.
+# It is an assumption: where the translation is a change of colour, summer to winter, it holds the network back.
+# -->
 
 # %% tags=["checked"]
 there = small_x[:, exchange]  # the G that exchanges the channels, and the F that exchanges them back
 print(f"the exchange pays a cycle loss of {mean_absolute_error(there[:, undo], small_x):.3f}", end=" ")
 print(f"and an identity loss of {mean_absolute_error(small_y[:, exchange], small_y):.3f}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Without it chance decides
+#
+# <!-- notes 2 min
+# Seed 0 exchanged blue and orange, and F exchanges them back. Its way there and back is about as good as that of a seed
+# that kept the colours. With the identity loss the palette stays in all three seeds.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.image_grid(
     [[strip[i] for i in eight] for strip in (inputs, strips["both"], strips["identity"], truths)],
     row_titles=["flat", "without identity", "with identity", "truth"],
@@ -578,7 +737,7 @@ for key in ("both", "identity"):
         print(f"{key:8} seed {seed}: L1 to the truth {found['L1']:.3f}", end="   ")
         print(f"there and back {found['cycle x']:.3f}   distinct {found['distinct']:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Without the identity loss chance decides.** In seed 0 (the pictures) blue has become orange, and orange blue, and
 # $F$ exchanges them back. Its way there and back is about as good as that of a seed that kept the colours, its outputs
 # are as varied, and it is more than twice as far from the truth as doing nothing. The cycle terms do not tell the two
@@ -590,7 +749,7 @@ for key in ("both", "identity"):
 # It is an *assumption*, too: that what both sides share should stay as it is. Where the translation *is* a change of
 # colour, summer to winter, apples to oranges, it holds the network back.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The step
 #
 # One optimiser for both generators, then one for both discriminators. This is the course's step:
@@ -637,13 +796,20 @@ print(f"|G(x) - x| is the identity loss: {abs(taken['identity_y'] - wrong).item(
 # - **heads:** $D$ gets the new output, and the pool stays as it is;
 # - **tails:** $D$ gets a random one of the pool, and the new one takes its place.
 #
+# <!-- the slide ends here -->
+#
 # So $D$ does not forget the tricks that $G$ has given up for now. How old is what $D$ sees? A place of the pool is
 # exchanged with chance $\frac12 \cdot \frac{1}{50}$ per output, so it is held for 100 on average; half of what $D$
 # gets is new.
+#
+# <!-- notes 2 min
+# D does not see the newest outputs only, so it does not forget the tricks that G has given up for now. Ask: how long is
+# a place held on average? A hundred outputs. What share of what D gets is new? Half.
+# -->
 
 # %% tags=["exercise:11.5"]
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 seed_everything(0)
 pool, ages = [], []
 for number in range(20_000):
@@ -653,7 +819,7 @@ ages = torch.tensor(ages[1000:], dtype=torch.float64)
 print(f"new: {(ages == 0).double().mean():.2f}   mean age {ages.mean():.0f}", end="   ")
 print(f"mean age of the old ones {ages[ages > 0].mean():.0f}   older than 300: {(ages > 300).double().mean():.3f}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 fig, ax = plotting.subplots(size=(7.2, 2.8))
 ax.hist(ages[ages > 0].numpy(), bins=60, range=(0, 600), color=plotting.COLOURS["blue"])
 ax.set(xlabel="age of an old output, in outputs since it was made", ylabel="count")
@@ -668,7 +834,7 @@ plotting.show(
 # The new outputs, age 0, are not drawn. In the game of the four places above, a $D$ with a memory drove $G$ through
 # all of them. That is the pool's purpose (Shrivastava et al. 2017): less swinging to and fro.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## The generator
 #
 # Down, residual blocks, up; no skips from the way down to the way up. A residual block adds to what comes in, so that
@@ -679,7 +845,7 @@ plotting.show(
 #   each other, and dropping a picture's contrast is what a change of style asks for.
 # - **One halving, not two, at 64 pixels.** Without such skips what the halvings lose is lost.
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input", "checked"]
 with torch.device("meta"):  # shapes without memory
     paper = resnet_9blocks()
 print(f"the paper's generator, for 256 pixels: {sum(weight.numel() for weight in paper.parameters()):,} weights")
@@ -701,7 +867,7 @@ for mode in ("zeros", "reflect"):
 # %% [markdown]
 # Two halvings at 32 pixels leave 8 × 8 places: a mouth is less than one of them.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### Names in the paper and in the code
 #
 # | paper | code |
@@ -714,7 +880,7 @@ for mode in ("zeros", "reflect"):
 # | identity loss, $0.5 \lambda$ | `identity=0.5` |
 # | history of 50 images | `pool=50`, `ImagePool` |
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Departures, declared
 #
 # `CycleGANConfig()` is the paper's system for 256 pixels. The runs of this lesson differ, so that they fit a CPU:
@@ -742,11 +908,28 @@ for mode in ("zeros", "reflect"):
 # | StarGAN (Choi et al. 2018) | a picture and a label | the label, as channels beside the picture | many, one network |
 # | StyleGAN (Karras et al. 2019) | noise $z$ | a scale and a shift of each layer (AdaIN) | none |
 #
+# <!-- the slide ends here -->
+#
 # StyleGAN comes from progressive growing. It makes pictures from noise and translates nothing: it has no input
 # picture, and no cycle. The relative with the similar name is **StarGAN**: CycleGAN's cycle, with one generator that
 # is told the target domain.
+#
+# <!-- notes 2 min
+# StyleGAN makes pictures from noise and translates nothing. The relative with the similar name is StarGAN: CycleGAN's
+# cycle with one generator that is told the target domain.
+# -->
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Build it: CycleGAN in torch alone
+#
+# 32 pixels, small networks; *your* losses and *your* pool.
+#
+# <!-- notes 3 min
+# The cycle closes within seconds, and the translation may have nothing to do with the truth: look at the colours. Then
+# add the identity loss, run again, and compare. That is the lesson in two runs.
+# -->
+
+# %% [markdown]
 # ## Build it
 #
 # The whole system in torch alone, for 32 pixels and with small networks: your `least_squares_losses`, `cycle_loss` and
@@ -843,7 +1026,7 @@ reached(
     otherwise="Look at `cycle_loss`: it must go both ways, and its gradient reach both generators.",
 )
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 with torch.no_grad():
     fig = plotting.image_grid(
         [inputs[:8], own_G(inputs[:8]), own_F(own_G(inputs[:8])), truths[:8]],
@@ -860,7 +1043,7 @@ plotting.show(
 # The cycle closes within seconds, and the translation may have nothing to do with the truth: look at the colours, and at
 # the two lines above. Add `identity_loss(own_G, own_F, x, y, 5.0)` to `g_loss`, run the two cells again, and compare.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Train it here
 #
 # A short run at 32 pixels. The live figure shows *training* pictures: $x$, $G(x)$ and $F(G(x))$. There is no truth to
@@ -886,7 +1069,7 @@ history = fit(
     here, little, steps=choose(smoke=2, cpu=40, gpu=4000), batch_size=4, seed=0, device=device, figure=live_figure
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 fig = plotting.curves(history, names=["forward", "backward", "g_y", "d_y"], smooth=5, log=True, size=(8.4, 3.2))
 plotting.show(
     fig,
@@ -907,14 +1090,14 @@ for system in models.values():
     print(f"    {card['epochs']} epochs, {card['steps']:,} steps of {card['batch_size']} and", end=" ")
     print(f"{card['batch_size']} pictures, {card['minutes']:.0f} minutes")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### How fast is a step?
 #
 # Beside ours stands a step as it is commonly written: the same networks and sums, a pass of its own for every picture
 # that goes through a network, torch's own instance norm, its usual order of memory, and Adam unfused. Both were timed
 # in turns on one machine, and kept.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 timed = usual_cyclegan.COMPARISON.last()
 rows = {}
 for name, entry in timed["settings"].items():
@@ -933,7 +1116,7 @@ plotting.metric_table(
     f"{timed['threads']} threads. {timed['date']}, `{timed['command']}`.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Measure
 #
 # The paper had no truth for horses, and shows them. People were asked about maps and aerial photographs, and label maps
@@ -948,7 +1131,7 @@ plotting.metric_table(
 # | distinct, dependence (1) | whether outputs differ as the truths do | whether they fit |
 # | there and back (0) | whether $x$ can be got back | whether $G(x)$ is right |
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 COUNT = choose(smoke=16, cpu=96, gpu=96)
 made_of, rows = {}, {}
 for name, pairs in (("emoji", flat), ("noto", noto)):
@@ -979,12 +1162,22 @@ for name, (x, y, made, _, _) in made_of.items():
     verdict = "nearer to the truth than its input" if gain > 0 else "no nearer to the truth than its input"
     print(f"{name:6}: L1 lower than the baseline's by {gain:.0%}: {verdict}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Both beat "do nothing" by L1. By SSIM the flat emoji do not: the input is nearer. From flat emoji $G$ adds gradients and gloss, and softens what is drawn in one tone.
 # From Noto emoji it brings the palette of the 3D set; the distance that is left is a matter of shapes (see "Where it
 # fails"). VGG-KID of all held-out outputs is in `data/checkpoints/lesson_11/README.md`.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.15", "N0.16"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### The paper's ablation
+#
+# <!-- notes 4 min
+# Same steps, three seeds, 32 pixels. Read L1 against "output = input", and VGG-KID beside it: who is nearer to this
+# truth, and who is nearer to the set? The last column is the paper's, for label maps to photographs of streets, by
+# another metric.
+# Ask which row they would have bet on.
+# -->
+
+# %% [markdown] syllabus=["N0.15", "N0.16"]
 # ### The paper's ablation
 #
 # At 32 pixels, the same steps for all. The last column is the paper's, for label maps to photographs of street scenes:
@@ -1028,7 +1221,7 @@ plotting.metric_table(
     "± is the standard deviation over three seeds.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 plotting.metric_table(
     {label: row for label, row in table.items() if "cycle x" in row},
     columns={"L1": "x to y", "L1 back": "y to x", "cycle x": "x, there and back", "cycle y": "y, there and back"},
@@ -1046,7 +1239,15 @@ for figure in ("L1", "SSIM", "VGG-KID", "dependence"):
 better = [label for label, row in means.items() if row and row["L1"] < untouched["L1"]]
 print(f"nearer to the truth than the input: {', '.join(better) or 'none'}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Row by row
+#
+# <!-- notes 3 min
+# Adversaries alone: the content is lost. Cycles alone: the style is. One cycle: that one closes and the other stays
+# open. Both: style and drawing, and colours by chance. Identity: the palette stays.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.image_grid(
     [[strip[i] for i in eight] for strip in (inputs, *(strips[key] for key in ABLATION), truths)],
     row_titles=["flat", *ABLATION.values(), "truth"],
@@ -1059,7 +1260,7 @@ plotting.show(
     "hidden truth",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # Row by row:
 #
 # - **Adversaries alone.** Nothing asks for the content of $x$, and it is lost. This row is last by L1 and by VGG-KID,
@@ -1077,30 +1278,30 @@ plotting.show(
 # In the paper one half ("GAN + forward", 0.55) beats the whole (0.52) in this direction. In the other, from
 # photographs to label maps, the whole is best (table 5).
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.13", "N1.5"]
+# %% [markdown] syllabus=["N0.13", "N1.5"]
 # ### The price of having no pairs
 #
 # pix2pix got pairs of as many emoji as each set has. What does it gain?
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 doing_nothing = untouched["L1"]
 for key in ("both", "identity", "pairs"):
     values = runs.by_seed(f"lesson_11/{key}", ["L1"])["L1"]
     mean = sum(values) / len(values)
     print(f"{ABLATION[key]:26} L1 {mean:.3f}, of the input's {mean / doing_nothing:.0%}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The gap between the last two lines is the price in L1. It is small here; a likely reason is that a flat emoji shows nearly
 # all of its 3D one. As sets the two are not separated: their VGG-KID lie within each other's spread (table). In the paper it is 0.71 with
 # pairs against 0.52 without (its table 2).
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.5"]
+# %% [markdown] syllabus=["N3.5"]
 # ### Content survives, and nothing asked for it
 #
 # No loss says "the 3D lion must show the same lion". Does it? Look for the nearest neighbour of each output, by L1,
 # among the held-out truths (96, and 16 in the ablation, where one picture is 6 %). How often is it the right one?
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 
 
 def found_again(made, y):
@@ -1116,18 +1317,18 @@ print(f"the ablation, {len(truths)} pictures of 32 pixels, by chance {1 / len(tr
 for label, made in [("the input itself", inputs), *((label, strips[key]) for key, label in ABLATION.items())]:
     print(f"    {label:28} {found_again(made, truths):.0%}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Where does that come from? Not from the adversaries: they accept any 3D emoji. The cycle asks that $x$ can be got
 # back, which *some* code would do as well, as the permutations show. What makes the plain way the easy one is the
 # network: convolutions that see a neighbourhood, at nearly full resolution. Even the cycles alone keep the drawing. That is an observation and no theorem, here as in the paper. The next section looks
 # for the other way of getting back.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Forty-eight, not chosen
 #
 # Random held-out outputs of the bundled model from flat to 3D, at 64 pixels.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 any48 = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[: choose(smoke=16, cpu=48, gpu=48)]
 fig = plotting.image_grid(quiet_outputs_of(models["emoji"], normalise(flat.x[any48])), columns=16, tile=49)
 plotting.show(
@@ -1137,7 +1338,22 @@ plotting.show(
     "pairs",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E11"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Is $x$ hidden in $G(x)$?
+#
+# > **Often written, not so:** "$F(G(x)) \approx x$ shows that $G(x)$ *shows* $x$."
+#
+# - It shows that $F$ can *read* $x$ there.
+# - The test: damage $G(x)$ a little, by noise or a blur, then go back.
+# - The same with the true $y$, in which nothing is hidden. What counts is the *lead*.
+#
+# <!-- notes 4 min
+# Chu et al. 2017: the way back from street maps restored trees that no map shows. What a person can see survives a
+# little damage; a faint code does not. Damage costs something in any case, so a baseline is needed.
+# Two cases: colour to grey, where a code must be found, and flat to 3D, where none is needed.
+# -->
+
+# %% [markdown] syllabus=["E11"]
 # ## Is x hidden in G(x)?
 #
 # > **Often written, not so:** "$F(G(x)) \approx x$ shows that $G(x)$ *shows* $x$."
@@ -1152,7 +1368,7 @@ plotting.show(
 # **lead**: how much nearer to $x$ the way back comes from $G(x)$ than from the true $y$, and how much of that the
 # damage takes away.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["E11"]
+# %% [markdown] syllabus=["E11"]
 # ### Two cases
 #
 # A test needs a case where a code *must* be found, too.
@@ -1164,7 +1380,18 @@ plotting.show(
 
 # %% tags=["exercise:11.6"]
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### There and back, damaged
+#
+# How far the way back misses $x$: from $G(x)$, and from the true $y$.
+#
+# <!-- notes 3 min
+# Left: colour to grey. From G(x) many colours come back, from the true grey they are guessed. The blur takes most of
+# that lead away: the colours were written as stripes and shades a pixel or two wide. Right: no sign of such a code. A
+# lead in itself is no proof, as F has practised on G(x).
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 SIGMAS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
 WIDTH = {"colour to grey": 3, "flat to 3D": 5}  # of the blur, in pixels
 few = torch.randperm(len(flat), generator=torch.Generator().manual_seed(2))[: choose(smoke=4, cpu=32, gpu=32)]
@@ -1213,7 +1440,7 @@ for name, rows in curves.items():
     print(f"{name:14}: lead {whole:.3f}. Taken away by", end=" ")
     print(", ".join(f"{damage} {1 - leads[damage] / whole:.0%}" for damage in ("noise 0.05", "noise 0.30", "blur")))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Colour to grey: a code.** From $G(x)$ many colours come back, from the true grey they are guessed, often wrongly.
 # The blur takes most of that lead away, though the drawing can still be read: the colours were written as stripes and
 # shades a pixel or two wide. Light noise hardly hurts *this* code, after minutes of training at 32 pixels; the one of
@@ -1223,7 +1450,7 @@ for name, rows in curves.items():
 # survives the blur, which is about as wide against the picture as the other one was. A lead in itself is no proof: $F$ has practised on $G(x)$, and never on a true $y$
 # with its $x$; and a blur takes thin lines, too, which are open to see.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 fig_rows, names = [], ["x", "G(x)", "true y", "F(G(x))", "F(true y)", "blurred G(x)", "F of that"]
 for name, (system, x, y) in cases.items():
     x, y = x[:4], y[:4]
@@ -1244,13 +1471,23 @@ plotting.show(
 # A code needs fine patterns. Blur or noise on $G(x)$ while training makes it costly; so does a second input of $F$ for
 # what $y$ does not tell (Almahairi et al. 2018).
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.10", "N0.4"]
+# %% [markdown] syllabus=["N1.10", "N0.4"]
 # ## Paintings and photographs
 #
 # Van Gogh's paintings (eight, as patches) against patches of photographs. Here is no truth at all. The photographs
 # below are held out; the paintings are too few for that, and were all in training.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Paintings and photographs
+#
+# Eight paintings of van Gogh, as patches, against patches of photographs. There is no truth.
+#
+# <!-- notes 2 min
+# Colour and stroke of a patch: there is no composition. The way back is not exact, since what F paints over is partly
+# gone. How would one measure it? As sets, with large errors: eight paintings, a dozen photographs.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 van_gogh = models["van_gogh"]
 photo_rows = shown_rows(photographs, choose(smoke=4, cpu=7, gpu=7))
 photos_shown = normalise(photographs.images[photo_rows])
@@ -1286,14 +1523,23 @@ for label, key in {
 }.items():
     print(f"    {label:48} {found[key]:.2f} ± {found[f'{key}, error']:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Photographs take on ochre, turquoise and strokes; paintings lose them, and their colours go grey. By VGG-KID the
 # outputs are nearer to the other side than the untouched pictures are, with large errors: there are eight paintings and
 # a dozen held-out photographs. What is learned at this size is colour and stroke of a *patch*: there is no composition.
 # And the way back is not exact: what $F$ paints over is partly gone.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **A whole photograph.** The generator is convolutional, so it takes any size. It was trained on patches of 64 pixels.
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### A whole photograph
+#
+# Convolutional, so it takes any size. It was trained on patches of 64 pixels.
+#
+# <!-- notes 1 min
+# Sky and stone take the palette, strokes follow the arches. No swirls: it has never seen more than a patch.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 arena = data.photos("test").images[data.photos("test").names.index("Amphitheatre, Arles")]
@@ -1306,18 +1552,18 @@ plotting.show(
     alt="A Roman amphitheatre under a blue sky, and the same in turquoise, green and ochre with strokes along its arches",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Sky and stone take the palette, and strokes follow the arches. Look closely at the edges: a fine grid of dots lies there,
 # perhaps from the doubling inside the generator. It paints no composition, and no swirls.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.7"]
+# %% [markdown] syllabus=["N1.7"]
 # ## Play
 #
 # There and back again, with noise on the way. Choose a picture and a direction, then raise the noise slowly. Try: at
 # which noise does the error become visible, and is it the *picture* between that has become unreadable by then, to
 # your eyes?
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 played = shown_rows(flat, 8)
 names = [flat.names[i] for i in played]
 explorer = cycle_explorer(
@@ -1325,13 +1571,13 @@ explorer = cycle_explorer(
 )
 explorer
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Where it fails
 #
 # **Held-out emoji with the largest L1**, of those in the table. L1 counts areas: a wrong tone of a large area costs
 # more than a spoilt face. So look also for what it does not see.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 rows, names = [[] for _ in range(6)], []
 for place, (name, pairs) in enumerate((("emoji", flat), ("noto", noto))):
     x, y, made, _, part = made_of[name]
@@ -1347,7 +1593,7 @@ plotting.show(
     f"{', '.join(names[1])}.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.11"]
+# %% [markdown] syllabus=["N1.11"]
 # ### Shapes do not change
 #
 # The flat and the 3D emoji are of one family (Fluent) and lie on each other. Noto's are drawn by other people: another
@@ -1357,7 +1603,7 @@ plotting.show(
 # Measured by outlines: what is not white in the output, against the same in the input and in the truth. The measure is
 # intersection over union: the area in both, as a share of the area in either; 1 is perfect.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 
 
 def overlap(a, b):
@@ -1380,7 +1626,18 @@ row = rows["noto"]
 moved = (row["output on truth"] - row["input on truth"]) / (1 - row["input on truth"])
 print(f"Noto: of the way from the input's outline to the truth's, the output has gone {moved:.0%}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Where it fails: shapes do not change
+#
+# Noto's emoji are drawn by other people. A translation would have to move edges.
+#
+# <!-- notes 3 min
+# Colour and texture change and the shape stays, as in the paper for dogs and cats. Three reasons meet: the generator
+# adds to what stands at a place; the cycle rewards an output from which every edge can be got back; and nothing says
+# which 3D lion is this one.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 x, y, made, _, _ = made_of["noto"]
 ten = slice(0, choose(smoke=4, cpu=10, gpu=10))
 fig = plotting.image_grid([x[ten], made[ten], y[ten]], row_titles=["Noto", "output", "truth"], tile=84)
@@ -1392,13 +1649,13 @@ plotting.show(
     "input's, cut off where the 3D emoji have their margin",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Some of that little way is the rim: 3D emoji keep a margin, and $G$ paints white what lies in it (see the cut edge of
 # the moon). For the rest three reasons meet. The generator adds to what stands at a place and does not carry an edge
 # far. The cycle rewards an output from which every edge can be got back. And nothing says which of the many 3D lions
 # is this one.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.11"]
+# %% [markdown] syllabus=["N1.11"]
 # ### What training never showed is painted over
 #
 # The paper's best-known failure: a rider on a horse becomes a zebra as well, stripes and all. Its sets held wild
@@ -1412,7 +1669,18 @@ plotting.show(
 trained_on = set(sides.x.names) | set(sides.y.names)
 print("the rider's emoji is in the training set:", "horse racing" in trained_on)
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### What training never showed
+#
+# A rider, garments, photographs, negatives: $G$ has one answer to everything.
+#
+# <!-- notes 3 min
+# The paper's rider became a zebra, because its sets held no rider. Here the rider is not spoilt; what no training
+# picture had is a dark ground. The way there and back warns for photographs and negatives, and not for garments: a bad
+# return is a warning, a good one is no proof.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 rider = [flat.names.index("horse racing"), flat.names.index("horse"), flat.names.index("lion")]
 usual = normalise(flat.x[rider])
 garments = interpolate(normalise(data.fashion_mnist("test").images[[2, 9]]), size=(64, 64), mode="bilinear")
@@ -1442,14 +1710,14 @@ for kind, pictures in strange.items():
     home = bundled.translate_back(output)
     print(f"{kind:10}: moved by {l1(output, pictures):.3f}   there and back misses by {l1(home, pictures):.3f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The rider is *not* spoilt here: his colours are those of other emoji. What no training picture had is a dark ground.
 # There $G$ fails: photographs are bleached, the ground of a negative turns brown and the figure on it white. The
 # network says nothing of its doubts. Does the way there and back give warning? For photographs and negatives it does:
 # $F$ cannot undo that. For garments it does not: they come back about as well as emoji. So a bad return is a warning,
 # and a good one is no proof.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **Smaller troubles.**
 #
 # - *Symmetry.* When two parts are equally frequent (left and right, two colours of a set), nothing tells them apart.
@@ -1459,7 +1727,7 @@ for kind, pictures in strange.items():
 #   will turn something into persons. Our two sets were dealt at random for that reason.
 # - *Couplings in the data* (skin tone and hair, gender and clothes; lesson 10) are learned from either set.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N1.10", "N4.28"]
+# %% [markdown] syllabus=["N1.10", "N4.28"]
 # ## At the paper's scale
 #
 # The same code with the default `CycleGANConfig`: 256 × 256, nine blocks, 64 channels, a patch of 70 pixels, batches
@@ -1475,7 +1743,22 @@ for kind, pictures in strange.items():
 # They need a GPU and a download, and are **not** trained here: nobody should take a number of this lesson for one of
 # them. The tests run their code path on small archives of the same layout.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - Two unpaired sets, two generators, two discriminators, and the way there and back.
+# - Adversaries accept one answer for every $x$, and any permutation of the right ones.
+# - The cycle makes collapse costly. It does not say which $y$ belongs to $x$.
+# - The identity loss fixes what both sides share.
+# - That content stays is the work of the network: shapes stay as well.
+# - Every number needs the baseline "output = input".
+#
+# <!-- notes 2 min
+# Ask: what would you check first in a paper that shows unpaired translations? Pictures of their own: data.folder with
+# kind="unpaired".
+# -->
+
+# %% [markdown]
 # ## Summary
 #
 # - CycleGAN learns from two unpaired sets: $G$ and $F$ against $D_Y$ and $D_X$, with squares, plus $\lambda$ times the way

@@ -17,11 +17,18 @@
 # - paint a photograph by optimising its pixels, and by one pass through a network, and say what the gradient moves;
 # - measure what a perceptual loss gains and costs against MSE and against an adversary.
 #
+# <!-- the slide ends here -->
+#
 # **Time.** Less than a minute for all cells on two CPU cores. About two and a half hours to read and do.
 #
 # <!-- links -->
 #
 # Papers: Gatys et al. 2016; Johnson et al. 2016; Dumoulin et al. 2017. All papers are at the end.
+#
+# <!-- notes 2 min
+# Two threads: a better ruler than pixels, and what one can train by it. Lesson 01 for PSNR and VGG-KID.
+# Ask: what would you measure, if a picture had only been shifted by one pixel?
+# -->
 
 # %% tags=["setup"]
 
@@ -69,7 +76,17 @@ from course_lib.lessons.lesson_12.gram_pairs import gram_viewer
 from course_lib.lessons.lesson_12.own_picture import paint_your_picture
 from course_lib.lessons.lesson_12.style_slider import style_weight_slider
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Where this lesson goes
+#
+# A held-out photograph, and four networks, each trained with one painting. One pass each.
+#
+# <!-- notes 2 min
+# Let them say which painting belongs to which output before you point. What of the painting came along: colours,
+# strokes? What did not: the houses, the wave.
+# -->
+
+# %% [markdown]
 # ### Where this lesson goes
 #
 # One photograph that no training has seen. Four networks, each trained with one painting. Each output is a single pass
@@ -93,7 +110,16 @@ plotting.show(
     "network of each painting makes of it",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Five pictures at one distance
+#
+# Shifted, darker, less contrast, blurred, noise: all with *one* mean squared error.
+#
+# <!-- notes 3 min
+# Vote: which looks like the first? Then say that PSNR gives all five the same number, by construction.
+# -->
+
+# %% [markdown]
 # ## Five pictures at one distance
 #
 # A photograph $y$ and five pictures $\hat y$: shifted by one pixel, darker, with less contrast, blurred, with noise.
@@ -140,7 +166,7 @@ plotting.show(
     f"noise, all with a PSNR of {psnr(alike['shifted'], y):.1f} decibel",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Seen by a classifier
 #
 # The same five, compared by what VGG-16, a network trained to name things in photographs, computes on the way to its
@@ -148,6 +174,15 @@ plotting.show(
 # the second layer, `relu4_3` the tenth; the next section says more of them. SSIM (lesson 01) compares windows of pixels; 1
 # is equal.
 
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### What other rulers say
+#
+# <!-- notes 3 min
+# SSIM makes two groups, and so do the deeper layers of VGG. The first layer hardly minds noise and does not forgive a
+# shift: which layer is a choice. Zhang et al. 2018 asked people; deep features agreed with them more often than PSNR
+# and SSIM did.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 vgg = VGG16Features(STYLE_LAYERS)
@@ -177,7 +212,7 @@ for layer in STYLE_LAYERS:
     furthest = sorted(apart, key=lambda name: apart[name][layer])[-2:]
     print(f"{layer}, the two furthest: {', '.join(furthest)}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # PSNR cannot tell the five apart. SSIM can, and here it makes the same two groups as the deeper layers of VGG; on real
 # judgements, below, it does worse. The three deeper layers put what is darker, shifted or of less contrast near, and
 # the noise and the blur far. The first one hardly minds noise and does not forgive a shift: *which* layer is a choice,
@@ -187,7 +222,7 @@ for layer in STYLE_LAYERS:
 # Zhang et al. (2018) asked people which of two distorted pictures is nearer to a third. Distances of deep features
 # agreed with them more often than PSNR and SSIM did, whatever task the network had been trained for.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
+# %% [markdown] syllabus=["N0.4"]
 # ### What such a number is used for
 #
 # | use | the picture that is judged | what it should look like |
@@ -197,7 +232,7 @@ for layer in STYLE_LAYERS:
 # | other translations (lessons 10, 13) | the output | the target, as a term beside others |
 # | metrics (VGG-KID, lesson 01) | a set of outputs | a set of real pictures |
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6"]
+# %% [markdown] syllabus=["N3.6"]
 # ## What VGG sees
 #
 # VGG-16 (Simonyan and Zisserman 2015) was trained to name 1,000 kinds of things in 1.3 million photographs. The part
@@ -205,7 +240,7 @@ for layer in STYLE_LAYERS:
 # the size. `relu2_2` is the output of the second convolution of group 2. A layer gives a **feature map** $\phi_j(x)$
 # with $C_j$ channels and $H_j \times W_j$ positions: at each position, $C_j$ numbers from 0 up.
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input", "checked"]
 field, jump = 1, 1  # pixels that one position sees; pixels between two positions
 for layer in LAYERS:
     if layer in ("relu2_1", "relu3_1", "relu4_1"):
@@ -216,7 +251,18 @@ for layer in LAYERS:
         f"{layer}: sees {field:2} × {field:2} pixels; of 256 pixels it gives {CHANNELS[layer]:3} × {side:3} × {side:3}"
     )
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N3.6"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## What VGG sees: edges and colours first
+#
+# The 64 filters of the first layer. Nobody designed them: VGG-16 was trained to name 1,000 kinds of things.
+#
+# <!-- notes 3 min
+# Ten convolutions are used here, with ReLU, and a maximum over 2 x 2 pixels between groups. relu2_2 is the output of
+# the second convolution of group 2: C channels at H x W positions, numbers from 0 up.
+# Some filters answer to an edge in one direction, some to a difference of two colours.
+# -->
+
+# %% [markdown] syllabus=["N3.6"]
 # ### The first layer: edges and colours
 #
 # The 64 filters of `conv1_1` can be drawn as pictures of 3 × 3 pixels. They are sorted by the share of their energy
@@ -237,7 +283,7 @@ plotting.show(
     "about a quarter plain colours such as red, green, blue and violet, and the others edges between two colours",
 )
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 kinds = {
     "edges and bars in grey": (contrast > 0.5) & (grey > 0.9),
     "edges between colours": (contrast > 0.5) & (grey <= 0.9),
@@ -251,7 +297,7 @@ for name, which in kinds.items():
 # Some answer to an edge in one direction, some to a difference of two colours. That is what a picture can be described by
 # at 3 pixels.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6", "N3.7"]
+# %% [markdown] syllabus=["N3.6", "N3.7"]
 # ### Channels that fire on a direction
 #
 # Each channel answers to its own pattern. To find out which, show the network stripes in twelve directions, each at
@@ -259,7 +305,7 @@ for name, which in kinds.items():
 # rule: of the channels that are active at a direction, the one whose answer drops most beyond 15°.
 
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 def stripes(angle, phase=0.0, period=8, side=48):
     """Return grey stripes (3, side, side) in [-1, 1]; at angle 0 (in degrees) they stand upright."""
     across, down = math.cos(math.radians(angle)), math.sin(math.radians(angle))
@@ -291,7 +337,17 @@ plotting.show(
     + ", ".join(f"{angle} degrees for channel {channel}" for angle, channel in tuned.items()),
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N3.7"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Channels that fire on a direction, or a colour
+#
+# Dark is where the channel fires.
+#
+# <!-- notes 2 min
+# The upper row was found by stripes in twelve directions, the lower by plain fields of colour. No channel is pure: let
+# them find where one fires on something else.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"} syllabus=["N3.7"]
 
 
 def map_of(features, channel):
@@ -328,13 +384,24 @@ plotting.show(
     "green and blue fields: each marks the parts of its own colour",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Dark is where the channel fires. The upper row was found by stripes, and marks edges of its direction in a
 # photograph. The lower row was found by plain fields of equal brightness, and marks colours. The titles name the
 # direction for the upper row and the colour for the lower. No channel is pure: that of 45° also takes the brown of a
 # body, and that of green, of which the macaw has hardly any, draws outlines.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.6"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### What does each layer keep?
+#
+# From noise, until *one* layer sees what it sees in the photograph.
+#
+# <!-- notes 3 min
+# Up to relu2_2 the photograph comes back nearly pixel by pixel. From relu4_1 on straight edges waver and colours pale;
+# what stays is which thing is where. Ask which layer they would take for "the same scene", and which for "the same
+# picture".
+# -->
+
+# %% [markdown] syllabus=["N3.6"]
 # ### What does each layer keep?
 #
 # Start from noise and change the pixels until VGG sees at *one* layer what it sees in the photograph (Mahendran and
@@ -355,7 +422,7 @@ plotting.show(
 )
 print("PSNR to the photograph, row by row:", ", ".join(f"{layer} {value:.1f}" for layer, value in near.items()))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Up to `relu2_2` the photograph comes back nearly pixel by pixel, at 34 decibel and more. From `relu4_1` on straight
 # edges waver and colours pale. What stays is which thing is where. (A little total variation, defined below, keeps
 # what a layer does not fix from being noise.)
@@ -371,6 +438,11 @@ print("PSNR to the photograph, row by row:", ", ".join(f"{layer} {value:.1f}" fo
 #
 # Same positions are compared with each other, so it knows *where* things are. At an early layer it is nearly a loss on
 # pixels. Deep down, colour and texture are free.
+#
+# <!-- notes 3 min
+# Four names, and they will be needed: x, output, content target, style target. Same positions are compared, so the loss
+# knows where. Ask for its gradient: who gets it? The output alone.
+# -->
 
 # %% tags=["hide-input"]
 plotting.show_source(content_loss)
@@ -382,6 +454,13 @@ plotting.show_source(content_loss)
 # *where* and keep *what with what*. Write the feature map as a matrix $F$, one row for each channel and one column for
 # each position. Its **Gram matrix** is
 #
+# <!-- notes 4 min
+# The manner of a painting is nowhere in particular. Drop where, keep what with what. Draw F as a matrix: a row for each
+# channel, a column for each position. Let them say what F times its transpose sums over.
+# Do the example of the lesson by hand if there is time: two channels, four positions.
+# -->
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # $$G_j(x) = \frac{1}{C_j H_j W_j} F F^\top, \qquad
 # G_{ab} = \frac{1}{C_j H_j W_j} \sum_{\text{positions } p} F_{ap} F_{bp} .$$
 #
@@ -394,7 +473,15 @@ plotting.show_source(content_loss)
 
 # %% tags=["exercise:12.1"]
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Two paths through one VGG
+#
+# <!-- notes 2 min
+# VGG is never trained. Both losses compare features of two pictures, and gradients go back to the output alone. Ask
+# which arrows carry a gradient.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.diagram(
     {
         "yc": Box(0, 0, "content target\n(1, 3, H, W)", width=0.88),
@@ -425,10 +512,10 @@ plotting.show(
     "one layer give the content loss, place by place; Gram matrices of four layers give the style loss",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # VGG-16 is never trained, and gradients go back to the output alone. Both losses compare features of two pictures.
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.21"]
+# %% [markdown] syllabus=["N0.21"]
 # ### By hand
 #
 # $C = 2$ channels, $2 \times 2$ positions:
@@ -437,13 +524,13 @@ plotting.show(
 # F = \begin{pmatrix} 1 & 0 & 2 & 1 \\ 0 & 3 & 1 & 0 \end{pmatrix} \;\to\;
 # \frac{1}{8} F F^\top = \frac{1}{8} \begin{pmatrix} 6 & 2 \\ 2 & 10 \end{pmatrix} .$$
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 maps = torch.tensor([[[[1.0, 0.0], [2.0, 1.0]], [[0.0, 3.0], [1.0, 0.0]]]])  # (1, 2, 2, 2)
 rows_of_channels = maps.flatten(2)[0]  # (C, H W)
 print("by hand:", (rows_of_channels @ rows_of_channels.T / 8).tolist())
 print("`gram`: ", gram(maps)[0].tolist())
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["E23", "N0.21"]
+# %% [markdown] syllabus=["E23", "N0.21"]
 # ### Where the layout goes
 #
 # > **Often written, not so:** "Reshaping the features to $C \times HW$ pools the positions away."
@@ -451,7 +538,7 @@ print("`gram`: ", gram(maps)[0].tolist())
 # A reshape loses nothing: undo it, and every number is back in its place. What drops the layout is the *sum over
 # positions* in $F F^\top$. It does not change if the columns of $F$ are shuffled.
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 f = seen(picture_of(paintings, PAINTING, 64))["relu2_2"]
 flat = f.flatten(2)
 order = torch.randperm(flat.shape[2], generator=torch.Generator().manual_seed(0))
@@ -468,7 +555,18 @@ print(
 # %% [markdown]
 # Positions of the *feature map* were shuffled here. Shuffle the pixels of the picture, and VGG sees other patches:
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Where the layout goes
+#
+# > **Often written, not so:** "Reshaping the features to $C \times HW$ pools the positions away."
+#
+# <!-- notes 3 min
+# A reshape loses nothing: undo it, and every number is back. What drops the layout is the sum over positions. Below:
+# the painting in tiles, shuffled. Tiles of 32 pixels keep nearly all that relu1_2 sees, and little of what relu4_3
+# sees. So layout is dropped between patches and kept within them.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 painting = picture_of(paintings, PAINTING, 128)
 generator = torch.Generator().manual_seed(0)
 
@@ -514,7 +612,7 @@ plotting.metric_table(
 for layer in STYLE_LAYERS:
     print(f"{layer}, from near to far:", ", ".join(sorted(table, key=lambda name: table[name][layer])))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # A distance of 1 is what features that are all 0 would have. Tiles of 32 pixels keep nearly all that `relu1_2` sees,
 # which is 5 pixels wide, and little of what `relu4_3` sees, which is 92 wide. Tiles of 8 are worse: each seam is an
 # edge that no painting has, and from `relu2_2` on they are further from the painting than a photograph is. Single
@@ -529,8 +627,13 @@ for layer in STYLE_LAYERS:
 # It is a sum of products: an un-centred second moment, divided by $CHW$. It has no upper bound, it grows with the
 # square of the features, and it is above 0 for two channels that are both simply *on*, everywhere, and vary not at
 # all.
+#
+# <!-- notes 2 min
+# Ask for the largest value that a probability can have, and look at the entry of the example: 10/8. It grows with the
+# square of the features, and it is above 0 for two channels that are simply on everywhere.
+# -->
 
-# %% tags=["checked"] slideshow={"slide_type": "-"}
+# %% tags=["checked"]
 f = seen(picture_of(paintings, PAINTING, 64))["relu2_2"]
 plain = seen(torch.full((1, 3, 64, 64), 0.3))["relu2_2"][..., 8:-8, 8:-8]  # one colour, away from the border
 print("largest entry by hand above:", gram(maps).max().item())
@@ -539,7 +642,17 @@ print("features doubled, entries times", round((gram(2 * f) / gram(f).clamp(min=
 print("a plain field: entries above 0:", gram(plain).max().item() > 0, end="   ")
 print("centred, above 0:", gram(plain - plain.mean((2, 3), keepdim=True)).abs().max().item() > 1e-2)
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N3.7", "N0.21"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Co-occurrence, shown
+#
+# Upright and level stripes, side by side and crossed; the channels that answer to each.
+#
+# <!-- notes 3 min
+# Both channels fire in both pictures. Only where the stripes cross do they fire at the same positions: the last column.
+# The mean of a channel says how much there is; the Gram matrix also says what it comes with.
+# -->
+
+# %% [markdown] syllabus=["N3.7", "N0.21"]
 # ### Co-occurrence, shown
 #
 # Two pictures with upright and level stripes, and a photograph. In the first the stripes lie side by side, in the second
@@ -584,7 +697,24 @@ for name, share in shares.items():
 # The mean of a channel says how much of a pattern there is. The Gram matrix also says what it comes with: $C^2$ such
 # numbers for each layer, one matrix for each of several layers. That is all that is kept of the style.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.20", "N0.21"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## The style loss
+#
+# $$\ell_\text{style}(\hat y, y_s) = \sum_j \lVert G_j(\hat y) - G_j(y_s) \rVert_F^2 .$$
+#
+# <!-- notes 4 min
+# Squares of the entries, summed over several layers, since each sees patches of another size. What does it compare?
+# Multiply out, with columns of F as draws: it is a squared maximum mean discrepancy of two sets of columns, VGG-KID's
+# idea with positions in the place of pictures.
+# -->
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "fragment"}
+# A column of $F$ is what VGG sees at one position. With $k(f, f') = (f \cdot f')^2$, columns drawn at random:
+#
+# $$\lVert G(\hat y) - G(y_s) \rVert_F^2 = \tfrac{1}{C^2} \bigl( \mathbb{E}\, k(\hat f, \hat f') + \mathbb{E}\, k(f, f')
+# - 2\, \mathbb{E}\, k(\hat f, f) \bigr)$$
+
+# %% [markdown] syllabus=["N0.20", "N0.21"]
 # ## The style loss
 #
 # The *style reconstruction loss* at layer $j$ is the squared Frobenius norm of a difference, the sum of the squares of
@@ -602,7 +732,7 @@ for name, share in shares.items():
 # the squared maximum mean discrepancy of two *sets* of columns (Li et al. 2017). It is VGG-KID's idea (lesson 01), with
 # positions in the place of pictures.
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 one, other = (picture_of(paintings, title, 48) for title in (PAINTING, "The Great Wave off Kanagawa"))
 columns = [seen(z)["relu2_2"].double().flatten(2)[0].T for z in (one, other)]  # (positions, C)
 
@@ -635,12 +765,12 @@ for layer in STYLE_LAYERS:
     tiled, larger = ((other - g).norm() / g.norm() for other in (tiled_g, large_g))
     print(f"{layer}: middle entry times {middle:.3f}; changed by tiling {tiled:.0%}, by enlarging {larger:.0%}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Tiling makes seams, and takes away border. The deeper a layer, the more pixels each of its positions sees, and the more
 # positions see a seam. Enlarging is another matter, and no divisor helps there: the same hair or brick is drawn by other
 # lines, so that other channels fire. A style is a style *at a size*.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.20"]
+# %% tags=["hide-input"] syllabus=["N0.20"]
 rows = {}
 for title in STYLES.values():
     f = seen(picture_of(paintings, title, 192))
@@ -654,7 +784,7 @@ plotting.metric_table(
 shares = {layer: max(row[layer] / max(row.values()) for row in rows.values()) for layer in STYLE_LAYERS}
 print("at most, as a share of the largest layer:", ", ".join(f"{layer} {value:.2g}" for layer, value in shares.items()))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # With one weight for all, `relu4_3` counts for next to nothing, and one painting for more than twice as much as
 # another. So the loss of this lesson is **balanced**,
 #
@@ -663,7 +793,17 @@ print("at most, as a share of the largest layer:", ", ".join(f"{layer} {value:.2
 #
 # a departure from the paper. Features that are all 0 cost 1.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.20"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Style from each set of layers
+#
+# From noise, until the Gram matrices are those of the painting. No content is asked for.
+#
+# <!-- notes 2 min
+# One more layer in each column. relu1_2 alone gives blots of the right colours; strokes come with relu2_2; the deeper
+# layers see more of the painting at once. Which piece stands where is largely lost.
+# -->
+
+# %% [markdown] syllabus=["N0.20"]
 # ### Style from each set of layers
 #
 # From noise again, until the Gram matrices are those of the painting: of `relu1_2` alone, and then of one more layer in
@@ -683,7 +823,7 @@ plotting.show(
     "layers: the more layers, the larger the patches that look like the painting's",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # `relu1_2` alone gives blots of the right colours. With `relu2_2` come strokes and pieces of wall and sky. The deeper
 # layers see more of the painting at once. Which piece stands where is largely lost. A fine pattern of dots remains.
 
@@ -697,8 +837,13 @@ plotting.show(
 #
 # Both judge the *output* $\hat y = f_W(x)$. In style transfer $y_c$ **is** $x$: so $x$ against $y_c$ is 0 and stays 0.
 # And neither $x$ nor a target depends on the weights $W$ of the network: there is no gradient at all.
+#
+# <!-- notes 2 min
+# In style transfer y_c is x: so x against y_c is 0 and stays 0. And neither x nor a target depends on the weights: no
+# gradient at all. The lesson prints both.
+# -->
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 seed_everything(0)
 netG = TransformNet(base_channels=4, blocks=1)
 two = normalise(photo_crops("train", size=32, count=2).images)
@@ -734,14 +879,18 @@ print("`losses` gives both of the output:", all(term.item() > 0 and term.require
 # | style reconstruction = style | $G_j(\hat y)$ with $G_j(y_s)$ | $C_j \times C_j$ | no |
 #
 # So $y_c$ must have the size of $\hat y$, and $y_s$ may have any.
+#
+# <!-- notes 2 min
+# Cover the last column and let them fill it in. So y_c must have the size of the output, and y_s may have any.
+# -->
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 one = netG(two[:1])
 for name, network in (("content", lambda z: features(z)), ("style", lambda z: gram(features(z)))):
     shapes = [tuple(network(pictures)[0].shape) for pictures in (one, y_s)]
     print(f"{name:7}: of the output {shapes[0]}, of the painting {shapes[1]}")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## All terms together
 #
 # $$\mathcal{L}(\hat y) = \lambda_c\, \ell_\text{feat}(\hat y, y_c) + \lambda_s\, \ell_\text{style}(\hat y, y_s)
@@ -770,9 +919,17 @@ print(
 # The picture $\hat y$ itself is the parameter. Start from the photograph (or from noise), take the gradient of
 # $\mathcal{L}$ with respect to each pixel, step, repeat. Nothing is trained; each picture begins anew.
 #
+# <!-- the slide ends here -->
+#
 # A *function evaluation*, evaluation for short, computes the loss and its gradient once. **Adam** takes one step for each.
 # **L-BFGS** estimates the curvature from the last ten gradients. Its steps are larger, and it needs the loss to be a fixed function: here it is
 # one, as there are no batches.
+#
+# <!-- notes 2 min
+# All terms: content, style, total variation, with weights that say what is wanted. Nothing is trained; each picture
+# begins anew. An evaluation computes the loss and its gradient once; Adam takes one step for each, L-BFGS a larger one
+# from the last ten gradients.
+# -->
 
 # %% [markdown]
 # ### Build it
@@ -815,7 +972,7 @@ else:
     x_own = picture_of(photos, "Scarlet macaw", choose(smoke=32, cpu=112, gpu=256))
 painted = own_gatys(x_own, painting, choose(smoke=2, cpu=40, gpu=300))
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig = plotting.image_grid([[x_own[0], painted[0]]], column_titles=["photograph", "by your loss"], tile=224)
 plotting.show(fig, photo=True, alt="A photograph, and the same painted by the loop above")
 
@@ -828,7 +985,7 @@ reached(
     otherwise="Look at the Gram matrices: are they those of the picture that moves, and do they have a graph?",
 )
 
-# %% slideshow={"slide_type": "-"}
+# %%
 judge = models["cafe"].judge  # the loss that the network of this painting was trained with
 x_small = picture_of(photos, PHOTO, choose(smoke=32, cpu=112, gpu=256))
 EVALUATIONS = choose(smoke=2, cpu=24, gpu=300)
@@ -836,7 +993,7 @@ OPTIMISERS = {"L-BFGS": "lbfgs", "Adam": "adam"}
 _ = paint(x_small, judge, 1)  # to warm up, so that the first of the two has no more to do than the second
 here = {name: paint(x_small, judge, EVALUATIONS, optimiser=optimiser) for name, optimiser in OPTIMISERS.items()}
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 fig = plotting.curves(
     {name: one.history["loss"] for name, one in here.items()},
     x_label="function evaluations",
@@ -886,17 +1043,17 @@ for name, one in here.items():
     print(f"loss {one.history['loss'][0]:.3g} to {min(one.history['loss']):.3g}")
 print(f"loss and gradient alone: {seconds_of(loss_and_gradient):.2f} s")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The last line is what every evaluation must do. What it takes beyond that is the optimiser's own work: little for Adam,
 # about as much again for SciPy's L-BFGS, on a picture as small as this. So count evaluations where you compare methods, and
 # seconds where you compare waiting times.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### The long run
 #
 # That was a short run on a small picture. These went on, minutes each, at 256 pixels, and are recorded:
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 long = optimised_pictures.bundled("gatys")
 fig = plotting.image_grid([[one.picture for one in long.values()]], column_titles=list(long), tile=150)
 plotting.show(
@@ -910,7 +1067,7 @@ for name, one in long.items():
         f"loss {one.loss[0]:.3g} to {min(one.loss):.3g}",
     )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # In as many evaluations L-BFGS gets lower than Adam, by little. The start from noise ends about as low. Adam and the start
 # from noise each turn another patch of the sky yellow: there are many pictures of about the same loss.
 
@@ -921,6 +1078,8 @@ for name, one in long.items():
 #
 # $$W^* = \arg\min_W\; \mathbb{E}_x\, \mathcal{L}\bigl(f_W(x)\bigr), \qquad y_c = x .$$
 #
+# <!-- the slide ends here -->
+#
 # - **Image transform network** $f_W$: photograph in, painting out. It learns.
 # - **Loss network** $\phi$: VGG-16. It is **frozen**: it is the ruler, and a ruler that adapts to what it measures is
 #   none.
@@ -928,8 +1087,14 @@ for name, one in long.items():
 # The gradient runs from $\mathcal{L}$ back *through* $\phi$ to $\hat y$, and through $\hat y$ to $W$. It passes $\phi$
 # and changes nothing there. One painting is one network; the photographs need no labels. In the step below `risen` lets
 # the style weight rise at first, and `judge_in` chooses the precision of VGG: departures, declared below.
+#
+# <!-- notes 3 min
+# Train once, so that the output is the picture that the optimisation would look for. The content target is x itself.
+# f_W learns; phi is frozen: a ruler that adapts to what it measures is none. The gradient passes through phi and
+# changes nothing there.
+# -->
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 plotting.show_source(StyleTransfer.training_step)
 
 # %% tags=["exercise:12.5"]
@@ -941,8 +1106,13 @@ plotting.show_source(StyleTransfer.training_step)
 #
 # In Johnson's method a step changes $W$, and $\hat y$ is computed anew from it. In Gatys' a step changes $\hat y$, and
 # there is no $W$. One step of each, and what differs afterwards:
+#
+# <!-- notes 3 min
+# Ask, for each method: what does the optimiser hold? Weights, or pixels. In Johnson's the output is computed anew; in
+# Gatys' there is no W. VGG moves in neither. Gradients that lie idle are a warning.
+# -->
 
-# %% tags=["hide-input", "checked"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "checked"]
 seed_everything(0)
 toy = StyleTransfer(StyleTransferConfig(paintings=(PAINTING,), style_side=48, base_channels=4, blocks=1)).train()
 batch = next(iter(photo_crops("train", size=32, count=8).batches(4, generator=torch.Generator().manual_seed(0))))
@@ -994,13 +1164,13 @@ step = toy.training_step(batch)
 for name, value in formula.items():
     print(f"{name:7} as by the formula: {torch.allclose(step[name], value, rtol=1e-3)}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.18"]
+# %% [markdown] syllabus=["N0.18"]
 # ### Two forces on one picture
 #
 # At the output, the gradients of the content and of the style term can be compared: how long they are, and whether
 # they pull the same way. The cosine of the angle between them is 1 for the same direction and −1 for opposite ones.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 rows = {}
 for name, z in {"the photograph itself": x_small, "the network's output": models["cafe"].stylise(x_small)}.items():
     z = z.clone().requires_grad_()
@@ -1019,7 +1189,7 @@ plotting.metric_table(
     caption="Weighted terms, and their gradients at the picture.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # At the photograph the content term and its gradient are 0: only style pulls. At the network's output both pull, style
 # about three times as hard, and partly against each other: the cosine is negative. At the best picture of all
 # the gradients of all terms, total variation too, would add up to 0 at every pixel that is not black or white. The network
@@ -1043,7 +1213,7 @@ for half in (False, True):
 turned = F.cosine_similarity(slopes[0].double(), slopes[1].double(), dim=0)
 print(f"cosine of the exact gradient and the one in bfloat16: {turned:.3f}   time: {took[1] / took[0]:.2f} of it")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### Names in the paper and in the code
 #
 # | Johnson et al. | code |
@@ -1055,7 +1225,7 @@ print(f"cosine of the exact gradient and the one in bfloat16: {turned:.3f}   tim
 # | $\ell_\text{TV}$ | `total_variation`, `tv_weight` |
 # | the style target's $G_j(y_s)$, computed once | `judge.grams` |
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Departures, declared
 #
 # - crops of 128 × 128 from four dozen photographs, where the paper has 80,000 pictures of 256 × 256;
@@ -1071,7 +1241,7 @@ print(f"cosine of the exact gradient and the one in bfloat16: {turned:.3f}   tim
 # In Gatys et al. the layers are of VGG-19, the content is `conv4_2`, maximum pooling is replaced by averages, and the
 # squared difference of Gram matrices is divided by $4 C^2 (HW)^2$, the matrices themselves by nothing.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Train it here
 #
 # A short run: the network of the café goes on with another painting, the Great Wave, on crops of 96 pixels and at a
@@ -1102,7 +1272,7 @@ history = fit(
     figure=live_figure,
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 fig = plotting.curves(history, names=["content", "style"], smooth=3, log=True, size=(8.0, 3.0))
 plotting.show(
     fig,
@@ -1123,7 +1293,7 @@ for system in (*models.values(), enlarger):
     print(f"    {card['epochs']} epochs, {card['steps']:,} steps of {card['batch_size']},", end=" ")
     print(f"{card['minutes']:.0f} minutes")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### How fast is a step?
 #
 # Beside ours stands a step as it is commonly written: for the content target all of VGG-16 is run and one layer used,
@@ -1131,7 +1301,7 @@ for system in (*models.values(), enlarger):
 # last does not happen. The same sums; timed in turns on one machine, and kept. The last way also keeps the content
 # targets of a fixed set of crops, as super-resolution can.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 timed = usual_style_transfer.COMPARISON.last()
 rows = {}
 for name, entry in timed["settings"].items():
@@ -1149,7 +1319,7 @@ plotting.metric_table(
     f"{timed['peak GFLOP/s']} GFLOP/s. {timed['date']}, `{timed['command']}`.",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.18", "N0.20"]
+# %% [markdown] syllabus=["N0.18", "N0.20"]
 # ## Measure: one pass against an optimisation
 #
 # The network and the pixels minimise the *same* loss, for the same photograph. So two questions have an answer. How
@@ -1176,7 +1346,7 @@ for name, one in here.items():
         print(f"{name:5}: as low after {low + 1} evaluations and {seconds[low]:.1f} s,", end=" ")
         print(f"{seconds[low] / one_pass:.0f} times as long as the pass")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 setting = next(iter(long.values())).settings
 x_long = picture_of(photos, PHOTO, setting["side"])
 with torch.no_grad():
@@ -1230,18 +1400,29 @@ for count, what in ((enough, "to the network's loss"), (whole_run, f"of {whole_r
     pays = minutes * 60 / max(count * each_long - pass_long, 1e-9)
     print(f"against optimisations {what}, the training has paid after {math.ceil(pays):,} pictures")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # At this size the network's output is worth fewer than ten evaluations from the photograph, and more from noise; at the small
 # size above, more than ten. So the factor in time depends on when one stops. To the same loss it is tens. For 500 evaluations, the longest row of the paper's table 1, it is about three orders of
 # magnitude, as there. In the paper the output of $f_W$ is worth 50 to 100 evaluations: it has learned from 80,000 pictures, each
 # seen twice, ours from 3,200 crops. Below the level of the network the optimisation goes on falling: it serves one photograph
 # only.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Beside each other
 #
 # The same photograph, by the recorded optimisation and by one pass. A network must do for *all* photographs what the
 # optimisation does for one.
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Minutes for each picture, or minutes once
+#
+# The same photograph, by the recorded optimisation and by one pass.
+#
+# <!-- notes 3 min
+# A network must do for all photographs what the optimisation does for one. To the same loss the pass is tens of times
+# as fast, and the optimisation goes on falling below it. The lesson computes after how many pictures the training has
+# paid.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 best = min((one for name, one in long.items() if "noise" not in name), key=lambda one: min(one.loss))
@@ -1249,19 +1430,19 @@ row = [best.picture, models["cafe"].stylise(x_long)[0]]
 fig = plotting.image_grid([row], column_titles=["pixels", "network"], tile=256)
 plotting.show(fig, photo=True, alt=f"{PHOTO}, painted by its pixels, and painted by one pass")
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
+# %% [markdown] syllabus=["N0.4"]
 # ### Any photograph, any size
 #
 # The network was trained on squares of 128 pixels. It is convolutional, so it takes any size.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 large = models["cafe"].stylise(picture_of(photos, PHOTO, choose(smoke=64, cpu=320, gpu=320)))
 fig = plotting.image_grid([[large[0]]], tile=large.shape[-1])
 plotting.show(
     fig, photo=True, alt=f"{PHOTO} painted by the network of {PAINTING}, {large.shape[-1]} × {large.shape[-2]} pixels"
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 macaw = picture_of(photos, "Scarlet macaw", 112)[..., :149]
 row = [macaw[0], *(models[name].stylise(macaw)[0] for name in STYLES)]
 fig = plotting.image_grid([row], column_titles=["photograph", *STYLES], tile=112)
@@ -1271,7 +1452,7 @@ plotting.show(
     alt="Another held-out photograph, of a macaw, and the same painted by the networks of four paintings",
 )
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### Four styles, one network
 #
 # Dumoulin et al. (2017): share all convolutions, and give each style its own scale and shift in each instance norm,
@@ -1279,6 +1460,16 @@ plotting.show(
 # style, then?
 
 # %% tags=["exercise:12.6"]
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### Four styles, one network
+#
+# Dumoulin et al. 2017: all convolutions are shared; a style is a scale and a shift for each channel of each norm.
+#
+# <!-- notes 2 min
+# The line says how small the share of a style is. Rows between two styles paint a manner between them; to our eye it is
+# one painting and no double exposure. The number does not say so.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 four = models["four"]
@@ -1300,7 +1491,7 @@ plotting.show(
     fig, photo=True, alt="The photograph in four styles, above by one network, below by a network for each style"
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 steps = torch.linspace(0, 1, 5)
 weights = torch.zeros(5, count)
 weights[:, 0], weights[:, -1] = 1 - steps, steps
@@ -1321,7 +1512,7 @@ for share, one in zip(steps.tolist(), mixed, strict=True):
         f"{1 - share:.2f} / {share:.2f}: style loss against the first {losses[0]:.3f}, against the last {losses[1]:.3f}"
     )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # One network for four paintings has each one's colours; its strokes are more alike than those of the four networks.
 # Scales and shifts between two styles paint a manner between them. To our eye it is one painting and no double exposure.
 # The first number does not say so: the mean difference to a cross-fade of the two ends is small. The two losses do not
@@ -1342,7 +1533,18 @@ for brightness in (0.1, 10.0):
         torch.allclose(diagonal, scales[1].square() + shifts[1].square(), rtol=1e-2),
     )
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.4"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Super-resolution by a perceptual loss
+#
+# Lesson 01's network, data and steps; the loss compares features in place of pixels.
+#
+# <!-- notes 3 min
+# Cover the titles: which one is sharpest? Which one would you believe? MSE and MAE win by PSNR and SSIM, the content
+# loss by its own metric. The layer that a network was trained on is no fair judge of it; a layer that no training saw
+# is.
+# -->
+
+# %% [markdown] syllabus=["N0.4"]
 # ## Measure: super-resolution by a perceptual loss
 #
 # The task of lesson 01: a photograph at a quarter of its size, enlarged by SRResNet. There the loss was MSE or MAE.
@@ -1374,7 +1576,7 @@ plotting.show(
     "perceptual loss, and the truth",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% tags=["hide-input"]
 part = torch.linspace(0, len(pairs) - 1, choose(smoke=4, cpu=24, gpu=200)).long()
 small, large_ones = normalise(pairs.x[part]), normalise(pairs.y[part])
 judge_sr = VGG16Features(("relu2_2", "relu4_3"))
@@ -1403,19 +1605,19 @@ for figure, best_is in (("PSNR", max), ("SSIM", max), ("VGG relu2_2", min), ("VG
     print(f"best by {figure:11}: {best_is(rows, key=lambda name: rows[name][figure])}", end="   ")
     print(f"perceptual minus MSE: {rows['perceptual'][figure] - rows['MSE'][figure]:+.3f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # MSE and MAE win by PSNR and SSIM, the content loss by its own metric. `relu2_2` is the layer that the third network
 # was trained on, so the fairer column is `relu4_3`, which no training saw, and there it does *not* win. Look closely:
 # outlines are sharper than by MSE, and plain and hairy places carry a fine regular pattern, which the sharpness takes for
 # detail. Johnson et al. saw such a pattern, too.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### The judge was gamed
 #
 # Does the judge not see the pattern? Then taking it away would change nothing in its eyes. The main part of the pattern
 # is a wave: it repeats every 4 pixels down and across, as the network enlarges by 4. A Fourier transform can cut it out.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 made = {"MSE": enlarged(enlargers["MSE"], small), "perceptual": enlarged(enlarger, small)}
 made["perceptual, wave cut out"] = without_wave(made["perceptual"], reach=3)
 by_layer = FeatureLoss(("relu1_2", "relu2_2", "relu3_3", "relu4_3"))
@@ -1430,7 +1632,17 @@ plotting.metric_table(
     caption=f"{len(part)} held-out patches. Relative squared distance of features to the truth; smaller is nearer.",
 )
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### A judge can be gamed
+#
+# A fine regular pattern pays at the layer that was trained on. A Fourier transform cuts it out.
+#
+# <!-- notes 3 min
+# Not blind: gamed. Without the wave the distance at relu2_2 rises, and it falls at every other layer, and to the eye.
+# The network has found what its judge likes and no picture has. Ask how one would notice without a second judge.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"}
 strongest = max(range(len(part)), key=lambda row: wave_energy(made["perceptual"][row : row + 1]))
 fig = plotting.image_grid(
     [[output[strongest, :, :64, :64] for output in (*made.values(), large_ones)]],
@@ -1450,7 +1662,7 @@ for layer in by_layer.layers:
     print(f"without the wave the distance at {layer} {'rises' if cut[layer] > whole[layer] else 'falls'}", end=" ")
     print(f"by {abs(cut[layer] - whole[layer]):.3f}")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # The judge is not blind to the wave: at `relu2_2`, the layer that the network was trained on, the wave *pays*. Every
 # other layer is better off without it, and so is our eye. The network has found what its judge likes and no picture has.
 # A deeper layer as a second judge, or some L1, would have to charge for it.
@@ -1464,16 +1676,24 @@ for layer in by_layer.layers:
 # $$\mathbb{E}\bigl[\lVert \hat y - y \rVert^2 \mid x\bigr] = \lVert \hat y - m \rVert^2
 # + \mathbb{E}\bigl[\lVert m - y \rVert^2 \mid x\bigr] .$$
 #
+# <!-- the slide ends here -->
+#
 # The mean is best, and it is blurred: it looks like none of the $y$. Let $\hat y$ be as good a picture as can be,
 # *another* of the fitting ones, drawn independently of $y$. Then the first term is as large as the second on average:
 # twice the error, $10 \log_{10} 2 = 3$ decibel less.
+#
+# <!-- notes 3 min
+# Let m be the mean of all fitting pictures. The first term is 0 for m alone. Another fitting picture, drawn
+# independently, has a first term as large as the second on average: twice the error, 3 decibel less. The lesson tries
+# it in a meadow.
+# -->
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.17"]
+# %% [markdown] syllabus=["N0.17"]
 # **In a meadow.** A piece of a photograph, another piece of the same grass, and the mean colour. The pieces are
 # brought to one mean colour.
 
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 meadow = normalise(photos.images[photos.names.index("Hedgehog")], (-1, 1))[None]
 places = [(row, column) for row in (8, 96) for column in (400, 450)]
 pieces = torch.cat([meadow[..., top : top + 80, left : left + 80] for top, left in places])
@@ -1507,7 +1727,7 @@ print(f"the other piece has {fall:.1f} decibel less; two independent pieces of o
 # may keep that there is fine texture, which a mean of pixels loses. Lesson 09 adds the adversary,
 # which asks for a picture that could be real.
 
-# %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.17"]
+# %% [markdown] syllabus=["N0.17"]
 # ## Against the adversarial loss
 #
 # Both ask for more than pixels. One task of lesson 10 with the same U-Net, the same ten epochs and three seeds:
@@ -1515,7 +1735,7 @@ print(f"the other piece has {fall:.1f} decibel less; two independent pieces of o
 # one is trained as the regressions of lesson 01 are, so it differs in two settings besides: its rate falls along a
 # cosine, and Adam's $\beta_1$ is 0.9. The others keep the rate for half of the steps, and $\beta_1$ is 0.5.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 records = records_of("lesson_10") | records_of("lesson_12")
 TRAINED = {
     "lesson_10/outline_l1": "L1",
@@ -1549,7 +1769,16 @@ for label, row in rows.items():
     found = ", ".join(f"{figure} {spread(row[figure]):.1%}" for figure in ("L1", "VGG-KID", "sharpness"))
     print(f"{label:15}: spread over seeds, of the mean: {found}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "subslide"} syllabus=["N0.17"]
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Against the adversarial loss
+#
+# <!-- notes 3 min
+# One task of lesson 10, the same U-Net, three seeds. Simple to train, if somebody has trained the judge before you: 1.3
+# million photographs with labels. The adversary needs none of it and learns what your pictures look like, at the price
+# of a game.
+# -->
+
+# %% tags=["hide-input"] slideshow={"slide_type": "-"} syllabus=["N0.17"]
 gflop = {}
 for key, name in (("adversarial", "lesson_10/outline_both"), ("perceptual", "lesson_12/outline_perceptual")):
     fresh = runs.run(name).system().train()
@@ -1573,7 +1802,7 @@ facts = {
 }
 plotting.metric_table(facts, caption="The two losses, with the figures of this machine where there are some.")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # So: simple to train, if somebody has trained the judge before you. That took 1.3 million photographs with labels. The
 # adversary needs none of it and learns what *your* pictures look like, at the price of a game.
 #
@@ -1581,13 +1810,13 @@ plotting.metric_table(facts, caption="The two losses, with the figures of this m
 # sharpness of the last row spreads most of all and lies far above the truth's: the regular pattern again, of which
 # each seed draws another amount. Its colours are as pale as those of L1.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Play
 #
 # **How much style?** The same photograph for several style weights $\lambda_s$, 120 evaluations by L-BFGS each. The ratio is
 # in units in which the content weight above, 4e-6, counts as 1.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 sweep = optimised_pictures.bundled("sweep")
 example = next(iter(sweep.values()))
 slider = style_weight_slider(
@@ -1597,12 +1826,12 @@ slider = style_weight_slider(
 )
 slider
 
-# %% [markdown] slideshow={"slide_type": "subslide"} syllabus=["N0.21", "N3.7"]
+# %% [markdown] syllabus=["N0.21", "N3.7"]
 # **The Gram matrix of a picture.** Point at a pair of channels, or choose it in the menus: where do both fire? An entry
 # is the darker, the larger its share of what the diagonal allows (its cosine). Look for a dark one off the diagonal,
 # and for a light one between two channels that are each strong.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 viewer = gram_viewer(
     {
         PAINTING: picture_of(paintings, PAINTING, 128)[0],
@@ -1614,23 +1843,23 @@ viewer = gram_viewer(
 )
 viewer
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **Your own picture.** Choose a file, at most 10 MB; it goes to the machine that runs this notebook and no further, and
 # is made 384 pixels long at most. Then choose a painting.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 easel = paint_your_picture(
     {STYLES[name]: models[name] for name in STYLES}, example=picture_of(photos, "Scarlet macaw", 192)[0], side=384
 )
 easel
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Where it fails
 #
 # **Plain areas.** A style is brought everywhere, and strokes come where nothing was. Measured in an empty sky: the
 # total variation of the upper left corner, before and after.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 z = picture_of(photos, "Golden Temple, Amritsar", 112)
 corner = (..., slice(0, z.shape[-2] // 4), slice(0, z.shape[-1] // 4))
 made = {name: models[name].stylise(z) for name in STYLES}
@@ -1650,9 +1879,19 @@ plotting.show(
     + ", ".join(f"{tv_loss(one[corner]).item() / before:.0f} times by {name}" for name, one in made.items()),
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **The size of a stroke is fixed in pixels.** The network saw its painting at one size. Give it a larger photograph,
 # and the strokes become small beside the things.
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Where it fails
+#
+# The size of a stroke is fixed in pixels: a macaw at three sizes.
+#
+# <!-- notes 2 min
+# The network saw its painting at one size. Strokes come where nothing was, in an empty sky too. And the style loss
+# cannot see that the halves of a painting are exchanged: horizons and faces are not kept by a Gram matrix.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 sizes = (96, 192, 288)
@@ -1665,11 +1904,11 @@ plotting.show(
     "in the last",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **What the style loss cannot see.** Exchange the halves of a painting, and turn it upside down. Both are other
 # pictures to anybody. Long lines, horizons and faces are therefore not kept by a Gram matrix.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 painting = picture_of(paintings, PAINTING, 176)
 others = {
     "halves exchanged": painting.roll(painting.shape[-1] // 2, 3),
@@ -1682,14 +1921,14 @@ plotting.metric_table(
     caption="Style loss against the painting, relative to the squared norm of its Gram matrix.",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # By every layer both are nearer to the painting than another painting by the same hand is.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **What the content loss cannot see.** A deep layer is content with pictures that nobody takes for the photograph: the
 # last one of the reconstructions above was found from noise. Beside it, the photograph blurred:
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 deep = kept["relu4_3"]
 found = deep.picture[None].clamp(-1, 1)
 soft = blurred(original, 1.5)
@@ -1701,11 +1940,11 @@ plotting.metric_table(
     rows, digits={"PSNR": 1, "SSIM": 2} | dict.fromkeys(STYLE_LAYERS, 3), caption="Against the photograph."
 )
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # At `relu4_3` the odd picture is nearer than the blurred one; we should say the opposite. A small number
 # says that *this network at this layer* sees the same. It does not say that you do.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Extension: strokes without the palette
 #
 # *Style includes colour*: the palette of the painting comes along. Who wants its strokes alone takes the output apart
@@ -1728,7 +1967,7 @@ for name, one in {"painted": by_wave, "strokes alone": strokes}.items():
     print(f"{name:13}: mean difference of the colour channels to the photograph", end=" ")
     print(f"{(colour_channels(one) - colour_channels(z)).abs().mean():.3f}")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 fig = plotting.image_grid(
     [[z[0], by_wave[0], strokes[0]]], column_titles=["photograph", "painted", "strokes alone"], tile=220
 )
@@ -1739,7 +1978,7 @@ plotting.show(
     "colours of the photograph",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **Smaller troubles.**
 #
 # - *Things get the wrong strokes.* The network has no idea what is sky and what is a face.
@@ -1748,7 +1987,7 @@ plotting.show(
 # - *A classifier's blind spots.* VGG learned 1,000 names, from photographs. What those do not need, it may not see.
 # - *Whose manner?* These painters are long dead and their works in the public domain. Those of the living are not.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## At the paper's scale
 #
 # The default `StyleTransferConfig` is the paper's network, 1.7 million weights. Johnson et al. train on 80,000
@@ -1765,7 +2004,21 @@ plotting.show(
 # With the preset `gpu` a run takes as many steps as the paper. It was **not** trained here, and has only the bundled
 # photographs to learn from: nobody should take a number of this lesson for one of the paper.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# - Features of a trained classifier are a better ruler than pixels, and which layer is a choice.
+# - Content: features, position by position. Style: what occurs together, summed over positions.
+# - The *output* is judged; targets have no graph; VGG never moves.
+# - Gatys moves pixels, minutes a picture. Johnson moves weights, minutes once.
+# - The best PSNR belongs to the mean of the fitting answers.
+# - A network can please its judge with a pattern that no eye wants.
+#
+# <!-- notes 2 min
+# Ask: which loss of today would you give a network that enlarges medical pictures? None without a second judge.
+# -->
+
+# %% [markdown]
 # ## Summary
 #
 # - PSNR calls pictures alike that look different, and the reverse. Features of a trained classifier are a better
