@@ -50,7 +50,8 @@ def _run(house: House, options: argparse.Namespace) -> int:
             deck = export(house, lesson)
             print(f"slides    {deck.relative_to(house.root)}", flush=True)
             if options.pdf:
-                print(f"pdf       {print_pdf(deck).relative_to(house.root)}", flush=True)
+                for notes in (False, True):
+                    print(f"pdf       {print_pdf(deck, notes=notes).relative_to(house.root)}", flush=True)
     elif options.command == "assignment":
         from course_lib.publishing.classroom import write_assignment
 

@@ -9,6 +9,7 @@ A cell may hold, as comments of HTML, which a source shows and no notebook has:
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -20,6 +21,8 @@ NOTES = re.compile(r"\n*<!-- notes (\d+) min\n(.*?)\n?-->", re.DOTALL)
 END = "<!-- the slide ends here -->"
 NEW_SLIDE = ("slide", "subslide")
 LEAST, MOST = 15, 35  # slides of a lesson
+EXERCISE = "## Try it"  # how the slide of an exercise begins
+MINUTES = re.compile(r"\*\*(\d+) min\.")
 
 
 def slide_type(cell: NotebookNode) -> str:
@@ -66,33 +69,56 @@ def for_decks(cell: NotebookNode) -> list[NotebookNode]:
     return [cell, said]
 
 
-def minutes_of(cells: list[NotebookNode]) -> int:
-    """Return for how many minutes a speaker talks to a deck, by its notes."""
-    said = (re.match(r"\*\*(\d+) min\.", cell.source) for cell in cells if slide_type(cell) == "notes")
-    return sum(int(one[1]) for one in said if one)
-
-
-def faults(cells: list[NotebookNode]) -> list[str]:
-    """Return what a deck lacks, one sentence each: headings and notes on every slide, and no too long or short deck.
+@dataclass(frozen=True, eq=False)
+class Deck:
+    """The slides of a lesson: their cells, in order.
 
     Args:
-        cells: of a deck, as ``derive`` and ``slides_of`` leave them.
+        cells: those with a slide type, speaker notes among them.
     """
-    slides: list[list[NotebookNode]] = []
-    for cell in cells:
-        if slide_type(cell) in NEW_SLIDE:
-            slides.append([])
-        if slides:
-            slides[-1].append(cell)
-    found = []
-    for number, slide in enumerate(slides, 1):
-        text = "\n".join(cell.source for cell in slide if cell.cell_type == "markdown" and slide_type(cell) != "notes")
-        heading = re.search(r"^#{1,3} +(.+)", text, re.MULTILINE)
-        name = f"slide {number} ({heading[1]})" if heading else f"slide {number}"
-        if heading is None:
-            found.append(f"{name} has no heading: {text[:60] or slide[0].source[:60]!r}")
-        if not any(slide_type(cell) == "notes" for cell in slide):
-            found.append(f"{name} has no speaker notes: add <!-- notes 2 min ... --> to its text")
-    if not MOST >= len(slides) >= LEAST:
-        found.append(f"it has {len(slides)} slides: an hour and a half takes {LEAST} to {MOST}")
-    return found
+
+    cells: list[NotebookNode]
+
+    @property
+    def slides(self) -> list[list[NotebookNode]]:
+        """The cells of each slide."""
+        slides: list[list[NotebookNode]] = []
+        for cell in self.cells:
+            if slide_type(cell) in NEW_SLIDE:
+                slides.append([])
+            if slides:
+                slides[-1].append(cell)
+        return slides
+
+    def times(self) -> tuple[int, int, int]:
+        """Return how many slides there are, and how many minutes of talk and of exercises, by their notes."""
+        talk, tries = 0, 0
+        for slide in self.slides:
+            minutes = sum(int(found[1]) for cell in slide if (found := MINUTES.match(cell.source)))
+            if EXERCISE in slide[0].source:
+                tries += minutes
+            else:
+                talk += minutes
+        return len(self.slides), talk, tries
+
+    def faults(self, least: int = LEAST) -> list[str]:
+        """Return what the deck lacks, one sentence each: headings, notes on every slide, a length that can be taught.
+
+        Args:
+            least: how many slides it must have.
+        """
+        found = []
+        for number, slide in enumerate(self.slides, 1):
+            text = "\n".join(
+                cell.source for cell in slide if cell.cell_type == "markdown" and slide_type(cell) != "notes"
+            )
+            heading = re.search(r"^#{1,3} +(.+)", text, re.MULTILINE)
+            name = f"slide {number} ({heading[1]})" if heading else f"slide {number}"
+            if heading is None:
+                found.append(f"{name} has no heading: {text[:60] or slide[0].source[:60]!r}")
+            if not any(slide_type(cell) == "notes" for cell in slide):
+                found.append(f"{name} has no speaker notes: add <!-- notes 2 min ... --> to its text")
+        count = len(self.slides)
+        if not MOST >= count >= least:
+            found.append(f"it has {count} slides: give it {least} to {MOST}")
+        return found

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from course_lib.publishing.deck_text import EXERCISE
 from course_lib.publishing.rules import demand, tags_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def slide_of(exercise: Exercise) -> NotebookNode:
     head = f"def {answer.name}({names}){returns.replace('torch.Tensor', 'Tensor')}:"
     lines = [*textwrap.wrap(head, WIDTH, subsequent_indent=" " * 8), "    ..."]
     text = [
-        f"## Try it · {exercise.id} · {exercise.title}",
+        f"{EXERCISE} · {exercise.id} · {exercise.title}",
         f"*{exercise.kind.capitalize()}*, about {exercise.minutes} minutes, level {exercise.level} of 3.",
         first,
         f"It trains: {exercise.trains}.",

@@ -12,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError
-from course_lib.publishing.deck_text import slide_type
+from course_lib.publishing.deck_text import Deck, slide_type
 from course_lib.publishing.derive import FOLDED, SLIDES, derive, keep_outputs
 from course_lib.publishing.execute import WIDGET_VIEW
 from course_lib.publishing.lessons import describe
@@ -40,6 +40,15 @@ def slides_of(notebook: NotebookNode) -> NotebookNode:
             cell.metadata["slideshow"]["slide_type"] = "slide"
     deck.cells = kept
     return deck
+
+
+def deck_of(house: House, lesson: str) -> Deck:
+    """Return the deck of a lesson as its source has it, without outputs.
+
+    Raises:
+        CourseError: if the source breaks a rule, or no cell of it is a slide.
+    """
+    return Deck(slides_of(derive(house.source(lesson), SLIDES, house.repository())).cells)
 
 
 def export(house: House, lesson: str) -> Path:
@@ -99,8 +108,12 @@ def browser_flags() -> list[str]:
     return flags
 
 
-def print_pdf(deck: Path) -> Path:
+def print_pdf(deck: Path, *, notes: bool = False) -> Path:
     """Print a deck beside itself, one page a slide, and return the PDF.
+
+    Args:
+        deck: the file that ``export`` returned.
+        notes: after each slide a page with what the speaker says: ``NN_topic.notes.pdf``.
 
     Raises:
         CourseError: if there is no browser or it fails.
@@ -108,11 +121,12 @@ def print_pdf(deck: Path) -> Path:
     browser = find_browser()
     if browser is None:
         raise CourseError("No Chromium or Chrome was found: install one, or set COURSE_BROWSER to its program.")
-    target = deck.with_suffix(".pdf")
+    target = deck.with_suffix(".notes.pdf" if notes else ".pdf")
     target.unlink(missing_ok=True)
+    asked = f"{deck.resolve().as_uri()}?print-pdf{'&showNotes=separate-page' if notes else ''}"
     with tempfile.TemporaryDirectory() as profile:
         command = [browser, *browser_flags(), f"--user-data-dir={profile}", "--virtual-time-budget=8000"]
-        command += ["--no-pdf-header-footer", f"--print-to-pdf={target}", f"{deck.resolve().as_uri()}?print-pdf"]
+        command += ["--no-pdf-header-footer", f"--print-to-pdf={target}", asked]
         subprocess.run(command, check=False, capture_output=True, timeout=PRINT_SECONDS)
     if not target.is_file():
         raise CourseError(f"The browser could not print {deck.name}: open it with ?print-pdf and print by hand.")

@@ -14,13 +14,32 @@
 # **You will be able to** run a lesson, ask for a check, a hint and a solution, and name every picture set that the
 # course uses.
 #
+# <!-- the slide ends here -->
+#
 # **Time.** Under a minute to run all cells on a CPU or a GPU. About twenty minutes to read and do.
 #
 # <!-- links -->
+#
+# <!-- notes 2 min
+# The first quarter of an hour of a term. Everybody opens lesson 00 while you speak.
+# -->
 
 # %% tags=["setup"]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ## How a lesson works
+#
+# - From a claim to code that tests it: a formula, a number, a figure.
+# - **Run a cell**: Shift + Enter. **Change things**, and run again from the set-up cell.
+# - **Exercises** have a cell of yours; an empty one says so and the lesson goes on.
+# - **Train** a short run here; a longer run of the same code is bundled and measured.
+# - **Stop** a training with the stop button: nothing is lost.
+#
+# <!-- notes 3 min
+# Run the set-up cell in front of the class. COURSE_PRESET sets sizes and steps, smoke, cpu or gpu, and never the code.
+# -->
+
+# %% [markdown]
 # ## How a lesson works
 #
 # Every lesson starts with a set-up cell like the one above. It finds the course, seeds the random numbers, and says
@@ -42,8 +61,15 @@
 #
 # `doctor` looks at the versions, the device, the memory, and at every bundled file: each is compared with the hash in
 # `data/manifest.json`.
+#
+# <!-- the slide ends here -->
+#
 # It also multiplies two matrices, to know how fast this machine is. The times in the lessons were taken on two CPU
 # cores.
+#
+# <!-- notes 3 min
+# Run doctor together. Whoever sees a line that says what is wrong also sees what to do: do it now.
+# -->
 
 # %%
 from course_lib.doctor import doctor
@@ -57,6 +83,11 @@ healthy = doctor()
 # ## What there is to learn from
 #
 # All pictures are in the folder `data/`, with their licences. No download is needed. One function loads any of them.
+#
+# <!-- notes 2 min
+# No download is needed. Ask which set they would take to ask "what is the right answer", and which to ask "does it look
+# real".
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 import torch
@@ -93,6 +124,11 @@ print("values from", clothes.images.min().item(), "to", clothes.images.max().ite
 # mistakes. It hands back what the lesson goes on with: your function if it is right, ours if you have not tried. Try a
 # wrong answer first, to see what happens. `hint("00.1")` gives a hint, a stronger one each time; `solution("00.1")` shows
 # our answer.
+#
+# <!-- notes 3 min
+# Try a wrong answer first, on purpose, and read what check says. Then a hint, then another. The function that comes
+# back is the one that the lesson goes on with.
+# -->
 
 # %%
 from course_lib.exercises import check, hint, progress, solution
@@ -116,6 +152,10 @@ print("`to_network` gives the same:", torch.equal(to_network(clothes.images[batc
 #
 # 70,000 grey pictures of clothes, 28 x 28, in ten classes. Licence MIT, from Zalando Research. Lessons 02 to 06 and 08
 # train on it.
+#
+# <!-- notes 1 min
+# Ask which two classes will be confused. Shirt, coat and pullover come back in lesson 03.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 
@@ -133,6 +173,10 @@ plotting.show(fig, alt="Twelve pictures of each of the ten classes of Fashion-MN
 # ### Digits
 #
 # 5,000 handwritten digits, 28 x 28, 500 of each. What is known of their licence is in `data/mnist/README.md`.
+#
+# <!-- notes 1 min
+# A small sample: figures are not comparable with those of the full set.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 digits = data.load("mnist", "train")
@@ -145,6 +189,11 @@ plotting.show(fig, alt="Sixteen handwritten examples of each digit, one digit a 
 # 2,608 emoji, 64 x 64, each drawn in several styles. The first four styles lie exactly on top of each other: outline,
 # label map, flat and 3D (Microsoft Fluent, MIT).
 # Noto (Google, Apache 2.0) and OpenMoji (CC BY-SA 4.0) draw the same things in other shapes.
+#
+# <!-- notes 2 min
+# One column is one emoji. The first four styles lie exactly on top of each other: pairs for lesson 10, and hidden
+# truths for lesson 11.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 from course_lib.data.bundled.emoji import label_palette
@@ -170,12 +219,22 @@ plotting.show(
     alt="Twelve emoji in seven styles, one style a row: outline, label map, flat, 3D, Noto, OpenMoji in colour and as line art",
 )
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # Persons come in three genders and six tones, with everything else nearly the same. Lesson 01 uses this: one outline
 # has six right answers.
 #
 # Two flaws to know about. Hair colour changes with the tone, and clothes change with the gender. So "tone" is never
 # only skin in these data.
+
+# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
+# ### One outline, six right answers
+#
+# Persons come in six tones, with everything else nearly the same.
+#
+# <!-- notes 2 min
+# Lesson 01 lives from this. Two flaws to know about: hair colour changes with the tone, and clothes with the gender. So
+# tone is never only skin in these data.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 from course_lib.data.answers import emoji_answers
@@ -193,6 +252,10 @@ plotting.show(fig, palette=True, alt="Four person emoji, each with its outline a
 #
 # Photographs in the public domain or under CC0, the short side 384 pixels. The author and the source of each are in
 # `data/photos/photos.csv`. Below are the middle squares of twelve of them.
+#
+# <!-- notes 1 min
+# Author and source of each are in a table beside them. Ask where the pictures in their own slides come from.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 photographs = data.load("photos", "train")
@@ -210,6 +273,10 @@ plotting.show(fig, palette=True, alt="Twelve of the bundled photographs: animals
 # ### Paintings
 #
 # Paintings in the public domain, whole. Lesson 12 takes their style.
+#
+# <!-- notes 1 min
+# Lesson 12 takes their style; their painters are long dead.
+# -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 paintings = data.load("paintings")
@@ -228,6 +295,11 @@ plotting.show(fig, palette=True, alt="The bundled paintings and prints, among th
 # tones of one farmer are six files.
 # A network that saw five of them knows the sixth. So the course splits emoji by what is drawn: all tones and genders
 # of a role, and all near-duplicates, are in one split.
+#
+# <!-- notes 3 min
+# What is a different picture? The six tones of one farmer are six files; a network that saw five knows the sixth. So
+# the split goes by what is drawn. Ask for a leak that they have met.
+# -->
 
 # %% tags=["exercise:00.2"]
 
@@ -246,6 +318,10 @@ print("roles in two splits:", len(roles["train"] & roles["test"]) + len(roles["t
 # `progress()` is the map of all exercises: what each one trains, about how many minutes it takes, and how hard it is. Below
 # is what it shows before the first one is done. When `check` has called an answer right, it says "done" and the day. That is
 # kept on this machine and nowhere else. `progress("03")` shows one lesson.
+#
+# <!-- notes 1 min
+# progress() shows what is done; it is kept on the learner's machine and nowhere else.
+# -->
 
 # %% slideshow={"slide_type": "skip"}
 progress()
@@ -259,3 +335,7 @@ progress()
 # - `check`, `hint` and `solution` are there in every lesson.
 #
 # Go on with lesson 01: why is my regression output blurry?
+#
+# <!-- notes 1 min
+# Go on with lesson 01.
+# -->

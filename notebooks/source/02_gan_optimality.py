@@ -253,12 +253,12 @@ print(
 # %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
 # ### Place by place
 #
-# The integrand at one place, for four pairs of densities. The dot is $p / (p + q)$.
+# The integrand at one place, for three pairs of densities. The dot is $p / (p + q)$.
 #
 # <!-- notes 2 min
 # Each curve has one top, and it lies where the formula says. The lesson searches 1,001 values of D at every place of a
 # grid, without calculus, and finds the same.
-# Ask: which curve belongs to a place where fakes are three times as frequent as real pictures?
+# Ask: which curve belongs to a place where fakes are nine times as frequent as real pictures?
 # -->
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}

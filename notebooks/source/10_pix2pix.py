@@ -798,7 +798,8 @@ for name, switch in (("running statistics", False), ("statistics of the batch", 
 #
 # Walk back from one output, $r = 1$. Before a convolution with kernel $k$ and stride $s$, the
 # square is $(r - 1)\, s + k$. The paper's $D$ has kernel 4 and strides 2, 2, 2, 1, 1, so back from the output:
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # $$1 \to 4 \to 7 \to 16 \to 34 \to 70 .$$
 #
 # <!-- the slide ends here -->

@@ -520,7 +520,8 @@ for key in ("gan_alone", "both"):
 #
 # $$\mathcal{L}_\text{cyc}(G, F) = \mathbb{E}_{x} \lVert F(G(x)) - x \rVert_1
 # + \mathbb{E}_{y} \lVert G(F(y)) - y \rVert_1$$
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # $$\mathcal{L}(G, F, D_X, D_Y) = \mathcal{L}_\text{GAN}(G, D_Y) + \mathcal{L}_\text{GAN}(F, D_X)
 # + \lambda\, \mathcal{L}_\text{cyc}(G, F), \qquad \lambda = 10.$$
 #

@@ -10,57 +10,11 @@ import pytest
 
 from course_lib.publishing.derive import write
 from course_lib.publishing.settings import House, this_house
-from course_lib.publishing.slides import export, print_pdf
+from course_lib.publishing.slides import deck_of, export, print_pdf
 
 WAIT_SECONDS = 120
 SMALLEST_FIGURE = 150  # of a page's 720 units
-# Every leaf slide with what is wrong with it; run while the slide is the present one.
-LOOK = """() => {
-  const slide = Reveal.getCurrentSlide(), scale = Reveal.getScale(), page = slide.getBoundingClientRect();
-  const name = slide.querySelector('h1, h2, h3')?.innerText.replace('¶', '') ?? slide.innerText.slice(0, 40);
-  const faults = [];
-  const high = slide.scrollHeight - 720, wide = slide.scrollWidth - slide.clientWidth;
-  if (high > 1) faults.push(`is ${high} units too high`);
-  if (wide > 1) faults.push(`is ${wide} units too wide`);
-  for (const part of slide.querySelectorAll('img, pre, table, mjx-container, p, li')) {
-    const box = part.getBoundingClientRect();
-    if (!box.width || part.closest('aside, mjx-assistive-mml')) continue;
-    if (box.bottom > page.bottom + 1 || box.right > page.right + 1)
-      faults.push(`cuts off ${part.tagName} ${part.innerText?.slice(0, 30) ?? part.alt}`);
-  }
-  for (const figure of slide.querySelectorAll('.jp-RenderedImage img')) {
-    const height = figure.getBoundingClientRect().height;
-    if (height < SMALLEST * scale) faults.push(`shows a figure too small to read: ${figure.alt}`);
-    if (!figure.alt) faults.push('shows a figure without alt text');
-  }
-  const text = [...slide.querySelectorAll('p, li')].filter((part) =>
-    !part.closest('aside, table, mjx-container') && !part.querySelector('p, ul, ol, mjx-container[display="true"]') && part.innerText.trim());
-  const lines = text.reduce((sum, part) =>
-    sum + Math.max(1, Math.round(part.getBoundingClientRect().height / scale / parseFloat(getComputedStyle(part).lineHeight))), 0);
-  const most = slide.querySelector('.jp-RenderedImage img, video, canvas') ? FEW : MANY;
-  if (lines > most) faults.push(`has ${lines} lines of text, more than ${most}`);
-  for (const part of slide.querySelectorAll('p, li, h1, h2, h3, td, th, pre, code')) {
-    if (!part.innerText.trim() || part.closest('aside, mjx-container')) continue;
-    const size = parseFloat(getComputedStyle(part).fontSize), least = part.closest('table, pre, code') ? TABLE : TEXT;
-    if (size < least) { faults.push(`has type of ${size} units, less than ${least}: ${part.innerText.slice(0, 30)}`); break; }
-  }
-  for (const arrow of document.querySelectorAll('.controls button')) {
-    const there = arrow.getBoundingClientRect();
-    for (const part of slide.querySelectorAll('img, p, li, pre, table')) {
-      const box = part.getBoundingClientRect();
-      if (there.width && box.width && !part.closest('aside') && box.right > there.left && box.bottom > there.top + 1 && box.left < there.right)
-        faults.push(`an arrow covers ${part.tagName}`);
-    }
-  }
-  for (const printed of slide.querySelectorAll('.jp-RenderedText pre, .jp-RenderedMarkdown pre')) {
-    const high = printed.getBoundingClientRect().height / scale, one = parseFloat(getComputedStyle(printed).lineHeight);
-    if (high > one * (printed.textContent.trimEnd().split('\\n').length + 0.5)) faults.push('wraps a line of code or of what was printed');
-  }
-  const broken = '[data-mml-node="merror"], [data-mjx-error], mjx-container [fill="red"]';
-  if (slide.querySelector(broken)) faults.push('has a formula that cannot be set');
-  if (/\\$\\$|\\\\\\(|\\\\frac/.test(slide.innerText)) faults.push('shows a formula as text');
-  return faults.map((fault) => `${name}: ${fault}`);
-}"""
+LOOK = (Path(__file__).parent / "look_at_slide.js").read_text(encoding="utf-8")
 for word, number in {"SMALLEST": SMALLEST_FIGURE, "FEW": 3, "MANY": 8, "TABLE": 20, "TEXT": 24}.items():
     LOOK = re.sub(rf"\b{word}\b", str(number), LOOK)
 
@@ -119,6 +73,24 @@ def test_deck(chromium: Any, tmp_path: Path, lesson: str) -> None:
     assert faults == []
     assert count >= (3 if lesson.startswith("00") else 8)
     assert pages(print_pdf(deck)) == count
+
+
+def test_a_speaker_has_the_notes_on_screen_and_on_paper(chromium: Any, tmp_path: Path) -> None:
+    house = lone_house(tmp_path, this_house())
+    house.notebooks.symlink_to(this_house().notebooks)
+    deck = export(house, "00_start_here")
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    context.set_default_timeout(WAIT_SECONDS * 1000)
+    page = context.new_page()
+    page.goto(deck.as_uri())
+    page.wait_for_selector("html[data-ready=true]", state="attached")
+    with page.expect_popup() as opened:
+        page.keyboard.press("s")
+    notes = opened.value.locator(".speaker-controls-notes .value")
+    notes.filter(has_text="Everybody opens lesson 00").wait_for()
+    context.close()
+    count = deck_of(this_house(), "00_start_here").times()[0]
+    assert pages(print_pdf(deck, notes=True)) >= 2 * count
 
 
 SAMPLE = Path(__file__).parents[1] / "publishing" / "sample" / "90_middle.py"

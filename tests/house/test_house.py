@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from course_lib.publishing.lessons import read_lesson
-from course_lib.publishing.readme import BEGIN, END, with_table
+from course_lib.publishing.readme import BEGIN, END, table, table_of_decks, with_table
 from course_lib.publishing.settings import House
 
 if sys.version_info >= (3, 11):
@@ -81,7 +81,9 @@ def test_readme_table_is_true(root: Path) -> None:
     lessons = [read_lesson(house, name) for name in house.lessons()]
     if not lessons:
         pytest.skip("there are no lessons yet")
-    assert with_table(readme, lessons) == readme, "run `make notebooks`"
+    assert with_table(readme, table(lessons)) == readme, "run `make notebooks`"
+    decks = (root / "slides/README.md").read_text(encoding="utf-8")
+    assert with_table(decks, table_of_decks(house, house.lessons())) == decks, "run `make notebooks`"
     block = readme[readme.index(BEGIN) : readme.index(END)]
     assert block.count(".ipynb)") == 2 * len(lessons)
 

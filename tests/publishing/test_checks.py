@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from course_lib.publishing.checks import anatomy_faults, file_faults
 from course_lib.publishing.lessons import Lesson, Point, coverage, describe
-from course_lib.publishing.readme import BEGIN, END, minutes, with_table
+from course_lib.publishing.readme import BEGIN, END, minutes, table, with_table
 
 PARTS = "## Train it here\n## Measure\n## Play\n## Where it fails, shown\n## Exercises\n## Summary\n### References"
 
@@ -135,10 +135,10 @@ def test_coverage() -> None:
 
 def test_readme_table() -> None:
     text = f"before\n{BEGIN}\nold\n{END}\nafter"
-    new = with_table(text, [lesson("01_a")])
+    new = with_table(text, table([lesson("01_a")]))
     assert "| [01_a title](notebooks/01_a.ipynb) | Why? | 1.5 | [solutions](notebooks/solutions/01_a.ipynb) |" in new
     assert new.startswith("before\n")
     assert new.endswith("\nafter")
     assert "old" not in new
-    assert with_table(new, [lesson("01_a")]) == new
+    assert with_table(new, table([lesson("01_a")])) == new
     assert [minutes(s) for s in (None, 3, 60, 61, 118)] == ["?", "0.5", "1", "1.5", "2"]

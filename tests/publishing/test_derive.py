@@ -9,10 +9,10 @@ import nbformat
 import pytest
 
 from course_lib.errors import CourseError
-from course_lib.publishing.deck_text import faults, minutes_of, slide_type
+from course_lib.publishing.deck_text import slide_type
 from course_lib.publishing.derive import CHECK, EDITIONS, code_digest, derive, differences, keep_outputs, save, write
 from course_lib.publishing.settings import House
-from course_lib.publishing.slides import slides_of
+from course_lib.publishing.slides import deck_of
 
 Edit = Callable[[str, str], None]
 LESSON = "90_middle"
@@ -84,10 +84,11 @@ def test_what_is_for_a_class_alone_is_in_no_notebook_and_the_other_way_round(hou
         assert "the slide ends" not in text
     assert any("Whoever reads alone" in text for text in texts["learner"])
     assert not any("Whoever reads alone" in text for text in texts["slides"])
-    (notes,) = (cell for cell in cells["slides"] if slide_type(cell) == "notes")
+    notes, of_exercise = (cell for cell in cells["slides"] if slide_type(cell) == "notes")
+    assert of_exercise.source.startswith("**5 min.** ")
     assert notes.source == "**3 min.** Ask for a guess before the figure is shown."
-    assert minutes_of(cells["slides"]) == 3
-    assert len(texts["slides"]) == len(texts["learner"]) + 1
+    assert deck_of(house, LESSON).times() == (4, 3, 5)
+    assert len(texts["slides"]) == len(texts["learner"]) + 3  # notes, the slide of the exercise, and its notes
 
 
 def test_notes_change_no_notebook(house: House, edit: Edit) -> None:
@@ -97,13 +98,13 @@ def test_notes_change_no_notebook(house: House, edit: Edit) -> None:
 
 
 def test_a_deck_without_headings_or_notes_is_refused(house: House) -> None:
-    deck = slides_of(derive(house.source(LESSON), "slides", ""))
-    found = "\n".join(faults(deck.cells))
+    deck = deck_of(house, LESSON)
+    found = "\n".join(deck.faults())
     assert "slide 1 (90 · Which number lies in the middle?) has no speaker notes" in found
     assert "slide 2" not in found
-    assert "it has 3 slides" in found
-    deck.cells[1].source = "Just text."
-    assert "slide 2 has no heading: 'Just text.'" in "\n".join(faults(deck.cells))
+    assert "it has 4 slides" in found
+    deck.slides[1][0].source = "Just text."
+    assert "slide 2 has no heading: 'Just text.'" in "\n".join(deck.faults())
 
 
 def test_checked_cells(house: House) -> None:

@@ -12,9 +12,12 @@ import jupytext
 import pytest
 
 from course_lib.exercises import exercises
+from course_lib.publishing.deck_text import EXERCISE, LEAST, slide_type
 from course_lib.publishing.derive import derive, read_source
 from course_lib.publishing.settings import this_house
+from course_lib.publishing.slides import deck_of
 
+START = "00"  # says how to begin, and needs fewer slides
 STUB = "raise NotImplementedError"
 every_lesson = pytest.mark.parametrize("lesson", this_house().lessons())
 
@@ -32,6 +35,17 @@ def test_each_exercise_is_shown_as_its_file_has_it(lesson: str, edition: str) ->
         place = sources.index(exercise.markdown)
         assert sources[place : place + len(wanted)] == wanted
     assert (edition == "solution") == ("SOLUTION" in "\n".join(sources))
+
+
+@every_lesson
+def test_one_can_teach_from_the_deck(lesson: str) -> None:
+    deck = deck_of(this_house(), lesson)
+    assert deck.faults(least=10 if lesson.startswith(START) else LEAST) == []
+    _, talk, tries = deck.times()
+    assert 10 <= talk <= 110
+    assert sum(slide[0].source.startswith(EXERCISE) for slide in deck.slides) == len(exercises(lesson[:2]))
+    assert tries == sum(exercise.minutes for exercise in exercises(lesson[:2]).values())
+    assert any(slide_type(cell) == "fragment" for cell in deck.cells) or lesson.startswith(START)
 
 
 @every_lesson
