@@ -123,9 +123,8 @@ def keep_outputs(new: NotebookNode, old: NotebookNode) -> None:
         if match is not None:
             cell.outputs = match.outputs
             cell.execution_count = match.execution_count
-    for key in ("course", "widgets"):
-        if key in old.metadata:
-            new.metadata[key] = old.metadata[key]
+    if "course" in old.metadata:
+        new.metadata["course"] = old.metadata["course"]
 
 
 def write(house: House, lesson: str) -> list[Path]:
@@ -174,7 +173,7 @@ def differences(house: House, lesson: str) -> list[str]:
             problems.append(f"The outputs of {name} come from other code: run `make notebooks`.")
         elif course.get("preset") != "cpu":
             problems.append(f"{name} was run with the preset {course.get('preset')}: run `make notebooks`.")
-        extra = set(is_now.metadata) - {"kernelspec", "language_info", "course", "widgets"}
+        extra = set(is_now.metadata) - {"kernelspec", "language_info", "course"}
         if extra:
             problems.append(f"{name} has metadata that nobody asked for ({', '.join(sorted(extra))}).")
     return problems

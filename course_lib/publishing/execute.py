@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 from course_lib.errors import CourseError
 from course_lib.publishing.derive import EDITIONS, code_digest, save
 from course_lib.publishing.settings import House
 
 CELL_SECONDS = 900
-WIDGET_STATE_BYTES = 250_000
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+HINT = "This is a picture. Run the cells from the top to this one, and it moves."
+HINT_MARK = "picture of a widget"
 
 
 def execute(notebook: NotebookNode, folder: Path, cell_seconds: int = CELL_SECONDS) -> float:
@@ -47,7 +46,7 @@ def execute(notebook: NotebookNode, folder: Path, cell_seconds: int = CELL_SECON
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
-        store_widget_state=True,
+        store_widget_state=False,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
     begin, used = time.monotonic(), _children_seconds()
@@ -93,50 +92,37 @@ def stale(house: House, lesson: str) -> list[str]:
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Join streams, drop what only the run needed, and keep widget states only where they are small."""
+    """Join streams, drop what only the run needed, and put pictures in the place of widgets.
+
+    A widget lives as long as its kernel. Whoever opens a notebook that somebody else ran would see "Loading widget" for
+    ever; so its picture is kept, with a line that says how to bring it to life.
+    """
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = list(_joined(cell.outputs))
+            cell.outputs = [still for output in _joined(cell.outputs) for still in _stills(output)]
     notebook.metadata["language_info"] = NotebookNode(name="python")
-    state = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
-    views = [out.data[WIDGET_VIEW]["model_id"] for out in _outputs(notebook) if WIDGET_VIEW in out.get("data", {})]
-    used = _reachable(state, views)
-    if used and len(json.dumps(used)) <= WIDGET_STATE_BYTES:
-        notebook.metadata["widgets"][WIDGET_STATE]["state"] = used
-    else:
-        notebook.metadata.pop("widgets", None)
-        used = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if not _forget_view(out, used)]
+    notebook.metadata.pop("widgets", None)
 
 
-def _forget_view(output: NotebookNode, states: dict[str, Any]) -> bool:
-    """Remove the view of a widget whose state is not kept; return whether nothing worth showing is left."""
+def is_hint(output: NotebookNode) -> bool:
+    """Return whether an output is the line above the picture of a widget."""
+    return bool(output.get("metadata", {}).get("course") == HINT_MARK)
+
+
+def _stills(output: NotebookNode) -> Iterator[NotebookNode]:
+    """Yield what is kept of an output: of a widget a line and its picture, of a progress bar nothing."""
     data = output.get("data", {})
-    if WIDGET_VIEW not in data or data[WIDGET_VIEW]["model_id"] in states:
-        return False
+    if WIDGET_VIEW not in data:
+        yield output
+        return
     del data[WIDGET_VIEW]
-    text = "".join(data.get("text/plain", ""))
-    return set(data) <= {"text/plain"} and re.match(r"\w+\(|\s*\d+%\|", text) is not None
-
-
-def _reachable(states: dict[str, Any], roots: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    todo = [root for root in roots if root in states]
-    while todo:
-        key = todo.pop()
-        if key in found:
-            continue
-        found[key] = states[key]
-        todo += [ref for ref in re.findall(r"IPY_MODEL_(\w+)", json.dumps(states[key])) if ref in states]
-    return {key: states[key] for key in states if key in found}
-
-
-def _outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
-    for cell in notebook.cells:
-        yield from cell.get("outputs", [])
+    if re.match(r"\s*\d+%\|", "".join(data.get("text/plain", ""))):
+        return
+    text = {"text/markdown": f"*{HINT}*", "text/plain": HINT}
+    yield new_output("display_data", data=text, metadata={"course": HINT_MARK})
+    if not set(data) <= {"text/plain"}:
+        yield output
 
 
 def _joined(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from course_lib.errors import CourseError
 from course_lib.publishing.deck_text import Deck, slide_type
 from course_lib.publishing.derive import FOLDED, SLIDES, derive, keep_outputs
-from course_lib.publishing.execute import WIDGET_VIEW
+from course_lib.publishing.execute import is_hint
 from course_lib.publishing.lessons import describe
 from course_lib.publishing.settings import House
 from course_lib.publishing.stamp import links
@@ -71,9 +71,8 @@ def export(house: House, lesson: str) -> Path:
             cell.source = cell.source.replace(links(lesson, "learner", house.repository()), "").rstrip()
     deck = slides_of(notebook)
     for cell in deck.cells:
-        for output in cell.get("outputs", []):
-            if WIDGET_VIEW in output.get("data", {}) and {"image/png", "image/jpeg"} & set(output.data):
-                del output.data[WIDGET_VIEW]  # without a kernel a picture says more than a slider that does nothing
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not is_hint(output)]  # nothing can be run here
     config = Config()
     config.TagRemovePreprocessor.enabled = True
     config.TagRemovePreprocessor.remove_input_tags = {FOLDED, "output-in-decks"}
@@ -81,10 +80,7 @@ def export(house: House, lesson: str) -> Path:
     exporter = SlidesExporter(
         config=config, template_name="template", extra_template_basedirs=[str(house.slides)], reveal_url_prefix="vendor"
     )
-    widgets = any(WIDGET_VIEW in out.get("data", {}) for cell in deck.cells for out in cell.get("outputs", []))
-    if not widgets:
-        deck.metadata.pop("widgets", None)
-    page, _ = exporter.from_notebook_node(deck, resources={"course": {"title": title, "widgets": widgets}})
+    page, _ = exporter.from_notebook_node(deck, resources={"course": {"title": title}})
     build = house.slides / "build"
     for folder in ("vendor", "theme"):
         shutil.copytree(house.slides / folder, build / folder, dirs_exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -14,7 +13,7 @@ from course_lib.errors import CourseError
 from course_lib.publishing.__main__ import main
 from course_lib.publishing.checks import file_faults
 from course_lib.publishing.derive import differences, write
-from course_lib.publishing.execute import WIDGET_STATE, WIDGET_STATE_BYTES, WIDGET_VIEW, execute, stale, tidy
+from course_lib.publishing.execute import HINT, WIDGET_VIEW, execute, is_hint, stale, tidy
 from course_lib.publishing.settings import House
 
 LESSON = "90_middle"
@@ -40,9 +39,10 @@ def test_both_editions_run_and_agree_with_their_source(
     assert "90.1 not attempted" in printed(editions["learner"])
     assert "90.1 right" in printed(editions["solution"])
     assert "lowest at 0.33" in printed(editions["learner"])
-    assert set(editions["learner"].metadata) == {"kernelspec", "language_info", "course", "widgets"}
-    state = editions["learner"].metadata["widgets"][WIDGET_STATE]["state"]
-    assert {model["model_name"] for model in state.values()} >= {"FloatSliderModel"}
+    assert set(editions["learner"].metadata) == {"kernelspec", "language_info", "course"}
+    outputs = [output for cell in editions["learner"].cells for output in cell.get("outputs", [])]
+    assert any(is_hint(output) for output in outputs)  # in the place of the slider
+    assert not any(WIDGET_VIEW in output.get("data", {}) for output in outputs)
     assert main(["--root", str(house.root), "check"]) == 0
     assert write(house, LESSON) == []
     assert "executing 90_middle, solution edition" in capsys.readouterr().out
@@ -63,34 +63,23 @@ def test_the_working_folder_is_the_notebooks_own(tmp_path: Path) -> None:
     assert "execution" not in notebook.cells[0].metadata  # no time stamps
 
 
-def view(model: str, text: str) -> NotebookNode:
-    data = {WIDGET_VIEW: {"model_id": model, "version_major": 2, "version_minor": 0}, "text/plain": text}
-    return new_output("display_data", data=data)
+def view(text: str, **data: str) -> NotebookNode:
+    widget = {WIDGET_VIEW: {"model_id": "m", "version_major": 2, "version_minor": 0}, "text/plain": text}
+    return new_output("display_data", data=widget | data)
 
 
-def with_widgets(*outputs: NotebookNode, **states: Any) -> NotebookNode:
-    notebook = new_notebook(cells=[new_code_cell("x", outputs=list(outputs))])
-    notebook.metadata["widgets"] = {WIDGET_STATE: {"version_major": 2, "version_minor": 0, "state": states}}
-    return notebook
-
-
-def test_only_shown_widgets_are_kept() -> None:
-    states = {"box": {"state": {"children": ["IPY_MODEL_inner"]}}, "inner": {"state": {}}, "gone": {"state": {}}}
-    notebook = with_widgets(view("box", "VBox(...)"), **states)
-    tidy(notebook)
-    assert set(notebook.metadata["widgets"][WIDGET_STATE]["state"]) == {"box", "inner"}
-    assert WIDGET_VIEW in notebook.cells[0].outputs[0].data
-
-
-def test_large_states_are_dropped_with_their_views() -> None:
-    states = {"box": {"state": {"picture": "x" * WIDGET_STATE_BYTES}}}
-    picture = view("box", "A picture of the widget")
-    picture.data["image/png"] = "x"
-    notebook = with_widgets(view("box", "VBox(children=())"), view("box", "  0%|    | 0/5"), picture, **states)
+def test_a_picture_and_a_line_stand_where_a_widget_stood() -> None:
+    outputs = [view("Explorer(children=())", **{"image/png": "x"}), view("  0%|    | 0/5"), view("VBox(children=())")]
+    notebook = new_notebook(cells=[new_code_cell("x", outputs=outputs)])
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"m": {}}}}
     tidy(notebook)
     assert "widgets" not in notebook.metadata
-    (kept,) = notebook.cells[0].outputs
-    assert set(kept.data) == {"image/png", "text/plain"}
+    line, picture, lone = notebook.cells[0].outputs
+    assert is_hint(line)
+    assert is_hint(lone)
+    assert not is_hint(picture)
+    assert line.data["text/markdown"] == f"*{HINT}*"
+    assert set(picture.data) == {"image/png", "text/plain"}
 
 
 def test_streams_are_joined() -> None:

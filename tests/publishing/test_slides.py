@@ -7,12 +7,12 @@ import re
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course_lib.errors import CourseError
 from course_lib.publishing import slides
 from course_lib.publishing.derive import save, write
-from course_lib.publishing.execute import WIDGET_VIEW
+from course_lib.publishing.execute import HINT, WIDGET_VIEW, tidy
 from course_lib.publishing.settings import House
 
 
@@ -22,8 +22,9 @@ def deck(house: House) -> str:
     path = house.notebook("90_middle", "learner")
     notebook = nbformat.read(path, as_version=4)
     figure = next(cell for cell in notebook.cells if "hide-input" in cell.metadata.get("tags", []))
-    data = {"image/png": "iVBORw0KGgo=", WIDGET_VIEW: {"model_id": "m"}}
+    data = {"image/png": "iVBORw0KGgo=", WIDGET_VIEW: {"model_id": "m"}, "text/plain": "A parabola"}
     figure.outputs = [new_output("display_data", data=data, metadata={"image/png": {"alt": 'A "parabola" & more'}})]
+    tidy(notebook)
     save(notebook, path)
     return slides.export(house, "90_middle").read_text(encoding="utf-8")
 
@@ -40,6 +41,7 @@ def test_deck_holds_the_slides_alone(deck: str) -> None:
 def test_a_figure_keeps_its_alt_text_and_stands_for_its_widget(deck: str) -> None:
     assert [image["alt"] for image in BeautifulSoup(deck, "html.parser").select("img")] == ['A "parabola" & more']
     assert "widget-view" not in deck
+    assert HINT not in deck  # nothing can be run in a deck
 
 
 def test_deck_names_local_files_alone(house: House, deck: str) -> None:
@@ -59,12 +61,8 @@ def test_scripts_come_with_their_licences(house: House) -> None:
 def test_missing_notebook_slides_and_browser(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CourseError, match="make notebooks"):
         slides.export(house, "90_middle")
-    source = house.source("90_middle")
-    text = re.sub(r"#\n# <!-- (the slide ends here -->|notes .*?# -->)\n", "", source.read_text(), flags=re.DOTALL)
-    source.write_text(text.replace("slideshow", "other"))
-    write(house, "90_middle")
     with pytest.raises(CourseError, match="No cell is a slide"):
-        slides.export(house, "90_middle")
+        slides.slides_of(new_notebook(cells=[new_code_cell("1")]))
     monkeypatch.setattr(slides, "find_browser", lambda: None)
     with pytest.raises(CourseError, match="COURSE_BROWSER"):
         slides.print_pdf(house.slides / "deck.html")
