@@ -7,6 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from course_lib.publishing.execute import HINT, is_hint
 from course_lib.publishing.settings import this_house
 
 
@@ -45,6 +46,27 @@ def test_every_widget_of_a_lesson_answers(page: Any, lab: Any, lesson: str) -> N
         else:
             play(page, widget, steps=3)
         assert lab.errors(page) == []
+
+
+@pytest.mark.parametrize("lesson", this_house().lessons())
+def test_opened_and_not_run_a_lesson_has_its_pictures_and_their_texts(page: Any, lab: Any, lesson: str) -> None:
+    notebook = nbformat.read(this_house().notebook(lesson, "learner"), as_version=4)
+    nbformat.write(notebook, lab.folder / "notebooks" / f"opened_{lesson}.ipynb")
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    wanted = [
+        output.metadata[kind]["alt"]
+        for output in outputs
+        for kind in ("image/png", "image/jpeg")
+        if kind in output.get("data", {})
+    ]
+    lab.open(page, f"notebooks/opened_{lesson}.ipynb")
+    pictures = page.locator(".jp-RenderedImage img")
+    page.wait_for_function("n => document.querySelectorAll('.jp-RenderedImage img').length === n", arg=len(wanted))
+    assert pictures.evaluate_all("all => all.map((image) => image.alt)") == wanted
+    hints = sum(is_hint(output) for output in outputs)
+    assert page.locator(".jp-RenderedMarkdown", has_text=HINT).count() == hints
+    assert "Loading widget" not in page.locator(".jp-Notebook").inner_text()
+    assert page.evaluate("[...document.querySelectorAll('.jp-Notebook img')].every((one) => one.naturalWidth > 0)")
 
 
 def test_code_that_draws_is_folded_away_and_unfolds(page: Any, lab: Any) -> None:
