@@ -18,7 +18,7 @@ endif
 .PHONY: help lab test test-fast lint notebooks slides assignment grade bench clean clean-all
 
 help:
-	@echo "make lab         open the course in JupyterLab (installs what it needs first)"
+	@echo "make lab         open your copy of the lessons in JupyterLab (installs first)     [FRESH=1]"
 	@echo "make test        all tests that this machine can run; says what it left out"
 	@echo "make test-fast   the unit tests alone, for each save"
 	@echo "make lint        style, types and import rules"
@@ -33,8 +33,9 @@ help:
 UPLOADS := --ServerApp.tornado_settings="{'websocket_max_message_size': 104857600}"
 
 lab: $(VENV)/.ready-lab
+	@$(PY) -m course_lib.publishing own $(if $(FRESH),--fresh)
 	@root=""; if [ "$$(id -u)" = 0 ]; then root="--allow-root"; fi; \
-	exec $(PY) -m jupyterlab $$root --ServerApp.root_dir="$(CURDIR)" $(UPLOADS) $(LAB_FLAGS) notebooks/00_start_here.ipynb
+	exec $(PY) -m jupyterlab $$root --ServerApp.root_dir="$(CURDIR)" $(UPLOADS) $(LAB_FLAGS) my_notebooks/00_start_here.ipynb
 
 test: $(VENV)/.ready-test
 	@$(PY) tests/run.py

@@ -31,10 +31,10 @@ IN_8_BITS = "8 bits"
 """What an entry's ``weights`` says where the figures are of weights rounded as bundled ones are."""
 
 
-def strip_name(name: str) -> str:
-    """Return where the pictures of a recorded run lie, inside ``data/``."""
+def strip_name(name: str, seed: int = 0) -> str:
+    """Return where the pictures of a seed of a recorded run lie, inside ``data/``."""
     lesson, short = name.split("/")
-    return f"checkpoints/{lesson}/outputs/{short}.webp"
+    return f"checkpoints/{lesson}/outputs/{short}{f'_seed{seed}' if seed else ''}.webp"
 
 
 def records_of(lesson: str) -> dict[str, dict[int, dict[str, Any]]]:
@@ -57,11 +57,12 @@ def records_of(lesson: str) -> dict[str, dict[int, dict[str, Any]]]:
     return {name: {int(seed): entry for seed, entry in by_seed.items()} for name, by_seed in found.items()}
 
 
-def recorded_pictures(name: str) -> Tensor:
-    """Return what a recorded run (seed 0) made of the held-out inputs that its lesson shows.
+def recorded_pictures(name: str, seed: int = 0) -> Tensor:
+    """Return what a recorded run made of the held-out inputs that its lesson shows.
 
     Args:
         name: of the run.
+        seed: that it was trained with.
 
     Returns:
         (K, 3, H, W) in [-1, 1], in the order of the lesson's inputs.
@@ -72,9 +73,10 @@ def recorded_pictures(name: str) -> Tensor:
     from PIL import Image
 
     one = run(name)
-    if strip_name(name) not in manifest():
-        raise DataError(f"There are no pictures of {one.name!r}: train it with `course train {one.name} --publish`.")
-    with Image.open(bundled_file(strip_name(name))) as strip:
+    if strip_name(name, seed) not in manifest():
+        command = f"course train {one.name} --seed {seed} --publish"
+        raise DataError(f"There are no pictures of {one.name!r}, seed {seed}: train it with `{command}`.")
+    with Image.open(bundled_file(strip_name(name, seed))) as strip:
         pixels = torch.from_numpy(np.array(strip.convert("RGB")))
     side = pixels.shape[0]
     tiles = pixels.unflatten(1, (-1, side)).permute(1, 3, 0, 2)
@@ -84,7 +86,7 @@ def recorded_pictures(name: str) -> Tensor:
 def publish_record(
     name: str, seed: int, system: System, history: History, minutes: float, weights: str = "as trained"
 ) -> Path:
-    """Measure a recorded run on held-out data and write its figures, and for seed 0 its pictures, into ``data/``.
+    """Measure a recorded run on held-out data and write its figures and pictures into ``data/``.
 
     Rerun ``data/build/manifest.py`` afterwards.
 
@@ -126,17 +128,17 @@ def publish_record(
     unfinished = path.with_name(f".unfinished-{name.replace('/', '-')}-{seed}")
     unfinished.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")
     os.replace(unfinished, path)
-    if one.pictures is not None and seed == 0:
-        _write_strip(one, system)
+    if one.pictures is not None:
+        _write_strip(one, system, seed)
     return path
 
 
-def _write_strip(one: Run, system: System) -> None:
+def _write_strip(one: Run, system: System, seed: int) -> None:
     from PIL import Image
 
     assert one.pictures is not None
     tiles = to_bytes(one.pictures(system))
-    path = data_dir() / strip_name(one.name)
+    path = data_dir() / strip_name(one.name, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     strip = tiles.permute(2, 0, 3, 1).flatten(1, 2)
     unfinished = path.with_name(f".unfinished-{path.name}")

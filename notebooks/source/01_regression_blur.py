@@ -174,6 +174,7 @@ plotting.show(
 # The second is a straight line in $c$ with slope $1 - 2p$. For $p > \tfrac12$ it falls all the way to $c = 1$.
 # For $p = \tfrac12$ it is flat: every grey is equally good. **MAE outputs a median.**
 
+
 # %%
 def expected_losses(c, p):
     """Return the expected squared and absolute error of the output c when the target is 1 with chance p, else 0."""

@@ -1293,6 +1293,7 @@ plotting.show(
 # Ask: what would z hold then? Brightness, width, the length of a hem.
 # -->
 
+
 # %%
 class OwnConditionalVAE(OwnVAE):
     """The same, told the class: ten more inputs for encoder and decoder."""

@@ -376,6 +376,7 @@ for name, value in formula.items():
 # | $G(y, z)$ | refused | runs |
 # | $\lvert x - G(x, z) \rvert$ | refused | runs |
 
+
 # %% tags=["hide-input", "checked"]
 def attempts(netG, netD, x, y):
     """Return the wrong terms as functions, by how they are written."""
@@ -412,6 +413,7 @@ for (label, system), pairs in zip(systems.items(), (held_out["outline"], held_ou
 # Suppose G got y. The smallest L1 is 0, by copying y without a look at x. The tiny network below did just that:
 # exchange x, and little changes; give it another y, and it returns that.
 # -->
+
 
 # %%
 def tiny_regression(sees_y, steps):
@@ -515,6 +517,7 @@ for run, name in (("outline_both", "the paper's skips"), ("outline_authors", "th
 # encoder-decoder must carry all that through its narrowest point.
 # Ask: how many numbers pass the bottleneck at 64 pixels, and how many does the input have?
 # -->
+
 
 # %% tags=["hide-input", "checked"]
 def sizes(network, x):
@@ -815,6 +818,7 @@ for name, switch in (("running statistics", False), ("statistics of the batch", 
 # near the input widen the square for all layers that follow.
 # One pixel: PixelGAN. The whole picture: ImageGAN.
 # -->
+
 
 # %% tags=["hide-input"]
 def seen(network, side):

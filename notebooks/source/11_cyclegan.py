@@ -1239,6 +1239,12 @@ for figure in ("L1", "SSIM", "VGG-KID", "dependence"):
     print(f"{figure}, from low to high: {', '.join(f'{label} {means[label][figure]:.3f}' for label in ordered)}")
 better = [label for label, row in means.items() if row and row["L1"] < untouched["L1"]]
 print(f"nearer to the truth than the input: {', '.join(better) or 'none'}")
+print("by seed:")
+for label in ABLATION.values():
+    spread = "   ".join(
+        f"{f} {' '.join(f'{value:.2f}' for value in table[label][f])}" for f in ("L1", "SSIM", "VGG-KID")
+    )
+    print(f"    {label:29}{spread}")
 
 # %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
 # ### Row by row
@@ -1264,20 +1270,35 @@ plotting.show(
 # %% [markdown]
 # Row by row:
 #
-# - **Adversaries alone.** Nothing asks for the content of $x$, and it is lost. This row is last by L1 and by VGG-KID,
-#   and its outputs depend least on their inputs.
-# - **Cycles alone.** Nothing asks for the style of $y$. $G$ and $F$ may be any pair that undo each other; these two
-#   exchange colours, and the drawing stays. (Its VGG-KID is below those of the rows with one cycle. One seed each:
-#   the three are not separated, and why was not tested.)
-# - **One cycle only.** The cycle that is asked for closes. The other stays open: there and back misses by twice as
-#   much. The outputs are rough, and their colours run together. The paper found collapse, above all in the direction
-#   whose cycle was removed (section 5.1.4); here they still depend on the input.
+# - **Adversaries alone.** Nothing asks for the content of $x$, and it is lost. In every seed the outputs depend least on
+#   their inputs, and as a set they are far from 3D emoji.
+# - **Cycles alone.** Nothing asks for the style of $y$. $G$ and $F$ may be any pair that undo each other, and each seed
+#   has found another one (the picture below). Their cycles close alike. One exchanges some colours; one makes a kind of
+#   negative, with an SSIM below 0, and is farther from the truth than any other network here; one changes next to nothing.
+# - **One cycle only.** The cycle that is asked for closes. The other stays open: there and back misses by nearly twice
+#   as much. The outputs are rough, and their colours run together. The paper found collapse, above all in the direction
+#   whose cycle was removed (section 5.1.4); here they still depend on the input. Which of the two halves is better is
+#   not separated: the seeds of each spread too far.
 # - **Both cycles.** Style and drawing are there. Whether the colours are depends on the seed: see the ±.
 # - **The identity loss** is not in the paper's table. Here it is what fixes the palette. By L1 the best that CycleGAN
 #   has come to at 32 pixels is a draw with doing nothing. As a set its outputs are much nearer to 3D emoji (VGG-KID).
 #
 # In the paper one half ("GAN + forward", 0.55) beats the whole (0.52) in this direction. In the other, from
 # photographs to label maps, the whole is best (table 5).
+
+# %% tags=["hide-input"]
+by_seed = [recorded_pictures("lesson_11/cycle_alone", seed=seed) for seed in range(3)]
+fig = plotting.image_grid(
+    [[strip[i] for i in eight] for strip in (inputs, *by_seed, truths)],
+    row_titles=["flat", *(f"cycles alone, seed {seed}" for seed in range(3)), "truth"],
+    tile=72,
+)
+plotting.show(
+    fig,
+    palette=True,
+    alt="Eight random held-out flat emoji and what three trainings with the cycles alone make of them: some colours "
+    "exchanged; a kind of negative, white where the emoji is; and nearly the input",
+)
 
 # %% [markdown] syllabus=["N0.13", "N1.5"]
 # ### The price of having no pairs

@@ -92,10 +92,13 @@ def test_the_pictures_come_back(one_run: Run, release: Release) -> None:
     assert (found - one_run.pictures(None)).abs().mean() < 0.05
 
 
-def test_pictures_are_those_of_seed_0(one_run: Run, release: Release) -> None:
+def test_each_seed_has_pictures_of_its_own(one_run: Run, release: Release) -> None:
     runs.publish("tiny/first", 1, system(), history_of(2), minutes=1)
     release()
-    with pytest.raises(DataError, match=r"^There are no pictures of 'tiny/first': train it with `course train "):
+    assert records.recorded_pictures("tiny/first", seed=1).shape == (2, 3, 16, 16)
+    with pytest.raises(
+        DataError, match=r"^There are no pictures of 'tiny/first', seed 0: train it with `course train "
+    ):
         records.recorded_pictures("tiny/first")
 
 
