@@ -15,7 +15,7 @@ ifdef COURSE_PRESET
 export COURSE_PRESET
 endif
 
-.PHONY: help lab test test-fast lint notebooks slides assignment grade bench clean clean-all
+.PHONY: help lab test test-fast lint notebooks slides site assignment grade bench clean clean-all
 
 help:
 	@echo "make lab         open your copy of the lessons in JupyterLab (installs first)     [FRESH=1]"
@@ -24,6 +24,7 @@ help:
 	@echo "make lint        style, types and import rules"
 	@echo "make notebooks   derive and execute the notebooks from notebooks/source   [LESSONS=01]"
 	@echo "make slides      export the decks to slides/build                         [LESSONS=01 PDF=1]"
+	@echo "make site        build the website to site/: lessons, decks, reference"
 	@echo "make assignment  write a lesson to hand out to classroom/release           LESSON=03"
 	@echo "make grade       grade a folder of hand-ins: a table and feedback          LESSON=03 FROM=folder"
 	@echo "make bench       measure the systems on this machine"
@@ -53,6 +54,9 @@ notebooks: $(VENV)/.ready-teach
 slides: $(VENV)/.ready-teach
 	$(PY) -m course_lib.publishing slides $(if $(PDF),--pdf) $(LESSONS)
 
+site: $(VENV)/.ready-site
+	$(PY) -m course_lib.publishing site
+
 # `$(if ...)` stops with one sentence where a setting is missing.
 assignment: $(VENV)/.ready-teach
 	$(if $(LESSON),,$(error Say which lesson: make assignment LESSON=03))
@@ -66,7 +70,7 @@ bench: $(VENV)/.ready-lab
 	$(PY) -m course_lib.cli bench
 
 clean:
-	rm -rf slides/build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf slides/build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
 
 clean-all: clean
@@ -80,6 +84,9 @@ $(VENV)/.ready-lab: pyproject.toml
 
 $(VENV)/.ready-teach: pyproject.toml
 	$(call install,lab$(comma)teach)
+
+$(VENV)/.ready-site: pyproject.toml
+	$(call install,lab$(comma)teach$(comma)site)
 
 $(VENV)/.ready-test: pyproject.toml
 	$(call install,lab$(comma)test)

@@ -1,5 +1,7 @@
 """What is learned from: bundled sets, their splits, pictures of one's own, batches made on the device, and downloads.
 
+In use::
+
     from course_lib import data
 
     train = data.load("fashion_mnist", "train")

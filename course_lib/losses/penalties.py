@@ -12,7 +12,7 @@ from course_lib.arguments import check_alike, check_floats, check_network, check
 
 
 def gradient_penalty(gradient: Tensor, target: float = 1.0) -> Tensor:
-    """Return ``E[(|g| - target)^2]``, where |g| is the norm over all values of a row.
+    """Return ``E[(|g| - target)^2]``, where ``|g|`` is the norm over all values of a row.
 
     Args:
         gradient: of D's output in points between real and fake samples, ``(N, d, ...)``.
@@ -28,7 +28,7 @@ def gradient_penalty(gradient: Tensor, target: float = 1.0) -> Tensor:
 
 
 def r1_penalty(gradient: Tensor) -> Tensor:
-    """Return ``E[|g|^2] / 2``, where |g| is the norm over all values of a row.
+    """Return ``E[|g|^2] / 2``, where ``|g|`` is the norm over all values of a row.
 
     Args:
         gradient: of D's output in real samples, ``(N, d, ...)``.

@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     grade.add_argument("hand_ins", type=Path, help="folder with a notebook for each student")
     for one in (assignment, grade):
         one.add_argument("--root", dest="classroom", type=Path, default=None, help="folder of the class")
+    commands.add_parser("site", help="build the website to site/")
     own = commands.add_parser("own", help="bring the learner's own copy of the lessons up to date")
     own.add_argument("--fresh", action="store_true", help="take all lessons anew; what was changed is put aside")
     commands.add_parser("readme", help="write the tables of lessons and of decks into the READMEs")
@@ -61,6 +62,10 @@ def _run(house: House, options: argparse.Namespace) -> int:
             print(f"hand out {write_assignment(house, lesson, options.classroom)}", flush=True)
     elif options.command == "grade":
         _grade(house, options)
+    elif options.command == "site":
+        from course_lib.publishing.website import build
+
+        print(f"site      {build(house).relative_to(house.root)}", flush=True)
     elif options.command == "own":
         from course_lib.publishing.working_copy import FOLDER, renew
 
