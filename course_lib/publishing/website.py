@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import nbformat
 from nbformat import NotebookNode
@@ -84,10 +85,13 @@ def build(house: House) -> Path:
         nocolor()
         with warnings.open("w+", encoding="utf-8") as heard:
             logging.getLogger("sphinx").handlers.clear()
-            app = Sphinx(
-                source, None, target, Path(place) / "trees", "html", OPTIONS | _own(source), None, heard, freshenv=True
-            )
-            app.build(force_all=True)
+            with catch_warnings():
+                simplefilter("ignore", PendingDeprecationWarning)  # of what Sphinx's extensions do
+                simplefilter("ignore", DeprecationWarning)
+                options = OPTIONS | {"html_static_path": [str(source / "_static")]}
+                trees = Path(place) / "trees"
+                app = Sphinx(source, None, target, trees, "html", options, None, heard, freshenv=True)
+                app.build(force_all=True)
             heard.seek(0)
             faults = [line for line in heard.read().splitlines() if line.strip()]
     if faults:
@@ -158,10 +162,6 @@ def _write_source(house: House, names: list[str], folder: Path) -> None:
     for part in PARTS:
         shutil.copyfile(part, static / part.name)
     shutil.copytree(house.slides / "vendor/mathjax", static / "mathjax")
-
-
-def _own(source: Path) -> dict[str, Any]:
-    return {"html_static_path": [str(source / "_static")]}
 
 
 def _first_page(lessons: list[Lesson]) -> str:
