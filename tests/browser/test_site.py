@@ -44,8 +44,7 @@ def visit(chromium: Any, site: Path) -> Iterator[Any]:
         page.on("console", lambda message: message.type == "error" and faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: request.url.startswith("http") and faults.append(request.url))
-        path, _, query = name.partition("?")
-        page.goto(f"{(site / path).as_uri()}?{query}")
+        page.goto((site / name).as_uri().replace("%3F", "?"))
         page.wait_for_load_state()
         return page, faults
 
