@@ -24,10 +24,15 @@ def enlarged_patches() -> data.PairedSet:
     return super_resolution_pairs("train", size=48)
 
 
-def enlarging(loss: str, half_judge: bool = False) -> Regression:
-    """Return a regression with SRResNet, half as wide and a quarter as deep as the paper's, from small to large."""
+def enlarging(loss: str, **settings: Any) -> Regression:
+    """Return a regression with SRResNet, half as wide and a quarter as deep as the paper's, from small to large.
+
+    Args:
+        loss: by name, as ``RegressionConfig`` has it.
+        **settings: others of ``RegressionConfig``, such as ``half_judge``.
+    """
     return Regression(
-        RegressionConfig(loss=loss, x_channels=3, base_channels=32, half_judge=half_judge),
+        RegressionConfig(loss=loss, x_channels=3, base_channels=32, **settings),
         netG=SRResNet(channels=32, blocks=4, factor=4, skip=True),
     )
 

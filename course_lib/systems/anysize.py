@@ -148,6 +148,8 @@ def translated_bands(
         size = takes.side_for(size[0], in_tiles=True), takes.side_for(size[1], in_tiles=True)
     top, left = ((padded - side) // 2 for padded, side in zip(size, (height, width), strict=True))
     padded = extended(fitted(picture, takes.channels), size)[None]
+    if hasattr(system, "grained"):
+        padded = system.grained(padded)  # of the whole: tiles must see the same grain where they overlap
 
     def passed(x: Tensor) -> Tensor:
         return run(x.to(device)).float().cpu()

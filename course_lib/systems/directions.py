@@ -42,7 +42,7 @@ def translation_of(
         raise TrainingError(f"{name} has no styles: leave {either('style', '--style')} out.")
     if noise and not (getattr(system, "noisy", False) and not back):
         raise TrainingError(f"{name} draws no noise: leave {either('noise', '--noise')} out.")
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"grain": False} if hasattr(system, "grained") else {}
     if paints:
         options["style"] = style_number(style, system.config.paintings)
     elif getattr(system, "noisy", False) and not back:

@@ -36,6 +36,8 @@ class StyleTransferConfig:
     relu2_2 have a mean square of about 230,000, so that a content weight of 4e-6 puts the content term into the same
     units as a balanced style term: a picture whose features are all 0 costs about 1 by each.
     ``style_ramp`` is the share of the steps over which the style weight rises from 0 in a line.
+    ``grain`` is the standard deviation of Gaussian noise that is added to a photograph before the network sees it, in
+    training and in painting. Without it networks of the course painted plain places with a regular weave.
 
     Raises:
         ShapeError: if a number cannot be.
@@ -55,12 +57,13 @@ class StyleTransferConfig:
     style_ramp: float = 0.1
     half_judge: bool = False
     lr: float = 1e-3
+    grain: float = 0.0
 
     def __post_init__(self) -> None:
         asked.fields(
             self,
             above_0=("lr",),
-            from_0=("content_weight", "style_weight", "tv_weight"),
+            from_0=("content_weight", "style_weight", "tv_weight", "grain"),
             shares=("style_ramp",),
             counts=("style_side", "base_channels"),
             counts_from_0=("blocks",),
@@ -77,7 +80,8 @@ class StyleTransfer(System):
     With several paintings each picture of a batch is given one of them at random (Dumoulin et al. 2017).
     Departures, declared: the style losses of the layers are balanced, since with equal weights the deepest counts for
     nothing; the style weight rises over the first steps, because a network that has not yet learned to copy finds
-    plain patches of one colour instead; the rate falls to 0 along a cosine (the paper keeps it at 1e-3); those of
+    plain patches of one colour instead; noise is added to the photographs (``grain``; the generators of Texture Networks,
+    Ulyanov et al. 2016, are fed noise beside them); the rate falls to 0 along a cosine (the paper keeps it at 1e-3); those of
     ``TransformNet``.
 
     Args:
@@ -163,7 +167,8 @@ class StyleTransfer(System):
         x = batch.images if "images" in batch else batch.x
         count = len(self.config.paintings)
         style = torch.randint(count, (len(x),), device=x.device) if count > 1 else 0
-        y_hat = self.netG(x, style)
+        seen = x + self.config.grain * torch.randn_like(x) if self.config.grain else x
+        y_hat = self.netG(seen, style)
         # y_hat is compared with the targets, and of the three only y_hat has a graph.
         terms = self.judge_in(self.config.half_judge).terms(y_hat, content=x, style_index=style)
         if "style" in terms:
@@ -171,13 +176,21 @@ class StyleTransfer(System):
         self.optimizer_step("G", torch.stack(list(terms.values())).sum())
         return {name: term.detach() for name, term in terms.items()}
 
+    def grained(self, images: Tensor) -> Tensor:
+        """Return pictures ``(N, 3, H, W)`` with the grain of the config: the same for each picture and at each call."""
+        if not self.config.grain:
+            return images
+        drawn = torch.randn(images.shape[1:], generator=torch.Generator().manual_seed(0))
+        return images + self.config.grain * drawn.to(images)
+
     @torch.no_grad()
-    def stylise(self, images: Tensor, style: int | Tensor = 0) -> Tensor:
+    def stylise(self, images: Tensor, style: int | Tensor = 0, *, grain: bool = True) -> Tensor:
         """Return painted pictures.
 
         Args:
             images: ``(N, 3, H, W)`` in [-1, 1], of any size.
             style: the number of a painting of the config; or ``(N,)`` int64; or ``(N, S)`` float weights of a mix.
+            grain: whether the grain of the config is added; not where it lies in the pictures already.
 
         Returns:
             The same shape, in [-1, 1]. Each output depends on its own picture only.
@@ -187,4 +200,4 @@ class StyleTransfer(System):
         """
         network = self.averaged("netG")
         with inference(network):
-            return network(images, style).clamp(-1, 1)
+            return network(self.grained(images) if grain else images, style).clamp(-1, 1)

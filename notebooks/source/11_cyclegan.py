@@ -12,7 +12,7 @@
 # **Question.** How can a network learn to translate pictures when nobody can show it a single translation?
 #
 # **You will be able to**
-# - write the objective of CycleGAN term by term, and say what each term rules out and what it leaves open;
+# - write the objective of CycleGAN, and say what each term rules out and leaves open;
 # - provoke mode collapse, and measure it;
 # - judge a translation that had no pairs against true pairs that were hidden from it, and against doing nothing;
 # - test whether a network hides its input in its output.

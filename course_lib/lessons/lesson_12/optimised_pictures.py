@@ -112,9 +112,14 @@ def _loss(style_weight: float, side: int) -> PerceptualLoss:
     return StyleTransfer(config).judge
 
 
+def loss_of_gatys() -> PerceptualLoss:
+    """Return the loss that the pictures of the kind ``gatys`` were made by: the painting is seen at 256 pixels."""
+    return _loss(SINGLE.style_weight, SINGLE.style_side)
+
+
 def _gatys(steps: int = 250, side: int = 256) -> Iterator[tuple[str, OptimisedPicture, dict[str, Any]]]:
     x = picture_of(data.photos("test"), PHOTO, side)
-    loss = _loss(SINGLE.style_weight, SINGLE.style_side)
+    loss = loss_of_gatys()
     ways = {"L-BFGS": ("lbfgs", "content"), "Adam": ("adam", "content"), "L-BFGS from noise": ("lbfgs", "noise")}
     for key, (optimiser, start) in ways.items():
         done = paint(x, loss, steps, optimiser, start)
