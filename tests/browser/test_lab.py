@@ -31,6 +31,13 @@ def widgets(page: Any) -> list[Any]:
     return page.locator(".jp-OutputArea-output:has(.jupyter-widgets):has(img)").all()
 
 
+# Of each control of a widget the name that a screen reader says.
+NAMES = """() => [...document.querySelectorAll(
+  '.jupyter-widgets .noUi-handle, .widget-play button, .jupyter-widgets canvas, canvas.course-drawing'
+)].filter((one) => one.getBoundingClientRect().width)
+  .map((one) => one.getAttribute('aria-label') || one.outerHTML.slice(0, 90))"""
+
+
 @pytest.mark.parametrize("lesson", this_house().lessons())
 def test_every_widget_of_a_lesson_answers(page: Any, lab: Any, lesson: str) -> None:
     path = f"notebooks/{lesson}.ipynb"
@@ -40,6 +47,7 @@ def test_every_widget_of_a_lesson_answers(page: Any, lab: Any, lesson: str) -> N
     shown = widgets(page)
     assert len(shown) == sum(cell.metadata["widget"] for cell in cells)
     assert shown or lesson.startswith("00"), "the lesson has no picture to play with"
+    assert [name for name in page.evaluate(NAMES) if name.startswith("<")] == []
     for widget in shown:
         if widget.locator("canvas.course-drawing").count():
             lab.stroke(page, (0.2, 0.3), (0.8, 0.7))

@@ -1,6 +1,8 @@
 // JupyterLab and Notebook show a picture of a notebook without its alt text, although the output's metadata hold one.
 // This renderer takes the place of theirs for PNG and JPEG, does as they do, and sets the text.
 //
+// Sliders, play buttons and canvases of widgets have no name for a screen reader either; they get one from their label.
+//
 // It is a federated module by hand (JupyterLab's documentation, "prebuilt extensions"): JupyterLab loads this file,
 // calls `init` with what extensions share, and `get` for the module that package.json names.
 (() => {
@@ -49,6 +51,40 @@
       },
     };
   }
+
+  const BUTTONS = { 'fa-play': 'Play', 'fa-pause': 'Pause', 'fa-stop': 'Stop', 'fa-retweet': 'Repeat' };
+  const CANVASES = {
+    'course-drawing': 'Drawing area: draw with the mouse or a finger',
+    'course-matrix': 'Matrix of channels: point at an entry, or choose it in the menus below',
+  };
+
+  function name(element, text) {
+    if (text && element.getAttribute('aria-label') !== text) element.setAttribute('aria-label', text);
+  }
+
+  function nameControls() {
+    for (const slider of document.querySelectorAll('.widget-slider')) {
+      const label = slider.querySelector('.widget-label')?.textContent.trim() || 'Position';
+      for (const handle of slider.querySelectorAll('.noUi-handle')) name(handle, label);
+      for (const readout of slider.querySelectorAll('.widget-readout')) name(readout, `${label}, as a number`);
+    }
+    for (const button of document.querySelectorAll('.widget-play button')) {
+      const icon = [...(button.querySelector('i')?.classList ?? [])].find((one) => one in BUTTONS);
+      name(button, BUTTONS[icon] ?? button.title);
+    }
+    for (const [kind, text] of Object.entries(CANVASES))
+      for (const canvas of document.querySelectorAll(`canvas.${kind}, .${kind} canvas`)) {
+        canvas.setAttribute('role', 'img');
+        name(canvas, text);
+      }
+  }
+
+  let waiting = false;
+  new MutationObserver(() => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; nameControls(); });
+  }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ['class'] });
 
   window._JUPYTERLAB = window._JUPYTERLAB ?? {};
   window._JUPYTERLAB[NAME] = {
