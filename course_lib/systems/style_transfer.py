@@ -80,9 +80,9 @@ class StyleTransfer(System):
     With several paintings each picture of a batch is given one of them at random (Dumoulin et al. 2017).
     Departures, declared: the style losses of the layers are balanced, since with equal weights the deepest counts for
     nothing; the style weight rises over the first steps, because a network that has not yet learned to copy finds
-    plain patches of one colour instead; noise is added to the photographs (``grain``; the generators of Texture Networks,
-    Ulyanov et al. 2016, are fed noise beside them); the rate falls to 0 along a cosine (the paper keeps it at 1e-3); those of
-    ``TransformNet``.
+    plain patches of one colour instead; noise is added to the photographs (``grain``; the generators of Texture
+    Networks, Ulyanov et al. 2016, are fed noise beside them); the rate falls to 0 along a cosine (the paper keeps it at
+    1e-3); those of ``TransformNet``.
 
     Args:
         config: the paintings, the sizes, the weights of the terms, the learning rate.

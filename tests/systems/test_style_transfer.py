@@ -13,6 +13,7 @@ from course_lib.data.crops import photo_crops
 from course_lib.errors import DataError, ShapeError
 from course_lib.losses.perceptual import content_loss, gram_matrix, total_variation
 from course_lib.models.vgg import VGG16Features
+from course_lib.systems.anysize import translate_any
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 from course_lib.training import fit, meta_step
 
@@ -323,3 +324,38 @@ def test_resumed_run_has_the_same_bits(same_bits_after_resume, stop_at, changes)
 
 def make_unseeded(**changes):
     return StyleTransfer(replace(SMALL, **changes))
+
+
+def test_grain_is_the_same_for_each_picture_and_at_each_call():
+    system = StyleTransfer(replace(SMALL, grain=0.3)).eval()
+    x = pictures(2).images
+    made = system.stylise(x)
+    assert torch.equal(system.stylise(x), made)
+    torch.testing.assert_close(torch.cat([system.stylise(one) for one in x.split(1)]), made, atol=1e-5, rtol=0)
+    assert not torch.allclose(system.stylise(x, grain=False), made, atol=1e-3)
+    torch.testing.assert_close(system.stylise(system.grained(x), grain=False), made, atol=1e-5, rtol=0)
+    added = system.grained(torch.zeros(1, 3, 64, 64))
+    assert abs(added.std().item() - 0.3) < 0.01
+
+
+def test_the_content_of_a_step_is_the_photograph_without_grain(monkeypatch):
+    system = StyleTransfer(replace(SMALL, grain=0.3)).train()
+    seen, wanted = [], []
+    network, terms = system.netG.forward, system.judge.terms
+    monkeypatch.setattr(system.netG, "forward", lambda x, style: seen.append(x) or network(x, style))
+    monkeypatch.setattr(
+        type(system.judge), "terms", lambda self, y, **options: wanted.append(options["content"]) or terms(y, **options)
+    )
+    batch = pictures()
+    system.training_step(batch)
+    system.training_step(batch)
+    assert all(torch.equal(one, batch.images) for one in wanted)
+    assert not any(torch.equal(one, batch.images) for one in seen)
+    assert not torch.equal(*seen)  # drawn anew at each step
+
+
+def test_tiles_see_the_grain_of_the_whole():
+    system = StyleTransfer(replace(SMALL, grain=0.3)).eval()
+    x = pictures(1, 96, 200).images[0]
+    whole, tiled = (translate_any(system, x, tile=tile) for tile in (None, 96))
+    assert (whole - tiled).abs().mean() < 0.1 * (whole - system.stylise(x[None], grain=False)[0]).abs().mean()

@@ -21,7 +21,13 @@ LOG_4 = math.log(4)
 """D's loss where it can only guess: ``-log(1/2) - log(1/2)``."""
 
 Names = dict[str, tuple[str, Any]]
-"""Colour and dashes, or "o" for dots, by the name in the legend."""
+"""Colour and dashes, or one of ``MARKS``, by the name in the legend."""
+
+MARKS: dict[str, dict[str, Any]] = {
+    "ring": {"marker": "o", "markerfacecolor": "none", "markeredgewidth": 0.9},
+    "cross": {"marker": "x", "markeredgewidth": 1.0},
+}
+"""Points of two kinds: told apart by their shape, since not everybody sees their colours."""
 
 _DATA, _FAKE, _JUDGE, _BEST = INK, COLOURS["blue"], COLOURS["vermilion"], COLOURS["green"]
 _DOTS: Any = (0, (1, 2))
@@ -93,10 +99,9 @@ class PlaneScene:
         self.image = axes.imshow(
             frames[0].d.numpy(), extent=extent, origin="lower", cmap=shades, vmin=0, vmax=1, interpolation="bilinear"
         )
-        style: dict[str, Any] = {"linestyle": "none", "marker": "o", "markeredgewidth": 0}
         x, y = ([], []) if data_points is None else data_points.detach().cpu().T.numpy()
-        (self.data,) = axes.plot(x, y, color=GREY, markersize=3.2, alpha=0.6, **style)
-        (self.points,) = axes.plot([], [], color=_SAMPLES, markersize=2.6, alpha=0.75, **style)
+        (self.data,) = axes.plot(x, y, color=GREY, markersize=4.2, alpha=0.7, ls="", **MARKS["ring"])
+        (self.points,) = axes.plot([], [], color=_SAMPLES, markersize=3.2, alpha=0.85, ls="", **MARKS["cross"])
         axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")
         axes.set_ylabel("$y_2$", rotation=0, labelpad=8, va="center")
         axes.set_xlabel("$y_1$", labelpad=1)
@@ -112,8 +117,8 @@ class PlaneScene:
         return [self.image, self.data, self.points, *_spines(self.axes)]
 
     def names(self) -> Names:
-        shown = {"data": (GREY, "o")} if len(self.data.get_xdata()) else {}  # type: ignore[arg-type]
-        return shown | {"samples of G": (_SAMPLES, "o")}
+        shown = {"data": (GREY, "ring")} if len(self.data.get_xdata()) else {}  # type: ignore[arg-type]
+        return shown | {"samples of G": (_SAMPLES, "cross")}
 
 
 class LossScene:
@@ -157,7 +162,9 @@ def legend(place: Any, names: Names) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=colour, label=name, **({"marker": "o", "ls": ""} if how == "o" else {"linestyle": how}))
+        Line2D([], [], color=colour, label=name, ls="", **MARKS[how])
+        if how in ("ring", "cross")
+        else Line2D([], [], color=colour, label=name, linestyle=how)
         for name, (colour, how) in names.items()
     ]
     options: dict[str, Any] = {
@@ -167,7 +174,7 @@ def legend(place: Any, names: Names) -> None:
         "handletextpad": 0.5,
         "borderpad": 0.1,
     }
-    options["handlelength"] = 0.8 if all(how == "o" for _, how in names.values()) else 1.8
+    options["handlelength"] = 0.8 if all(how in ("ring", "cross") for _, how in names.values()) else 1.8
     if hasattr(place, "add_subplot"):
         place.legend(loc="outside upper right", **options)
     else:
