@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from course_lib.publishing.derive import write
 from course_lib.publishing.settings import House, this_house
@@ -73,6 +74,27 @@ def test_deck(chromium: Any, tmp_path: Path, lesson: str) -> None:
     assert faults == []
     assert count >= (3 if lesson.startswith("00") else 8)
     assert pages(print_pdf(deck)) == count
+
+
+def test_nobody_is_left_out(chromium: Any, tmp_path: Path) -> None:
+    """Contrast, names and texts, slide by slide, as axe sees them."""
+    house = lone_house(tmp_path, this_house())
+    house.notebooks.symlink_to(this_house().notebooks)
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    context.set_default_timeout(WAIT_SECONDS * 1000)
+    page = context.new_page()
+    page.goto(export(house, "10_pix2pix").as_uri())
+    page.wait_for_selector("html[data-ready=true]", state="attached")
+    found = set()
+    for _ in range(page.evaluate("Reveal.getTotalSlides()")):
+        while page.evaluate("Reveal.availableFragments().next"):
+            page.evaluate("Reveal.nextFragment()")
+        for one in Axe().run(page, options={"preload": False}).response["violations"]:
+            if one["impact"] in ("serious", "critical"):
+                found.add(f"{one['id']}: {one['nodes'][0]['html'][:80]}")
+        page.evaluate("Reveal.next()")
+    context.close()
+    assert found == set()
 
 
 def test_a_speaker_has_the_notes_on_screen_and_on_paper(chromium: Any, tmp_path: Path) -> None:
