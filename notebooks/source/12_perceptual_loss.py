@@ -1615,10 +1615,10 @@ for figure, best_is in (("PSNR", max), ("SSIM", max), ("VGG relu2_2", min), ("VG
     print(f"perceptual minus MSE: {rows['perceptual'][figure] - rows['MSE'][figure]:+.3f}")
 
 # %% [markdown]
-# MSE and MAE win by PSNR and SSIM, the content loss by its own metric. `relu2_2` is the layer that the third network
-# was trained on, so the fairer column is `relu4_3`, which no training saw, and there it does *not* win. Look closely:
+# MSE and MAE win by PSNR and SSIM, the content loss by its own metric. `relu2_2` is the layer that the row *perceptual* was
+# trained on, so the fairer column is `relu4_3`, which no training saw, and there that row does *not* win. Look closely:
 # outlines are sharper than by MSE, and plain and hairy places carry a fine regular pattern, which the sharpness takes for
-# detail. Johnson et al. saw such a pattern, too.
+# detail. Johnson et al. saw such a pattern, too. (The last row comes below.)
 
 # %% [markdown]
 # ### The judge was gamed
@@ -1720,6 +1720,11 @@ plotting.show(
 for layer in by_layer.layers:
     gain = judged["MSE"][layer] - judged["two layers + L1"][layer]
     print(f"two layers + L1 against MSE at {layer}: {'nearer' if gain > 0 else 'farther'} by {abs(gain):.3f}")
+
+# %% [markdown]
+# Now the outputs are nearer to the truth than those of MSE by the two layers that judged, *and* by `relu4_3`, which no
+# training saw. The first layer, nearly a loss on pixels, still prefers MSE, and so does PSNR. The wave is a small part of
+# what it was and not quite gone: look for it in the plain places. One seed.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.17"]
 # ### Why a sharper picture has less PSNR
