@@ -19,7 +19,7 @@
 #
 # <!-- the slide ends here -->
 #
-# **Time.** About a minute for all cells on two CPU cores, less on a GPU. About ninety minutes to read and do.
+# **Time.** Less than two minutes for all cells on two CPU cores, less on a GPU. About ninety minutes to read and do.
 #
 # <!-- links -->
 #

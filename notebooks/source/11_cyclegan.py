@@ -19,7 +19,7 @@
 #
 # <!-- the slide ends here -->
 #
-# **Time.** About a minute for all cells on two CPU cores. About two and a half hours to read and do.
+# **Time.** About a minute and a half for all cells on two CPU cores. About two and a half hours to read and do.
 #
 # <!-- links -->
 #

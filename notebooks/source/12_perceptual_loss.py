@@ -19,7 +19,7 @@
 #
 # <!-- the slide ends here -->
 #
-# **Time.** Less than a minute for all cells on two CPU cores. About two and a half hours to read and do.
+# **Time.** A little over a minute for all cells on two CPU cores. About two and a half hours to read and do.
 #
 # <!-- links -->
 #
