@@ -185,10 +185,10 @@ plotting.show(
 # ```python
 # fake = G(z).detach()                                  # this loss cannot reach G
 # d_loss = softplus(-D(y)).mean() + softplus(D(fake)).mean()
-# d_loss.backward(); d_step.step()
+# d_step.zero_grad(); d_loss.backward(); d_step.step()
 #
 # g_loss = softplus(-D(G(z))).mean()                    # D stands still
-# g_loss.backward(); g_step.step()
+# g_step.zero_grad(); g_loss.backward(); g_step.step()
 # ```
 #
 # $D$ returns a logit $l$: $-\log \sigma(l) = \operatorname{softplus}(-l)$ and $-\log(1 - \sigma(l)) = \operatorname{softplus}(l)$.
