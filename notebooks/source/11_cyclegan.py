@@ -97,7 +97,7 @@ painted = models["van_gogh"].translate_back(y)  # back: the paintings are its x,
 for row, pictures in zip(rows, (y, painted, [None] * len(y)), strict=True):
     row += list(pictures)
 titles += ["photo"] + [""] * (len(y) - 1)
-fig = plotting.image_grid(rows, row_titles=["input", "output", "truth"], column_titles=titles, tile=84)
+fig = plotting.image_grid(rows, row_titles=["input", "output", "truth"], column_titles=titles, tile=72)
 plotting.show(
     fig,
     palette=True,
@@ -1481,7 +1481,7 @@ for name, (system, x, y) in cases.items():
     columns = [x, fake, y, *(system.translate_back(one) for one in (fake, y)), dim, system.translate_back(dim)]
     columns = [interpolate(one, size=(64, 64)) for one in columns]
     fig_rows += [list(row) for row in zip(*columns, strict=True)]
-fig = plotting.image_grid(fig_rows, column_titles=names, row_titles=["to grey"] * 4 + ["to 3D"] * 4, tile=88)
+fig = plotting.image_grid(fig_rows, column_titles=names, row_titles=["to grey"] * 4 + ["to 3D"] * 4, tile=64)
 plotting.show(
     fig,
     palette=True,
@@ -1518,9 +1518,12 @@ painting_rows = torch.randperm(len(canvases), generator=torch.Generator().manual
 paintings_shown = normalise(canvases.images[painting_rows])
 to_paint, to_photo = van_gogh.translate_back(photos_shown), van_gogh.translate(paintings_shown)
 fig = plotting.image_grid(
-    [photos_shown, to_paint, van_gogh.translate(to_paint), paintings_shown, to_photo],
+    [
+        interpolate(one[:5], scale_factor=2, mode="bicubic").clamp(-1, 1)  # twice as large, smoothly
+        for one in (photos_shown, to_paint, van_gogh.translate(to_paint), paintings_shown, to_photo)
+    ],
     row_titles=["photograph y", "F(y)", "G(F(y))", "painting x", "G(x)"],
-    tile=112,
+    tile=128,
 )
 plotting.show(
     fig,
@@ -1607,7 +1610,7 @@ for place, (name, pairs) in enumerate((("emoji", flat), ("noto", noto))):
     for row, strip in zip(rows[3 * place :], (x, made, y), strict=False):
         row += list(strip[worst])
     names.append([pairs.names[i] for i in part[worst]])
-fig = plotting.image_grid(rows, row_titles=["flat", "output", "truth", "Noto", "output", "truth"], tile=92)
+fig = plotting.image_grid(rows, row_titles=["flat", "output", "truth", "Noto", "output", "truth"], tile=64)
 plotting.show(
     fig,
     palette=True,
@@ -1662,7 +1665,7 @@ print(f"Noto: of the way from the input's outline to the truth's, the output has
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 x, y, made, _, _ = made_of["noto"]
 ten = slice(0, choose(smoke=4, cpu=10, gpu=10))
-fig = plotting.image_grid([x[ten], made[ten], y[ten]], row_titles=["Noto", "output", "truth"], tile=84)
+fig = plotting.image_grid([x[ten], made[ten], y[ten]], row_titles=["Noto", "output", "truth"], tile=64)
 plotting.show(
     fig,
     palette=True,
@@ -1716,7 +1719,7 @@ fig = plotting.image_grid(
     [x, there, bundled.translate_back(there)],
     row_titles=["input", "G(input)", "F(G(input))"],
     column_titles=titles,
-    tile=84,
+    tile=64,
 )
 plotting.show(
     fig,

@@ -1064,7 +1064,7 @@ print(f"loss and gradient alone: {seconds_of(loss_and_gradient):.2f} s")
 
 # %% tags=["hide-input"]
 long = optimised_pictures.bundled("gatys")
-fig = plotting.image_grid([[one.picture for one in long.values()]], column_titles=list(long), tile=132)
+fig = plotting.image_grid([[one.picture for one in long.values()]], column_titles=list(long), tile=96)
 plotting.show(
     fig,
     photo=True,
@@ -1442,7 +1442,7 @@ for count, what in ((enough, "to the network's loss"), (whole_run, f"of {whole_r
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 best = min((one for name, one in long.items() if "noise" not in name), key=lambda one: min(one.loss))
 row = [best.picture, models["cafe"].stylise(x_long)[0]]
-fig = plotting.image_grid([row], column_titles=["pixels", "network"], tile=160)
+fig = plotting.image_grid([row], column_titles=["pixels", "network"], tile=150)
 plotting.show(fig, photo=True, alt=f"{PHOTO}, painted by its pixels, and painted by one pass")
 
 # %% [markdown] syllabus=["N0.4"]
@@ -1454,7 +1454,7 @@ plotting.show(fig, photo=True, alt=f"{PHOTO}, painted by its pixels, and painted
 # %% tags=["hide-input"]
 macaw = picture_of(photos, "Scarlet macaw", 112)[..., :149]
 row = [macaw[0], *(models[name].stylise(macaw)[0] for name in STYLES)]
-fig = plotting.image_grid([row], column_titles=["photograph", *STYLES], tile=112)
+fig = plotting.image_grid([row], column_titles=["photograph", *STYLES], tile=96)
 plotting.show(
     fig,
     photo=True,
