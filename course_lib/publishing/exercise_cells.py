@@ -40,13 +40,14 @@ def exercises_of(lesson: str) -> Mapping[str, Exercise]:
 def slide_of(exercise: Exercise) -> NotebookNode:
     """Return the slide on which a class is asked to try an exercise; the speaker's notes have the task."""
     answer = ast.parse(exercise.cell).body[-1]
-    assert isinstance(answer, ast.FunctionDef)  # an exercise asks for a function: its file is checked
-    returns = f" -> {ast.unparse(answer.returns)}" if answer.returns else ""
-    first = (ast.get_docstring(answer) or "").partition("\n")[0]
-    names = ast.unparse(answer.args).replace("torch.nn.Module", "Module").replace("torch.optim.", "")
-    names = names.replace("torch.Tensor", "Tensor")
-    head = f"def {answer.name}({names}){returns.replace('torch.Tensor', 'Tensor')}:"
-    lines = [*textwrap.wrap(head, WIDTH, subsequent_indent=" " * 8), "    ..."]
+    first, lines = "", [exercise.name]
+    if isinstance(answer, ast.FunctionDef):
+        first = (ast.get_docstring(answer) or "").partition("\n")[0]
+        returns = f" -> {ast.unparse(answer.returns)}" if answer.returns else ""
+        head = f"def {answer.name}({ast.unparse(answer.args)}){returns}:"
+        for long, short in (("torch.nn.Module", "Module"), ("torch.optim.", ""), ("torch.Tensor", "Tensor")):
+            head = head.replace(long, short)
+        lines = [*textwrap.wrap(head, WIDTH, subsequent_indent=" " * 8), "    ..."]
     text = [
         f"{EXERCISE} · {exercise.id} · {exercise.title}",
         f"*{exercise.kind.capitalize()}*, about {exercise.minutes} minutes, level {exercise.level} of 3.",

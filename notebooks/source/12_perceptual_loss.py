@@ -1516,9 +1516,9 @@ cross_fade = (mixed[0] + mixed[-1]) / 2
 print(f"halfway, mean absolute difference to the cross-fade of the ends: {(mixed[2] - cross_fade).abs().mean():.3f}")
 ends = [picture_of(paintings, four.config.paintings[number], 256) for number in (0, -1)]
 for share, one in zip(steps.tolist(), mixed, strict=True):
-    losses = [sum(style_distances(one[None], end).values()) / len(STYLE_LAYERS) for end in ends]
+    against = [sum(style_distances(one[None], end).values()) / len(STYLE_LAYERS) for end in ends]
     print(
-        f"{1 - share:.2f} / {share:.2f}: style loss against the first {losses[0]:.3f}, against the last {losses[1]:.3f}"
+        f"{1 - share:.2f} / {share:.2f}: style loss against the first {against[0]:.3f}, against the last {against[1]:.3f}"
     )
 
 # %% [markdown]
