@@ -12,9 +12,9 @@
 # **Question.** Which number is small when two pictures look alike, and can it teach a network to paint?
 #
 # **You will be able to**
-# - compare pictures by what a trained classifier sees in them, and say what each of its layers keeps and drops;
-# - write content loss, Gram matrix and style loss, and say which picture is judged and which is the target;
-# - paint a photograph by optimising its pixels, and by one pass through a network, and say what the gradient moves;
+# - compare pictures by what a trained classifier sees in them, layer by layer;
+# - write content and style loss, and say which picture is judged and which is the target;
+# - paint a photograph by its pixels, and by a network, and say what the gradient moves;
 # - measure what a perceptual loss gains and costs against MSE and against an adversary.
 #
 # <!-- the slide ends here -->
@@ -399,24 +399,13 @@ plotting.show(
 # direction for the upper row and the colour for the lower. No channel is pure: that of 45° also takes the brown of a
 # body, and that of green, of which the macaw has hardly any, draws outlines.
 
-# %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
-# ### What does each layer keep?
-#
-# From noise, until *one* layer sees what it sees in the photograph.
-#
-# <!-- notes 3 min
-# Up to relu2_2 the photograph comes back nearly pixel by pixel. From relu4_1 on straight edges waver and colours pale;
-# what stays is which thing is where. Ask which layer they would take for "the same scene", and which for "the same
-# picture".
-# -->
-
 # %% [markdown] syllabus=["N3.6"]
 # ### What does each layer keep?
 #
 # Start from noise and change the pixels until VGG sees at *one* layer what it sees in the photograph (Mahendran and
 # Vedaldi 2015). What comes back is what the layer keeps. These took minutes each and are recorded.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input"]
 kept = optimised_pictures.bundled("features")
 original = picture_of(photos, kept["relu1_1"].settings["photo"], kept["relu1_1"].settings["side"])
 original = original[..., : kept["relu1_1"].picture.shape[-2], : kept["relu1_1"].picture.shape[-1]]
