@@ -1274,7 +1274,7 @@ plotting.show(
 #   their inputs, and as a set they are far from 3D emoji.
 # - **Cycles alone.** Nothing asks for the style of $y$. $G$ and $F$ may be any pair that undo each other, and each seed
 #   has found another one (the picture below). Their cycles close alike. One exchanges some colours; one makes a kind of
-#   negative, with an SSIM below 0, and is farther from the truth than any other network here; one changes next to nothing.
+#   negative, with an SSIM below 0, and is farther from the truth than any other network here; one keeps most colours.
 # - **One cycle only.** The cycle that is asked for closes. The other stays open: there and back misses by nearly twice
 #   as much. The outputs are rough, and their colours run together. The paper found collapse, above all in the direction
 #   whose cycle was removed (section 5.1.4); here they still depend on the input. Which of the two halves is better is

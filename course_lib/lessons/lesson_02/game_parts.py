@@ -163,7 +163,7 @@ def legend(place: Any, names: Names) -> None:
 
     handles = [
         Line2D([], [], color=colour, label=name, ls="", **MARKS[how])
-        if how in ("ring", "cross")
+        if how in MARKS
         else Line2D([], [], color=colour, label=name, linestyle=how)
         for name, (colour, how) in names.items()
     ]
@@ -174,7 +174,7 @@ def legend(place: Any, names: Names) -> None:
         "handletextpad": 0.5,
         "borderpad": 0.1,
     }
-    options["handlelength"] = 0.8 if all(how in ("ring", "cross") for _, how in names.values()) else 1.8
+    options["handlelength"] = 0.8 if all(how in MARKS for _, how in names.values()) else 1.8
     if hasattr(place, "add_subplot"):
         place.legend(loc="outside upper right", **options)
     else:
