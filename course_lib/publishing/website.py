@@ -89,13 +89,15 @@ def build(house: House) -> Path:
                 simplefilter("ignore", PendingDeprecationWarning)  # of what Sphinx's extensions do
                 simplefilter("ignore", DeprecationWarning)
                 options = OPTIONS | {"html_static_path": [str(source / "_static")]}
-                trees = Path(place) / "trees"
-                app = Sphinx(source, None, target, trees, "html", options, None, heard, freshenv=True)
+                trees, pages = Path(place) / "trees", Path(place) / "out" / "html"  # beside it goes what nobody wants
+                app = Sphinx(source, None, pages, trees, "html", options, None, heard, freshenv=True)
                 app.build(force_all=True)
             heard.seek(0)
             faults = [line for line in heard.read().splitlines() if line.strip()]
-    if faults:
-        raise CourseError("The site has faults:\n" + "\n".join(faults))
+        if faults:
+            raise CourseError("The site has faults:\n" + "\n".join(faults))
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.move(pages, target)
     for name in names:
         deck = export(house, name)
         shutil.copytree(deck.parent, target / "slides", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.pdf"))

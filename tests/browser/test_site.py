@@ -29,7 +29,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (house.slides / folder).symlink_to(here.slides / folder)
     house.notebooks.symlink_to(here.notebooks)
     (house.root / "pyproject.toml").symlink_to(here.root / "pyproject.toml")
-    return build(house).parent
+    before = set(house.root.iterdir())
+    folder = build(house).parent
+    assert set(house.root.iterdir()) - before == {folder}  # nothing is left beside it
+    return folder
 
 
 @pytest.fixture

@@ -55,6 +55,12 @@ def test_no_paths_of_a_machine(root: Path, tracked: list[Path]) -> None:
     assert not found
 
 
+def test_nothing_lies_at_the_top_that_has_no_place_there(root: Path, tracked: list[Path]) -> None:
+    """What a tool has left behind is easily committed with the rest."""
+    folders = {path.relative_to(root).parts[0] for path in tracked if path.parent != root}
+    assert folders == {".ci", "course_lib", "data", "notebooks", "slides", "tests"}
+
+
 def test_the_path_pattern_sees_paths() -> None:
     for text in ('File "/home/eve/x.py"', "/Users/eve/x", "in /" + "work/y", r"C:\Users\eve"):
         assert MACHINE_PATH.search(text), text
