@@ -10,6 +10,7 @@ import tempfile
 import time
 
 from course_lib.errors import CourseError
+from course_lib.half import computes_in_bfloat16
 from course_lib.paths import bundled_file, cache_dir, manifest
 from course_lib.presets import preset
 
@@ -98,6 +99,9 @@ def _machine() -> list[str]:
     else:
         _line("device", "cpu")
     _line("CPU", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {matmul_gflops():.0f} GFLOP/s in float32")
+    _line(
+        "bfloat16", "in hardware" if computes_in_bfloat16() else "not in hardware: `course train` computes in float32"
+    )
     memory = psutil.virtual_memory()
     free = memory.available / 1e9
     _line("memory", f"{free:.1f} GB free of {memory.total / 1e9:.1f} GB; a lesson takes at most {NEEDED_GB:.0f} GB")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from course_lib import discovery
 from course_lib.errors import DataError
+from course_lib.half import IN_FULL
 from course_lib.listing import checkpoint_name, record_name
 from course_lib.paths import data_dir, manifest
 from course_lib.runs.base import Run
@@ -71,8 +72,9 @@ def card(one: Run) -> str:
         f"minutes on one or two shared CPU cores: {minutes}; trained on {headers[0]['date']}; {size:.1f} MB a file",
         f"- Settings: {', '.join(f'{key} {value}' for key, value in headers[0]['config'].items())}",
     ]
-    if one.settings.precision != "32-true":
-        lines.append(f"- Trained in mixed precision (`{one.settings.precision}`)")
+    if one.settings.precision != IN_FULL:
+        others = _otherwise_computed(one, dict(zip(bundled, headers, strict=True)) | further)
+        lines.append(f"- Trained in mixed precision (`{one.settings.precision}`)" + (f"; {others}" if others else ""))
     if headers[0].get("start"):
         lines.append(f"- Started from the bundled weights of `{headers[0]['start']}` with the same seed")
     first, *other = measured
@@ -116,7 +118,23 @@ def record_card(lesson: str) -> str:
                 values = [entry["figures"][key] for entry in entries if key in entry["figures"]]
                 cells.append(_written(values) if values else "")
             lines.append(f"| {' | '.join(cells)} |")
+    for name, by_seed in found.items():
+        if other := _otherwise_computed(run(name), by_seed):
+            lines += [
+                "",
+                f"{name.split('/')[1]} is trained in mixed precision (`{run(name).settings.precision}`); {other}.",
+            ]
     return "\n".join(lines) + "\n"
+
+
+def _otherwise_computed(one: Run, entries: Mapping[int, dict[str, Any]]) -> str:
+    """Return which seeds were trained in another precision than the run asks for, as their machine gained nothing."""
+    others = {seed: entry.get("precision") or one.settings.precision for seed, entry in entries.items()}
+    seeds_of: dict[str, list[str]] = {}
+    for seed, precision in others.items():
+        if precision != one.settings.precision:
+            seeds_of.setdefault(precision, []).append(str(seed))
+    return ", ".join(f"of seeds {', '.join(which)} in `{precision}`" for precision, which in seeds_of.items())
 
 
 def _written(values: list[float]) -> str:

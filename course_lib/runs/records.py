@@ -111,6 +111,7 @@ def publish_record(
         "figures": {key: round(value, 5) for key, value in one.evaluate(system, "test").items()},
         "command": f"course train {name} --seed {seed} --publish",
         "weights": weights,
+        "precision": system.precision,
         "preset": preset(),
         "batch_size": one.training.batch_size,
         "epochs": history.epoch[-1] + 1,

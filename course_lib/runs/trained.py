@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from course_lib.errors import DataError, Stopped
+from course_lib.half import IN_FULL, IN_HALF, computes_in_bfloat16
 from course_lib.history import History
 from course_lib.listing import checkpoint_name, require_seed
 from course_lib.paths import bundled_file, data_dir
@@ -71,8 +73,23 @@ def train(
         system.origin = _take_over(system, earlier[one.start], run(one.start).inference)
     place = None if folder is None else folder_of(folder, name, seed)
     changes = _left(changes, limit, started)
-    history = fit(system, dataset, one.training, seed=seed, checkpoint=place, progress=progress, **changes)
+    settings = one.training
+    if "precision" not in changes:
+        settings = settings.changed(precision=_precision(one, place, changes))
+        if progress and settings.precision != one.training.precision:
+            print(f"{name}: float32, because {IN_HALF} gains nothing here.", file=sys.stderr)
+    history = fit(system, dataset, settings, seed=seed, checkpoint=place, progress=progress, **changes)
     return system, history
+
+
+def _precision(one: Run, place: Path | None, changes: dict[str, Any]) -> str:
+    """Return what a run computes in: what its checkpoint was computed in, or else what is fast on the device."""
+    from course_lib.training.checkpoints import stored_settings
+
+    if place is not None and changes.get("resume") is not False and (stored := stored_settings(place)):
+        return str(stored["precision"])
+    fast = one.training.precision != IN_HALF or computes_in_bfloat16(changes.get("device", "auto"))
+    return one.training.precision if fast else IN_FULL
 
 
 def _left(changes: dict[str, Any], limit: float | None, started: float) -> dict[str, Any]:
@@ -140,7 +157,8 @@ def publish(name: str, seed: int, system: System, history: History, minutes: flo
             return publish_record(name, seed, system, history, minutes)
         with TemporaryDirectory() as place:  # beside the bundled seeds only what is rounded as they are can be averaged
             rounded = save_weights(state, Path(place) / "weights", dtype="int8", metadata={"stage": system.stage})
-            system = _from_file(one, rounded)
+            as_trained, system = system, _from_file(one, rounded)
+        system.precision = as_trained.precision
         return publish_record(name, seed, system, history, minutes, weights=IN_8_BITS)
     metadata = {
         "run": name,
@@ -152,6 +170,7 @@ def publish(name: str, seed: int, system: System, history: History, minutes: flo
         "epochs": history.epoch[-1] + 1,
         "steps": len(history),
         "stage": system.stage,
+        "precision": system.precision,
         "minutes": round(minutes, 1),
         "date": time.strftime("%Y-%m-%d"),
         "config": dataclasses.asdict(system.config),

@@ -43,6 +43,7 @@ class System(nn.Module):
         stage_step: steps done in this stage; ``stage_steps``: its length.
         averages: the averaged networks by name; filled by ``fit``.
         card: what the header of bundled weights says; only systems that ``runs.load`` returned have it, until ``fit``.
+        precision: what the last ``fit`` computed in; None before.
         origin: a digest of the weights that training starts from, where another training made them: a checkpoint
             remembers it.
 
@@ -57,6 +58,7 @@ class System(nn.Module):
     one_size: ClassVar[bool] = False
     card: dict[str, Any]
     origin: str | None = None
+    precision: str | None = None
 
     def __init__(self, config: Any) -> None:
         super().__init__()

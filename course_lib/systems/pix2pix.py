@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError, TrainingError
+from course_lib.half import computes_in_bfloat16
 from course_lib.losses.adversarial import NonSaturating
 from course_lib.losses.features import FeatureLoss
 from course_lib.losses.reconstruction import mean_absolute_error
@@ -33,7 +33,7 @@ class Pix2PixConfig:
     ``skips=False`` its encoder-decoder. ``patch_layers`` 0, 1, 3 and 5 are patches of 1, 16, 70 and 286 pixels.
     ``wiring="authors"`` with ``dropout_start=1`` is the U-Net of the authors' PyTorch code, see ``UNet``.
     ``lambda_features`` is the weight of a third term that the paper has not, see ``FeatureLoss``; it is taken at
-    ``feature_layers`` of VGG-16, which computes in bfloat16 if ``half_judge``.
+    ``feature_layers`` of VGG-16, which computes in bfloat16 if ``half_judge`` and the device does.
 
     Raises:
         ShapeError: if a number cannot be.
@@ -147,7 +147,7 @@ class Pix2Pix(System):
         c = self.config
         if not (c.gan_weight or c.lambda_l1 or c.lambda_features):
             raise ShapeError("gan_weight and lambda_l1 are both 0, so G has nothing to learn from: set one of them.")
-        self._judge = Judge(partial(FeatureLoss, c.feature_layers, half=c.half_judge))
+        self._judge = Judge(self._feature_loss)
         self.netG = generator(c) if netG is None else netG
         self.netD = PatchGAN(
             c.x_channels if c.d_sees_x else 0,
@@ -157,6 +157,10 @@ class Pix2Pix(System):
             norm=c.d_norm,
         )
         self.to(memory_format=torch.channels_last)  # for conv + batch norm on a CPU: about twice as fast
+
+    def _feature_loss(self) -> FeatureLoss:
+        c = self.config
+        return FeatureLoss(c.feature_layers, half=c.half_judge and computes_in_bfloat16(self.device))
 
     def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return Adam for each player."""

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from course_lib import asked
 from course_lib.data.containers import Batch
 from course_lib.errors import ShapeError
+from course_lib.half import computes_in_bfloat16
 from course_lib.losses.features import FeatureLoss
 from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.losses.reconstruction import mean_absolute_error, mean_squared_error
@@ -33,7 +34,8 @@ class RegressionConfig:
 
     ``content_layer`` of VGG-16 is where the loss ``"perceptual"`` compares, ``feature_layers`` and ``feature_weights``
     are those of the loss ``"features"`` (see ``FeatureLoss``), ``lambda_l1`` is the weight of an L1 term beside either
-    of them, and ``half_judge`` says whether VGG-16 computes in bfloat16; for other losses they mean nothing.
+    of them, and ``half_judge`` lets VGG-16 compute in bfloat16 where the device does. For other losses they mean
+    nothing.
 
     Raises:
         ShapeError: if a number cannot be.
@@ -104,9 +106,10 @@ class Regression(System):
 
     def _loss_network(self) -> PerceptualLoss | FeatureLoss:
         c = self.config
+        half = c.half_judge and computes_in_bfloat16(self.device)
         if c.loss == FEATURES:
-            return FeatureLoss(c.feature_layers, c.feature_weights, half=c.half_judge)
-        return PerceptualLoss(c.content_layer, half=c.half_judge)
+            return FeatureLoss(c.feature_layers, c.feature_weights, half=half)
+        return PerceptualLoss(c.content_layer, half=half)
 
     def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return Adam for the one player."""

@@ -18,6 +18,7 @@ from course_lib.data.containers import Batch
 from course_lib.data.crops import shorter_side_to
 from course_lib.data.pixels import normalise
 from course_lib.errors import DataError
+from course_lib.half import computes_in_bfloat16
 from course_lib.losses.perceptual import STYLE_LAYERS, PerceptualLoss
 from course_lib.models.transform_net import TransformNet
 from course_lib.systems.base import System, adam
@@ -32,7 +33,8 @@ class StyleTransferConfig:
 
     ``paintings`` are titles of bundled ones; several give one network for all of them. ``style_side`` is the shorter
     side in pixels at which they are looked at: the larger it is against the crops, the broader the strokes become.
-    ``balanced`` and ``half_judge`` are ``balanced`` and ``half`` of ``PerceptualLoss``. Features of photographs at
+    ``balanced`` is that of ``PerceptualLoss``, and ``half_judge`` its ``half`` where the device computes in bfloat16.
+    Features of photographs at
     relu2_2 have a mean square of about 230,000, so that a content weight of 4e-6 puts the content term into the same
     units as a balanced style term: a picture whose features are all 0 costs about 1 by each.
     ``style_ramp`` is the share of the steps over which the style weight rises from 0 in a line.
@@ -122,6 +124,11 @@ class StyleTransfer(System):
         """Return the loss in full precision, or with VGG-16 in bfloat16."""
         return self._judges[half].on(self.device)
 
+    @property
+    def training_judge(self) -> PerceptualLoss:
+        """The loss as training asks for it: in bfloat16 if ``half_judge``, where the device computes in it."""
+        return self.judge_in(self.config.half_judge and computes_in_bfloat16(self.device))
+
     def _loss(self, half: bool) -> PerceptualLoss:
         c = self.config
         everything = paintings()
@@ -139,7 +146,7 @@ class StyleTransfer(System):
 
     def configure_optimizers(self) -> dict[str, Optimizer]:
         """Return Adam for the one network that learns."""
-        self.judge_in(self.config.half_judge)  # training begins: what it needs is made now, not in the first step
+        _ = self.training_judge  # training begins: what it needs is made now, not in the first step
         return {"G": adam(self.netG.parameters(), lr=self.config.lr)}
 
     def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
@@ -170,7 +177,7 @@ class StyleTransfer(System):
         seen = x + self.config.grain * torch.randn_like(x) if self.config.grain else x
         y_hat = self.netG(seen, style)
         # y_hat is compared with the targets, and of the three only y_hat has a graph.
-        terms = self.judge_in(self.config.half_judge).terms(y_hat, content=x, style_index=style)
+        terms = self.training_judge.terms(y_hat, content=x, style_index=style)
         if "style" in terms:
             terms["style"] = self.style_factor * terms["style"]
         self.optimizer_step("G", torch.stack(list(terms.values())).sum())

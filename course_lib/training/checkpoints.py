@@ -195,6 +195,15 @@ def read_checkpoint(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return state[0]
 
 
+def stored_settings(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Return the settings of the newest whole checkpoint of a run, or None if there is none, without a word."""
+    for checkpoint in CheckpointFolder(folder).found():
+        if _fault(checkpoint) is None:
+            settings: dict[str, Any] = _read(checkpoint, "state")["settings"]
+            return settings
+    return None
+
+
 def _written(path: Path) -> bool:
     """Return whether a file has a name that a checkpoint gives to its files."""
     return bool(PARTS.fullmatch(path.name)) and not path.is_dir()

@@ -178,6 +178,7 @@ def _train(
     with memory_explained(system, stages[0].batch_size):
         system.to(fabric.device).train()
         state = TrainingState(system, [plan.steps for plan in stages], settings, fabric.strategy.precision)
+    system.precision = settings.precision
     require_room(fabric, folder, state)
     if stored:
         state.restore(*stored)
