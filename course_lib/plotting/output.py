@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.arguments import check_count
 from course_lib.errors import CourseError
+from course_lib.plotting import told_apart
 from course_lib.plotting.style import CSS_DPI, JPEG_QUALITY, PNG_DPI, apply_style
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def _drawn(figure: Figure) -> Image:
     if not isinstance(figure, Figure):
         raise CourseError(f"This is a {type(figure).__name__} and no figure: give one, such as plotting.subplots()[0].")
     apply_style()
+    told_apart.check(figure)
     dpi = _dpi(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, bbox_inches=_whole(figure, dpi))

@@ -1,6 +1,6 @@
 """The house style: the one place for colours, fonts and sizes.
 
-Colours stay apart for the common kinds of colour blindness and have a contrast of at least 3 to 1 with white; lines
+Colours stay apart for each kind of dichromat (``told_apart``) and have a contrast of at least 3 to 1 with white; lines
 differ in their dashes too. Sizes are chosen for a notebook (100 CSS pixels an inch) and stay legible on a slide.
 """
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 COLOURS: dict[str, str] = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",
-    "green": "#00855F",
+    "green": "#0A9C6D",
     "plum": "#8E2A6E",
-    "sky": "#3A9BD9",
-    "ochre": "#A87900",
+    "sky": "#8095C3",
+    "ochre": "#7C5602",
 }
 """Colours of lines and bars, in the order of use. For the truth and for reference lines there is ``INK``."""
 

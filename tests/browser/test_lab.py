@@ -10,6 +10,32 @@ import pytest
 from course_lib.publishing.execute import HINT, is_hint
 from course_lib.publishing.settings import this_house
 
+SLOWEST = 600
+"""Milliseconds from a movement to the new picture: 150 on a quiet machine, and four times that beside other tests."""
+
+# Notes when a control is moved, and when the picture in its place is another.
+WATCH = """place => {
+  window.moved = window.drawn = null;
+  const move = () => { window.moved = performance.now(); };
+  for (const kind of ['keydown', 'change', 'pointerup']) document.addEventListener(kind, move, true);
+  new MutationObserver(() => { window.drawn = performance.now(); })
+    .observe(place, { subtree: true, childList: true, attributes: true });
+}"""
+
+
+def milliseconds(page: Any, widget: Any) -> float:
+    """Move a widget once more than it was and return how long its picture took to follow."""
+    place = widget.locator("img").first.evaluate_handle("image => image.parentElement")
+    place.evaluate(WATCH)
+    if widget.locator("canvas.course-drawing").count():
+        return float("nan")  # a network answers there, and takes what it takes
+    if widget.locator(".noUi-handle").count():
+        widget.locator(".noUi-handle").first.press("ArrowLeft")
+    else:
+        widget.locator("select").first.select_option(index=0)
+    page.wait_for_function("() => window.moved !== null && window.drawn > window.moved")
+    return float(page.evaluate("() => window.drawn - window.moved"))
+
 
 def play(page: Any, widget: Any, steps: int) -> None:
     """Move a widget's first slider, or else choose from its first menu, and wait until its picture has changed."""
@@ -48,11 +74,14 @@ def test_every_widget_of_a_lesson_answers(page: Any, lab: Any, lesson: str) -> N
     assert len(shown) == sum(cell.metadata["widget"] for cell in cells)
     assert shown or lesson.startswith("00"), "the lesson has no picture to play with"
     assert [name for name in page.evaluate(NAMES) if name.startswith("<")] == []
-    for widget in shown:
+    for number, widget in enumerate(shown, start=1):
         if widget.locator("canvas.course-drawing").count():
             lab.stroke(page, (0.2, 0.3), (0.8, 0.7))
         else:
             play(page, widget, steps=3)
+            took = milliseconds(page, widget)
+            print(f"{lesson}, widget {number}: {took:.0f} ms")
+            assert took <= SLOWEST
         assert lab.errors(page) == []
 
 
@@ -75,6 +104,21 @@ def test_opened_and_not_run_a_lesson_has_its_pictures_and_their_texts(page: Any,
     assert page.locator(".jp-RenderedMarkdown", has_text=HINT).count() == hints
     assert "Loading widget" not in page.locator(".jp-Notebook").inner_text()
     assert page.evaluate("[...document.querySelectorAll('.jp-Notebook img')].every((one) => one.naturalWidth > 0)")
+
+
+def test_notebook_7_runs_a_lesson_and_its_sliders_hear_the_keys(page: Any, lab: Any) -> None:
+    """The same cells in the other front end: the picture follows the arrow keys, and pictures have their texts."""
+    pytest.importorskip("notebook", minversion="7", reason="Notebook 7 is not installed")
+    path = "notebooks/02_gan_optimality.ipynb"
+    lab.run(page, path, place="notebooks")
+    assert lab.errors(page) == []
+    assert [name for name in page.evaluate(NAMES) if name.startswith("<")] == []
+    assert page.locator(".jp-Notebook img:not([alt])").count() == 0
+    sliders = [widget for widget in widgets(page) if widget.locator(".noUi-handle").count()]
+    assert sliders
+    for widget in sliders:
+        play(page, widget, steps=3)
+    assert lab.errors(page) == []
 
 
 def test_code_that_draws_is_folded_away_and_unfolds(page: Any, lab: Any) -> None:

@@ -23,6 +23,7 @@ from course_lib.lessons.lesson_02.games import (
     line_game_figure,
     plane_game_figure,
 )
+from course_lib.plotting.style import COLOURS
 
 GRID = torch.linspace(-4, 4, 81)
 
@@ -62,7 +63,7 @@ def test_a_line_shows_the_densities_d_and_the_best_d() -> None:
     assert np.allclose(line_called(densities, "#222222").get_ydata(), frames[1].p_data)
     assert np.allclose(line_called(densities, "#0072B2").get_ydata(), frames[1].p_g)
     assert np.allclose(line_called(judge, "#D55E00").get_ydata(), 0.3)
-    best = line_called(judge, "#00855F").get_ydata()
+    best = line_called(judge, COLOURS["green"]).get_ydata()
     p, q = frames[1].p_data.double(), frames[1].p_g.double()
     seen = ~np.isnan(best)
     assert 20 < seen.sum() < 81  # nothing is said where neither density has mass

@@ -2,6 +2,7 @@
 // This renderer takes the place of theirs for PNG and JPEG, does as they do, and sets the text.
 //
 // Sliders, play buttons and canvases of widgets have no name for a screen reader either; they get one from their label.
+// And arrow keys on a slider move the slider, in Notebook 7 too.
 //
 // It is a federated module by hand (JupyterLab's documentation, "prebuilt extensions"): JupyterLab loads this file,
 // calls `init` with what extensions share, and `get` for the module that package.json names.
@@ -65,7 +66,10 @@
   function nameControls() {
     for (const slider of document.querySelectorAll('.widget-slider')) {
       const label = slider.querySelector('.widget-label')?.textContent.trim() || 'Position';
-      for (const handle of slider.querySelectorAll('.noUi-handle')) name(handle, label);
+      for (const handle of slider.querySelectorAll('.noUi-handle')) {
+        name(handle, label);
+        handle.setAttribute('data-lm-suppress-shortcuts', ''); // or Notebook 7 takes the arrow keys for its cells
+      }
       for (const readout of slider.querySelectorAll('.widget-readout')) name(readout, `${label}, as a number`);
     }
     for (const button of document.querySelectorAll('.widget-play button')) {

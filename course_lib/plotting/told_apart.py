@@ -1,0 +1,133 @@
+"""Can everyone read this figure? Entries of a legend that differ in colour alone, and colour maps that lie.
+
+About one man in twelve sees fewer colours than the rest. What a legend names must therefore differ in more than its
+colour: in dashes, marker, hatching or width; and the colours themselves must stay apart as each kind of dichromat sees
+them. ``show`` asks this where ``COURSE_STRICT_FIGURES`` is set, as it is when the lessons are executed and tested.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from course_lib.errors import CourseError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+STRICT = "COURSE_STRICT_FIGURES"
+KINDS = ("protanomaly", "deuteranomaly", "tritanomaly")
+"""The three kinds, as colorspacious calls them; at severity 100 one kind of cone is missing."""
+
+APART = 10.0
+"""The least distance of two colours of a legend in CAM02-UCS, for every kind; 1 is about what can just be seen."""
+
+EVEN_MAPS = frozenset({"viridis", "cividis", "magma", "inferno", "plasma", "gray", "Greys", "Blues", "PuOr", "RdBu"})
+"""Colour maps whose order can be read without seeing all colours."""
+
+
+def seen_by(colours: Sequence[Any], kind: str) -> NDArray[Any]:
+    """Return colours as a dichromat sees them, after Machado, Oliveira and Fernandes (2009).
+
+    Args:
+        colours: (N,) of anything that matplotlib takes for a colour.
+        kind: one of ``KINDS``.
+
+    Returns:
+        (N, 3) in [0, 1], sRGB.
+
+    Raises:
+        CourseError: if the kind is another.
+    """
+    import numpy as np
+    from colorspacious import cspace_convert
+    from matplotlib.colors import to_rgb
+
+    if kind not in KINDS:
+        raise CourseError(f"There is no kind {kind!r}: choose from {', '.join(KINDS)}.")
+    space = {"name": "sRGB1+CVD", "cvd_type": kind, "severity": 100}
+    return np.clip(cspace_convert(np.array([to_rgb(one) for one in colours]), space, "sRGB1"), 0, 1)
+
+
+def least_distance(first: Any, second: Any) -> float:
+    """Return how far apart two colours stay for whom they are closest, in CAM02-UCS.
+
+    Args:
+        first: a colour.
+        second: another.
+    """
+    from colorspacious import deltaE
+
+    seen = [seen_by([first, second], kind) for kind in KINDS]
+    return min(float(deltaE(*pair, input_space="sRGB1", uniform_space="CAM02-UCS")) for pair in seen)
+
+
+def faults(figure: Figure) -> list[str]:
+    """Return a sentence for each thing in a figure that not everyone can tell apart.
+
+    Args:
+        figure: any matplotlib figure.
+    """
+    from matplotlib.colors import to_hex
+
+    found = []
+    legends: list[Any] = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
+    for legend in legends:
+        entries = [
+            (text.get_text(), *_look_of(handle))
+            for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+        ]
+        for (name, colour, form), (other, its_colour, its_form) in combinations(entries, 2):
+            if form != its_form:
+                continue
+            if to_hex(colour) == to_hex(its_colour):
+                found.append(f"{name!r} and {other!r} look alike in a legend.")
+            else:
+                found.append(f"{name!r} and {other!r} differ in colour alone: give them other dashes or markers.")
+            if (distance := least_distance(colour, its_colour)) < APART:
+                found.append(f"The colours of {name!r} and {other!r} are only {distance:.0f} apart for some.")
+    for axes in figure.axes:
+        for one in [*axes.images, *axes.collections]:
+            if one.get_array() is not None and getattr(one.get_array(), "ndim", 0) < 3:
+                name = one.get_cmap().name.removesuffix("_r")
+                if name not in EVEN_MAPS and not getattr(one, "told_otherwise", False):
+                    found.append(f"The colour map {name!r} cannot be read by all: use one of {sorted(EVEN_MAPS)}.")
+    return list(dict.fromkeys(found))
+
+
+def check(figure: Figure) -> None:
+    """Refuse a figure that not everyone can read, where ``COURSE_STRICT_FIGURES`` is set.
+
+    Args:
+        figure: any matplotlib figure.
+
+    Raises:
+        CourseError: with all that ``faults`` finds.
+    """
+    if os.environ.get(STRICT) and (found := faults(figure)):
+        raise CourseError("Not everyone can read this figure. " + " ".join(found))
+
+
+def _look_of(handle: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return the colour of a legend's entry, and all else by which it can be told."""
+    import numpy as np
+    from matplotlib.collections import Collection
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    if isinstance(handle, Line2D):
+        dashes = handle._dash_pattern if handle.get_linestyle() not in ("None", "") else None  # type: ignore[attr-defined]
+        hollow = handle.get_markerfacecolor() == "none"
+        return handle.get_color(), ("line", str(dashes), handle.get_marker(), hollow, handle.get_linewidth())
+    if isinstance(handle, Patch):
+        filled = handle.get_fill()
+        return handle.get_facecolor(), ("patch", handle.get_hatch(), filled, handle.get_linestyle())
+    if isinstance(handle, Collection):
+        shape = [np.asarray(path.vertices).round(3).tolist() for path in handle.get_paths()[:1]]
+        colours = handle.get_facecolor() if len(handle.get_facecolor()) else handle.get_edgecolor()
+        return colours[0], ("marks", str(shape), len(handle.get_facecolor()) > 0)
+    return "black", (type(handle).__name__, id(handle))
