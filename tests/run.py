@@ -26,6 +26,7 @@ NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "--nb
 NO_TESTS = 5  # pytest's exit status when it collected nothing
 MOST_WORKERS, GB_A_WORKER = 8, 2.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+STRICT = {"COURSE_STRICT_FIGURES": "1"}  # every figure of a lesson must be one that all can read
 SLOWEST = 10
 Command = tuple[str, list[str], dict[str, str]]
 
@@ -85,9 +86,9 @@ def notebooks() -> list[Command]:
     commands = [pytest("notebooks", "tests/notebooks", *shared_out(), **ONE_THREAD)]
     nbval = [*NBVAL, *shared_out(by_file=True)]  # a notebook's cells run in order, in one kernel
     if solution:
-        commands.append(pytest("nbval solutions", *nbval, *solution, COURSE_PRESET="cpu", **ONE_THREAD))
+        commands.append(pytest("nbval solutions", *nbval, *solution, COURSE_PRESET="cpu", **STRICT, **ONE_THREAD))
     if learner:
-        commands.append(pytest("nbval learner's", *nbval, *learner, COURSE_PRESET="smoke", **ONE_THREAD))
+        commands.append(pytest("nbval learner's", *nbval, *learner, COURSE_PRESET="smoke", **STRICT, **ONE_THREAD))
     return commands
 
 

@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from course_lib.errors import CourseError
+from course_lib.plotting.told_apart import STRICT
 from course_lib.publishing.derive import EDITIONS, code_digest, save
 from course_lib.publishing.settings import House
 
@@ -51,7 +52,8 @@ def execute(notebook: NotebookNode, folder: Path, cell_seconds: int = CELL_SECON
     )
     begin, used = time.monotonic(), _children_seconds()
     try:
-        client.execute(env=os.environ | {"COURSE_PROGRESS": "off"})  # the solutions are right, and nobody's progress
+        # The solutions are right, and nobody's progress; and every figure must be one that all can read.
+        client.execute(env=os.environ | {"COURSE_PROGRESS": "off", STRICT: "1"})
     except (CellExecutionError, CellTimeoutError, DeadKernelError, NoSuchKernel) as error:
         raise CourseError(f"The notebook stopped: {error}") from error
     seconds = min(time.monotonic() - begin, _children_seconds() - used)

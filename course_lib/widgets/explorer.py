@@ -17,6 +17,8 @@ from course_lib.errors import CourseError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+VIEW = "application/vnd.jupyter.widget-view+json"
+
 Draw = Callable[..., "Picture | tuple[Figure, str]"]
 
 
@@ -144,8 +146,13 @@ class Explorer(ipywidgets.VBox):
         text = str(error) if isinstance(error, CourseError) else f"{type(error).__name__}: {error}"
         return f"This figure cannot be drawn. {text}"
 
+    if not hasattr(ipywidgets.VBox, "_repr_mimebundle_"):  # ipywidgets 7, which Colab has: it would show no still
+        _ipython_display_ = None
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**options)
+        own = getattr(super(), "_repr_mimebundle_", None)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        bundle = own(**options) if own else {VIEW: view}
         if not bundle:
             return bundle
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)

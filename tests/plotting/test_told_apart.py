@@ -76,7 +76,7 @@ def test_a_figure_is_asked_where_lessons_are_executed(monkeypatch: pytest.Monkey
     monkeypatch.delenv(STRICT, raising=False)
     plotting.mime_bundle(drawn(), "two lines that cross")
     monkeypatch.setenv(STRICT, "1")
-    with pytest.raises(CourseError, match="Not everyone can read this figure. 'data' and 'samples' differ in colour"):
+    with pytest.raises(CourseError, match=r"Not everyone can read this figure\. 'data' and 'samples' differ in colour"):
         plotting.mime_bundle(drawn(), "two lines that cross")
 
 

@@ -76,6 +76,16 @@ def test_the_display_holds_the_widget_and_the_picture(explorer: Explorer) -> Non
     assert metadata["image/png"]["width"] == 300
 
 
+def test_colabs_ipywidgets_show_the_same(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 7 displays a widget by another method, which knows nothing of a picture: ours takes its place there."""
+    newer = explorer._repr_mimebundle_()
+    monkeypatch.delattr(ipywidgets.Widget, "_repr_mimebundle_")
+    older = explorer._repr_mimebundle_()
+    assert older[0][VIEW]["model_id"] == explorer.model_id
+    assert {**older[0], VIEW: None} == {**newer[0], VIEW: None}
+    assert older[1] == newer[1]
+
+
 @pytest.mark.parametrize(
     ("level", "kind", "sentence"),
     [

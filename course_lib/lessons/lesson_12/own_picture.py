@@ -100,10 +100,14 @@ class PictureUpload(ipywidgets.VBox):
         self.message.value = f"<p role='alert'>{html.escape(sentence)}</p>" if sentence else f"<p>{HINT}</p>"
 
     def _uploaded(self, change: dict[str, Any]) -> None:
-        if change["new"]:
-            file = change["new"][0]
-            self.take(str(file["name"]), bytes(file["content"]))
-            self.button.value = ()  # the bytes need not be kept, and the same file may be given again
+        given = change["new"]
+        if given:
+            # A tuple of files; of ipywidgets 7, which Colab has, a dict of them by name.
+            files = [(name, file["content"]) for name, file in given.items()] if isinstance(given, dict) else []
+            name, content = files[-1] if files else (given[0]["name"], given[0]["content"])
+            self.take(str(name), bytes(content))
+            # The bytes need not be kept, and the same file may be given again.
+            self.button.set_trait("value", type(given)())
 
 
 def paint_your_picture(systems: Mapping[str, Painter], example: Tensor, side: int = 384) -> Explorer:

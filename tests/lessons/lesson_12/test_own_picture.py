@@ -6,6 +6,7 @@ import base64
 import datetime
 import io
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +74,17 @@ def colours(png: bytes) -> list[str]:
     names = {(255, 0, 0): "red", (0, 255, 0): "green", (0, 0, 255): "blue"}
     found = [names[tuple(pixel)] for pixel in line.tolist() if tuple(pixel) in names]
     return list(dict.fromkeys(found))
+
+
+def test_a_file_of_colabs_ipywidgets_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = PictureUpload(Photograph("x", EXAMPLE), 64)
+    left: list[Any] = []
+    monkeypatch.setattr(upload.button, "set_trait", lambda name, value: left.append((name, value)), raising=False)
+    data = png_of(40, 30, "red")
+    upload._uploaded({"new": {"mine.png": {"metadata": {"name": "mine.png", "size": len(data)}, "content": data}}})
+    assert upload.value.name == "mine.png"
+    assert upload.value.picture.shape == (3, 30, 40)
+    assert left == [("value", {})]
 
 
 def give(widget: Explorer, name: str, data: bytes) -> None:
