@@ -117,7 +117,7 @@ define install
 	fi
 	@echo "Installing the course ($(1)); the first time takes a few minutes."
 	@$(PY) -m pip install --editable ".[$(1)]"
-	@$(PY) -m course_lib.plotting.labextension
+	@$(PY) -m course_lib.plotting.jupyter
 	@touch $@
 endef
 

@@ -37,7 +37,7 @@ TITLE = "Conditional generative models"
 PARTS = [Path(__file__).with_name(name) for name in ("website.css", "website.js")]
 PICTURES = ("image/png", "image/jpeg")
 ANSWER = "raise NotImplementedError"
-NOT_IN_THE_REFERENCE = re.compile(r"\.exercises\.|\.__main__$|labextension")  # answers, and what is no library
+NOT_IN_THE_REFERENCE = re.compile(r"\.exercises\.|\.__main__$|plotting\.jupyter")  # answers, and what is no library
 
 OPTIONS: dict[str, Any] = {
     "project": TITLE,
