@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter, SlidesExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from traitlets.config import Config
@@ -33,20 +33,18 @@ def exported(exporter: type[HTMLExporter], prefix: Path, notebook: nbformat.Note
 
 
 def alts(page: str) -> list[str]:
-    return [re.search(r'alt="([^"]*)"', image)[1] for image in re.findall(r"<img [^>]*>", page)]  # type: ignore[index]
+    return [str(image["alt"]) for image in BeautifulSoup(page, "html.parser").select("img")]
 
 
 def a_notebook(**metadata: str) -> nbformat.NotebookNode:
-    outputs = [
-        new_output("display_data", {kind: PIXEL}, metadata={kind: dict(metadata)})
-        for kind in ("image/png", "image/jpeg")
-    ]
+    kinds = ("image/png", "image/jpeg")
+    outputs = [new_output("display_data", {kind: PIXEL}, metadata={kind: dict(metadata)}) for kind in kinds]
     return new_notebook(cells=[new_code_cell("1", outputs=outputs)])
 
 
 def test_the_texts_arrive_with_quotes_and_brackets(installed: Path) -> None:
     page = exported(HTMLExporter, installed, a_notebook(alt='a "bar" < 1 & more', width="12"))
-    assert alts(page) == ["a &quot;bar&quot; &lt; 1 &amp; more"] * 2
+    assert alts(page) == ['a "bar" < 1 & more'] * 2
     assert page.count("width=12") + page.count('width="12"') == 2  # what the page had before is there
 
 
