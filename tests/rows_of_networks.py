@@ -11,6 +11,7 @@ from course_lib.models import (
     mlp,
     norms,
     patchgan,
+    pixelcnn,
     resnet_generator,
     srresnet,
     transform_net,
@@ -29,6 +30,7 @@ def networks() -> dict[str, Row]:
     styled = {"x": {"empty"}, "style": set[str]()}
     grey, codes = {"images": rand(2, 1, 28, 28)}, {"z": rand(2, 3)}
     labels = {"labels": torch.tensor([0, 3])}
+    grid = {"codes": torch.randint(4, (2, 6, 6))}
     return {
         "models.mlp.MLP.forward": Row(mlp.MLP(6, 2).eval(), {"x": rand(4, 6)}, fine=none),
         "models.norms.InstanceNorm.forward": Row(norms.InstanceNorm(), maps, fine=meta),
@@ -71,6 +73,17 @@ def networks() -> dict[str, Row]:
         "models.unet.DownBlock.forward": Row(unet.DownBlock(4, 4).eval(), maps, fine=none),
         "models.unet.UpBlock.forward": Row(unet.UpBlock(4, 4).eval(), maps, fine=none),
         "models.unet.UNet.forward": Row(unet.UNet(base_channels=4, levels=2).eval(), image, fine=none),
+        "models.pixelcnn.MaskedConv2d.forward": Row(pixelcnn.MaskedConv2d(4, 2), maps, fine=none),
+        "models.pixelcnn.PlainPixelCNN.forward": Row(pixelcnn.PlainPixelCNN(4, 4, 1).eval(), grid),
+        "models.pixelcnn.GatedBlock.forward": Row(
+            pixelcnn.GatedBlock(4), {"v": rand(2, 4, 8, 8), "h": rand(2, 4, 8, 8)}, fine=none
+        ),
+        "models.pixelcnn.CausalAttention.forward": Row(pixelcnn.CausalAttention(4, 64), {"h": rand(2, 4, 8, 8)}),
+        "models.pixelcnn.GatedPixelCNN.forward": Row(
+            pixelcnn.GatedPixelCNN(4, 4, 2, classes=5, context=3).eval(),
+            grid | labels | {"context": rand(2, 3, 6, 6)},
+        ),
+        "models.pixelcnn.check_codes": Row(lambda codes: pixelcnn.check_codes(torch.nn.Embedding(4, 2), codes), grid),
         "models.conditional_vae.ConditionalEncoder.forward": Row(
             conditional_vae.ConditionalEncoder(8, 3, 4), grey | labels, fine={"labels": {"whole"}}
         ),

@@ -30,11 +30,11 @@ EVEN_MAPS = frozenset({"viridis", "cividis", "magma", "inferno", "plasma", "gray
 """Colour maps whose order can be read without seeing all colours."""
 
 
-def seen_by(colours: Sequence[Any], kind: str) -> NDArray[Any]:
+def seen_by(colours: Sequence[str], kind: str) -> NDArray[Any]:
     """Return colours as a dichromat sees them, after Machado, Oliveira and Fernandes (2009).
 
     Args:
-        colours: (N,) of anything that matplotlib takes for a colour.
+        colours: (N,) names that matplotlib knows, such as "#0072B2".
         kind: one of ``KINDS``.
 
     Returns:
@@ -53,7 +53,7 @@ def seen_by(colours: Sequence[Any], kind: str) -> NDArray[Any]:
     return np.clip(cspace_convert(np.array([to_rgb(one) for one in colours]), space, "sRGB1"), 0, 1)
 
 
-def least_distance(first: Any, second: Any) -> float:
+def least_distance(first: str, second: str) -> float:
     """Return how far apart two colours stay for whom they are closest, in CAM02-UCS.
 
     Args:
@@ -72,19 +72,21 @@ def faults(figure: Figure) -> list[str]:
     Args:
         figure: any matplotlib figure.
     """
-    from matplotlib.colors import to_hex
+    from matplotlib.container import ErrorbarContainer
 
     found = []
+    bars = [one for axes in figure.axes for one in axes.containers if isinstance(one, ErrorbarContainer)]
+    lines = {bar.get_label(): bar.lines[0] for bar in bars if bar.lines[0] is not None}  # the legend hides them
     legends: list[Any] = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
     for legend in legends:
         entries = [
-            (text.get_text(), *_look_of(handle))
+            (text.get_text(), *_look_of(lines.get(text.get_text(), handle)))
             for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
         ]
         for (name, colour, form), (other, its_colour, its_form) in combinations(entries, 2):
             if form != its_form:
                 continue
-            if to_hex(colour) == to_hex(its_colour):
+            if colour == its_colour:
                 found.append(f"{name!r} and {other!r} look alike in a legend.")
             else:
                 found.append(f"{name!r} and {other!r} differ in colour alone: give them other dashes or markers.")
@@ -112,22 +114,27 @@ def check(figure: Figure) -> None:
         raise CourseError("Not everyone can read this figure. " + " ".join(found))
 
 
-def _look_of(handle: Any) -> tuple[Any, tuple[Any, ...]]:
+def _look_of(handle: Any) -> tuple[str, tuple[Any, ...]]:
     """Return the colour of a legend's entry, and all else by which it can be told."""
     import numpy as np
     from matplotlib.collections import Collection
+    from matplotlib.colors import to_hex
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    paint: Any
     if isinstance(handle, Line2D):
         dashes = handle._dash_pattern if handle.get_linestyle() not in ("None", "") else None  # type: ignore[attr-defined]
         hollow = handle.get_markerfacecolor() == "none"
-        return handle.get_color(), ("line", str(dashes), handle.get_marker(), hollow, handle.get_linewidth())
+        paint = handle.get_color()
+        return to_hex(paint), ("line", str(dashes), handle.get_marker(), hollow, handle.get_linewidth())
     if isinstance(handle, Patch):
         filled = handle.get_fill()
-        return handle.get_facecolor(), ("patch", handle.get_hatch(), filled, handle.get_linestyle())
+        paint = handle.get_facecolor()
+        return to_hex(paint), ("patch", handle.get_hatch(), filled, handle.get_linestyle())
     if isinstance(handle, Collection):
         shape = [np.asarray(path.vertices).round(3).tolist() for path in handle.get_paths()[:1]]
         colours = handle.get_facecolor() if len(handle.get_facecolor()) else handle.get_edgecolor()
-        return colours[0], ("marks", str(shape), len(handle.get_facecolor()) > 0)
+        paint = colours[0]
+        return to_hex(paint), ("marks", str(shape), len(handle.get_facecolor()) > 0)
     return "black", (type(handle).__name__, id(handle))

@@ -62,6 +62,15 @@ def test_marks_and_bars_of_one_form_are_refused_and_hatching_is_a_form() -> None
     assert faults(figure) == []
 
 
+@pytest.mark.parametrize(("second", "count"), [("o-", 1), ("s--", 0)])
+def test_lines_with_error_bars_are_told_by_their_lines(second: str, count: int) -> None:
+    figure, axes = plotting.subplots()
+    for form, colour in (("o-", "#0072B2"), (second, "#D55E00")):
+        axes.errorbar([0, 1], [1, 2], yerr=[0.1, 0.1], fmt=form, color=colour, label=colour)
+    axes.legend()
+    assert len(faults(figure)) == count
+
+
 def test_a_rainbow_is_refused() -> None:
     figure, axes = plotting.subplots()
     axes.imshow(np.eye(3), cmap="jet")
