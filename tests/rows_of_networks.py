@@ -18,6 +18,7 @@ from course_lib.models import (
     unet,
     vae,
     vgg,
+    vqvae,
 )
 
 
@@ -31,6 +32,7 @@ def networks() -> dict[str, Row]:
     grey, codes = {"images": rand(2, 1, 28, 28)}, {"z": rand(2, 3)}
     labels = {"labels": torch.tensor([0, 3])}
     grid = {"codes": torch.randint(4, (2, 6, 6))}
+    tiny = vqvae.VQVAE(4, 3, 1, channels=4, inside=2, blocks=1).eval()
     return {
         "models.mlp.MLP.forward": Row(mlp.MLP(6, 2).eval(), {"x": rand(4, 6)}, fine=none),
         "models.norms.InstanceNorm.forward": Row(norms.InstanceNorm(), maps, fine=meta),
@@ -73,6 +75,21 @@ def networks() -> dict[str, Row]:
         "models.unet.DownBlock.forward": Row(unet.DownBlock(4, 4).eval(), maps, fine=none),
         "models.unet.UpBlock.forward": Row(unet.UpBlock(4, 4).eval(), maps, fine=none),
         "models.unet.UNet.forward": Row(unet.UNet(base_channels=4, levels=2).eval(), image, fine=none),
+        "models.vqvae.VectorQuantizer.forward": Row(vqvae.VectorQuantizer(5, 4), {"z": rand(2, 4, 6, 6)}, fine=none),
+        "models.vqvae.VectorQuantizer.nearest": Row(
+            vqvae.VectorQuantizer(5, 4).nearest, {"z": rand(2, 4, 6, 6)}, fine=none
+        ),
+        "models.vqvae.VectorQuantizer.look_up": Row(
+            vqvae.VectorQuantizer(4, 3).look_up, grid, fine={"codes": {"empty"}}
+        ),
+        "models.vqvae.VectorQuantizer.update": Row(vqvae.VectorQuantizer(4, 3).update, grid | {"z": rand(2, 3, 6, 6)}),
+        "models.vqvae.VectorQuantizer.restart": Row(
+            lambda z: vqvae.VectorQuantizer(4, 3).restart(z, 0.5), {"z": rand(2, 3, 6, 6)}
+        ),
+        "models.vqvae.ResidualStack.forward": Row(vqvae.ResidualStack(4, 2, 1), maps, fine=none),
+        "models.vqvae.VQVAE.forward": Row(tiny, image, fine=none),
+        "models.vqvae.VQVAE.encode": Row(tiny.encode, image, fine=none),
+        "models.vqvae.VQVAE.decode": Row(lambda codes: tiny.decode([codes]), grid, fine={"codes": {"empty"}}),
         "models.pixelcnn.MaskedConv2d.forward": Row(pixelcnn.MaskedConv2d(4, 2), maps, fine=none),
         "models.pixelcnn.PlainPixelCNN.forward": Row(pixelcnn.PlainPixelCNN(4, 4, 1).eval(), grid),
         "models.pixelcnn.GatedBlock.forward": Row(
