@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import gc
 import math
 import os
@@ -107,6 +108,24 @@ def kept(settings: tuple[Setting, ...], changed: list[str]) -> Iterator[None]:
                 setting.write(value)
                 if setting.told:
                     changed.append(setting.name)
+
+
+@contextlib.contextmanager
+def seeds_heard(changed: list[str]) -> Iterator[None]:
+    """Add ``torch.manual_seed`` to the names if it is called inside: its caller would draw the same each time."""
+    original = torch.manual_seed
+
+    @functools.wraps(original)
+    def manual_seed(seed: Any) -> Any:
+        changed.append("torch.manual_seed")
+        return original(seed)
+
+    torch.manual_seed = manual_seed
+    try:
+        yield
+    finally:
+        if torch.manual_seed is manual_seed:
+            torch.manual_seed = original
 
 
 @contextlib.contextmanager

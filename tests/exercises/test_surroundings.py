@@ -66,7 +66,7 @@ SETTINGS: dict[str, tuple[Callable[[], object], Callable[[], object], str]] = {
     "numpy": (lambda: np.seterr(all="ignore"), np.geterr, ""),
     "seed of Python": (lambda: random.seed(3), random.getstate, ""),
     "seed of NumPy": (lambda: np.random.seed(3), lambda: str(np.random.get_state()), ""),
-    "seed of torch": (lambda: torch.manual_seed(3), lambda: torch.get_rng_state().tolist(), ""),
+    "seed of torch": (lambda: torch.manual_seed(3), lambda: torch.get_rng_state().tolist(), "torch.manual_seed"),
     "draws": (lambda: (random.random(), np.random.rand(), torch.rand(1)), random.getstate, ""),
 }
 

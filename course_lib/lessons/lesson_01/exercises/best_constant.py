@@ -41,6 +41,8 @@ def _cases() -> list[Case]:
     return [
         Case("black or white, 60 to 40", black_white, torch.tensor([0.6, 0.4])),
         Case("black or white, 50 to 50", black_white, torch.tensor([0.5, 0.5])),
+        Case("black or white, 47 to 53", black_white, torch.tensor([0.47, 0.53])),
+        Case("black or white, 54 to 46", black_white, torch.tensor([0.54, 0.46])),
         Case("six equally likely answers", answers(6, 3, 4, 4), torch.full((6,), 1 / 6)),
         Case("five answers, one of them frequent", answers(5, 3, 3, 4), torch.tensor([0.05, 0.1, 0.55, 0.1, 0.2])),
         Case("four answers, weights given as counts", answers(4, 1, 5, 2), torch.tensor([3.0, 1.0, 6.0, 2.0])),

@@ -56,17 +56,32 @@ class TinyG(nn.Module):
         return torch.tanh(2 * self.body(x))
 
 
-class TinyD(nn.Module):
-    """A small discriminator of pairs, whose logits are large enough to tell the losses apart."""
+class ModalG(TinyG):
+    """The same, but brighter in training mode: where dropout is the noise, a G in eval mode is another G."""
 
-    def __init__(self, x_channels: int, y_channels: int) -> None:
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a picture of shape (N, y_channels, H, W)."""
+        return super().forward(x) + 0.5 * self.training
+
+
+class TinyD(nn.Module):
+    """A small discriminator of pairs, whose logits are large enough to tell the losses apart.
+
+    Args:
+        scale: factor of the logits; a large one makes a D that is utterly sure.
+    """
+
+    def __init__(self, x_channels: int, y_channels: int, scale: float = 4.0) -> None:
         super().__init__()
+        self.scale = scale
         self.first = nn.Conv2d(x_channels + y_channels, 6, 3, stride=2, padding=1)
         self.last = nn.Conv2d(6, 1, 2)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return logits of shape (N, 1, H / 2 - 1, W / 2 - 1)."""
-        return 4 * self.last(F.leaky_relu(self.first(torch.cat([x, y], dim=1)), 0.2)) + 0.7
+        return (
+            self.scale * self.last(F.leaky_relu(self.first(torch.cat([x, y], dim=1)), 0.2)) + 0.7 + 0.3 * self.training
+        )
 
 
 def _cases() -> list[Case]:
@@ -80,7 +95,15 @@ def _cases() -> list[Case]:
         case("one pair", 1, 3, 3, 6, 10),
         case("pictures that are not square", 2, 1, 3, 12, 8),
         case("five pairs of equal channels", 5, 2, 2, 8, 6),
+        _case_of(ModalG(1, 3), TinyD(1, 3), "a netG with noise"),
+        _case_of(ModalG(1, 3).eval().requires_grad_(False), TinyD(1, 3).eval(), "a frozen netG, and both in eval mode"),
+        _case_of(TinyG(1, 3), TinyD(1, 3, scale=1500.0), "a netD that is utterly sure"),
     ]
+
+
+def _case_of(netG: nn.Module, netD: nn.Module, label: str) -> Case:
+    x, y = torch.rand(3, 1, 8, 8) * 2 - 1, torch.rand(3, 3, 8, 8) * 2 - 1
+    return Case(label, netG, netD, x, y)
 
 
 LOSS, G_GRADIENT, D_GRADIENT = "the loss", "whether netG gets a gradient", "the gradient in netD"
@@ -159,6 +182,11 @@ _SLIPS: dict[str, tuple[str, str]] = {
         "netD learns nothing from the fakes: no gradient of that half reaches its weights. "
         "Cut before netD, at the picture, not behind it.",
     ),
+    "unsure": (
+        "form",
+        "Where netD is utterly sure, the log of a sigmoid is the log of a number that was rounded to 0: infinity, or "
+        "where torch stops it, 100. `binary_cross_entropy_with_logits` takes the logits themselves, so that nothing is rounded.",
+    ),
     "squares": (
         "loss",
         "This is the least-squares loss. Here D's loss is the binary cross-entropy, "
@@ -181,6 +209,8 @@ def _with(*slips: str) -> Callable[[nn.Module, nn.Module, Tensor, Tensor], Tenso
         ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
         real_label, fake_label = (zeros, ones) if "swapped labels" in slips else (ones, zeros)
         fake_label = ones if "all real" in slips else fake_label
+        if "unsure" in slips:
+            return -0.5 * (torch.sigmoid(real).log().mean() + (1 - torch.sigmoid(fake)).log().mean())
         loss = F.mse_loss if "squares" in slips else F.binary_cross_entropy_with_logits
         halves = loss(real, real_label), loss(fake, fake_label)
         if "real only" in slips or "fake only" in slips:
@@ -194,6 +224,8 @@ def _mistakes() -> tuple[Mistake, ...]:
     """Return each slip, alone and together with those that often go with it; the first in the list is named."""
     answers: dict[str, list[Callable[..., Tensor]]] = {slip: [_with(slip)] for slip in _SLIPS}
     for one, other in itertools.combinations(list(_SLIPS)[1:], 2):  # a leak to G is seen whatever else is wrong
+        if "unsure" in (one, other):  # a form of the whole loss, which goes with none
+            continue
         if {one, other} & {"sigmoid", "sum"} and _SLIPS[one][0] != _SLIPS[other][0]:
             answers[one].append(_with(one, other))
     return tuple(Mistake(_SLIPS[slip][1], *variants) for slip, variants in answers.items())

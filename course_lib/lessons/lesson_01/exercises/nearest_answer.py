@@ -32,6 +32,7 @@ def _cases() -> list[Case]:
 
     answers = torch.rand((3, 4, 3, 4, 4), generator=draw)
     mean = answers.mean(dim=1)
+    seven = torch.rand((2, 7, 3, 3, 4), generator=draw) * 2 - 1
     return [
         case("four inputs with six answers", 4, 6, 3, 4, 5),
         case("one input with three answers", 1, 3, 3, 2, 2),
@@ -40,6 +41,8 @@ def _cases() -> list[Case]:
         Case("outputs that are a right answer", answers[:, 2].clone(), answers),
         Case("outputs beyond black and white", 3 * mean - 1.5, answers - 1.5),
         Case("outputs that are the mean of the answers", mean, answers),
+        Case("seven answers, the last of them near", seven[:, 6] + 0.1, seven),
+        Case("outputs far beyond black and white", 8 * torch.rand((2, 3, 3, 4), generator=draw) - 4, seven),
     ]
 
 
@@ -68,7 +71,7 @@ NEAREST_ANSWER = Exercise(
         The distance to *the* target punishes a network that gives another of the right answers. Measure instead how far
         each output is from the nearest of its K right answers, as the root of the mean squared difference over channels
         and pixels: `nearest_answer(outputs, answers)`. Then use it: compare the outputs of the three networks of this
-        lesson, and the exact mean and median of the six answers. Which of them is nearest to a real picture, and is
+        lesson, and the exact mean and median of the answers. Which of them is nearest to a real picture, and is
         that what you see?
     """,
     reference=nearest_answer,

@@ -53,6 +53,7 @@ def _cases() -> list[Case]:
     half = torch.cat([around(ring, [0, 1, 2, 4, 5], 30, 0.08), strays(50, 1.5)])
     odd = torch.cat([around(grid, list(range(0, 25, 2)), 12, 0.15), strays(60, 3)])
     wide = torch.cat([around(20 * ring, [0, 2, 3, 7], 25, 3.0), strays(40, 40)])
+    near = torch.tensor([[0.0, 0.0], [1.9, 0.7]])
     return [
         case("half of a ring, and strays", half, ring, 0.05),
         case("one point for all", around(ring, [3], 40, 0.001), ring, 0.05),
@@ -61,6 +62,7 @@ def _cases() -> list[Case]:
         case("two modes close together", between, pair, 0.15),
         case("strays only", torch.tensor([[0.1, 0.2], [-0.3, 0.1], [2.5, 2.0], [0.0, 3.0]]), ring, 0.1),
         # 3 std, the places and the distances are exact in floats.
+        Case("a centre that is nearer by another measure", torch.tensor([[0.7, 0.7]]), near, 0.35),
         Case("a sample exactly 3 std away", torch.tensor([[1.5, 0.0], [8.0, -1.75], [0.25, 0.0]]), corners, 0.5),
         case("a single mode", around(pair[2:], [0], 9, 0.5), pair[2:], 0.3),
     ]

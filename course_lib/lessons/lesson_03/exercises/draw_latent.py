@@ -51,6 +51,12 @@ def _cases() -> list[Case]:
         case("one picture with two latents", 1, 2),
         case("six pictures with one latent", 6, 1),
         Case("variances of 1", mu, torch.zeros(4, 3), noise),
+        Case(
+            "variances from next to nothing to huge",
+            torch.zeros(2, 3),
+            torch.tensor([[-30.0, -14.0, -1.0], [8.0, 15.0, 25.0]]),
+            noise[:2],
+        ),
         Case("small variances", mu[:2], torch.full((2, 3), -4.0), noise[2:]),
     ]
 

@@ -54,11 +54,11 @@ def toy_case(
     return Case(label, log_likelihood(z) + _normal(z, 0.0, 1.0), log_q, dz)
 
 
-def _too_coarse() -> Case:
-    """Return a case whose q is so narrow for its grid that its sum is 0.66, and no difference equals the gap."""
+def _too_coarse(label: str, mean: float, std: float) -> Case:
+    """Return a case whose q is so narrow for its grid that its sum is not 1, and no difference equals the gap."""
     z = torch.linspace(-3, 3, 7, dtype=torch.float64)
     log_joint = _normal(torch.tensor(1.3, dtype=torch.float64), z, 0.6) + _normal(z, 0.0, 1.0)
-    return Case("a grid too coarse for q", log_joint, _normal(z, 0.5, 0.3), 1.0)
+    return Case(label, log_joint, _normal(z, mean, std), 1.0)
 
 
 def _picture(brightness: float, slope: float, std: float) -> Callable[[Tensor], Tensor]:
@@ -79,7 +79,9 @@ def _cases() -> list[Case]:
         toy_case("a narrow posterior", 6.0, 2401, pixel(0.9, 1.0, 0.05), 0.91, 0.06),
         toy_case("a picture with a very small density", 6.0, 301, _picture(6.5, 0.1, 1.0), 0.2, 0.5),
         toy_case("a picture with a very large density", 6.0, 361, _picture(0.005, 0.002, 0.017), 0.4, 0.3),
-        _too_coarse(),
+        toy_case("a narrow posterior under a wide q", 6.0, 2401, pixel(0.9, 1.0, 0.05), 0.0, 1.5),
+        _too_coarse("a grid too coarse for q", 0.5, 0.3),
+        _too_coarse("a grid on which the sum is below 0", 0.6, 0.25),
     ]
 
 

@@ -55,6 +55,7 @@ def _cases() -> list[Case]:
         case("three inputs with four draws", [0.9, -0.4, 0.0], 36, 4, 0.5, 0.2),
         case("two draws", [0.3, 1.0], 40, 2, 0.2, 0.5),
         case("one input with three draws", [-0.7], 44, 3, 0.5, 0.7),
+        case("a rate of 0", [0.5], 4, 2, 0.5, 0.0),
     ]
 
 

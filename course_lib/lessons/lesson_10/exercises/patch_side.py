@@ -36,6 +36,7 @@ def _cases() -> list[Case]:
         Case("strides at the end", [(3, 1), (7, 1), (4, 2), (3, 3)]),
         Case("a large first kernel", [(7, 2), (3, 2), (3, 1)]),
         Case("kernels that do not overlap", [(2, 2), (2, 2), (2, 2)]),
+        Case("kernels smaller than their strides", [(1, 2), (3, 1), (2, 3), (3, 1)]),
         Case("a patch larger than any picture here", [(4, 2)] * 8),
         Case("strides in between", [(4, 1), (4, 3), (4, 1), (4, 2)]),
     ]

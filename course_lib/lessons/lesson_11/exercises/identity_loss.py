@@ -61,6 +61,7 @@ def _cases() -> list[Case]:
         case("three colour pictures of each kind", (3, 3, 6, 6), 5.0),
         case("a single grey picture of each kind", (1, 1, 5, 8), 5.0),
         case("four pictures of each kind and another weight", (4, 2, 7, 4), 0.5),
+        case("a weight of 0", (2, 3, 4, 4), 0.0),
         _perfect(),
     ]
 

@@ -59,12 +59,19 @@ def _cases() -> list[Case]:
         x = (0.5 * checks(shape, draw) + 0.5 * smooth(2 * torch.rand(shape, generator=draw) - 1)).clamp(-1, 1)
         return Case(label, *cheating_pair(), x, 0.5 * smooth(x), sigma, noise(shape))
 
+    def of_lines(label: str, forward: Translate, back: Translate, sigma: float = 0.2) -> Case:
+        x = 0.8 + 0.2 * torch.rand((2, 1, 6, 6), generator=draw)
+        return Case(label, forward, back, x, 0.7 * x, sigma, noise((2, 1, 6, 6)))
+
     return [
         honest("an honest pair", (2, 3, 8, 8), 0.1),
         cheating("a pair that hides x in a faint pattern", (3, 1, 16, 16), 0.3),
         cheating("the same with little noise", (2, 3, 8, 8), 0.02),
         honest("an honest pair with much noise", (4, 1, 6, 10), 0.5),
         honest("no noise at all", (1, 1, 4, 4), 0.0),
+        of_lines("a G that changes nothing", lambda x: x, lambda y: 0.9 * y),
+        of_lines("a G that goes beyond black and white", lambda x: 1.6 * x, lambda y: y / 1.5),
+        of_lines("an F that noise helps", lambda x: 0.5 * x.abs(), lambda y: 1.2 * y.abs() - 0.1, sigma=0.4),
     ]
 
 

@@ -25,7 +25,7 @@ def losses(features_of, netG: torch.nn.Module, x: torch.Tensor, style: torch.Ten
         features_of: the loss network, frozen; features_of(pictures) is float32, (N, 3, H, W) to (N, C, H, W).
         netG: the transform network; netG(x) is the output, the shape of x.
         x: photographs, float32, shape (N, 3, H, W), in [-1, 1].
-        style: the painting, float32, shape (1, 3, H, W), in [-1, 1].
+        style: the painting, float32, shape (1, 3, h, w), in [-1, 1]; it may have another size than x.
 
     Returns:
         A dict of two scalar tensors: "content", the mean squared difference of features, and "style", the squared
@@ -102,12 +102,30 @@ def _observe(answer: Answer, features_of: nn.Module, netG: nn.Module, x: Tensor,
         seen[f'the gradient of "{name}" in netG'] = torch.cat(
             [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(parameters, gradients, strict=True)]
         )
+    seen[ANY_SIZE] = _style_by_another_size(answer, features_of, netG, x, style)
     return seen
+
+
+ANY_SIZE = 'the value of "style" where the painting has another size'
+
+
+def _style_by_another_size(answer: Answer, features_of: nn.Module, netG: nn.Module, x: Tensor, style: Tensor) -> object:
+    """Return the style term for a larger painting, or None where the answer cannot take one."""
+    larger = torch.cat([style, style.flip(3)], dim=3)
+    try:
+        found = answer(features_of, netG, x, larger)
+        return found["style"].detach()  # type: ignore[index]
+    except Exception:  # two sizes that do not fit: seen as a value that is missing
+        return None
 
 
 def _gram(features: Tensor) -> Tensor:
     rows = features.flatten(2)
     return rows @ rows.transpose(1, 2) / features[0].numel()
+
+
+def _sums(features: Tensor) -> Tensor:
+    return _gram(features) * features[0].numel()
 
 
 Measure = Callable[[Tensor, Tensor], Tensor]
@@ -159,11 +177,11 @@ def _variant(
 
 def _x_and(target: str) -> Pictures:
     """Return the comparison of x itself, in the output's place, with a target."""
-    return lambda netG, y_hat, x, style: (x, x if target == "x" else style.expand_as(x))
+    return lambda netG, y_hat, x, style: (x, x if target == "x" else style)
 
 
 def _style_picture(netG: nn.Module, y_hat: Tensor, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-    return y_hat, style.expand_as(x)
+    return y_hat, style
 
 
 def _photograph(netG: nn.Module, y_hat: Tensor, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,7 +249,7 @@ LOSSES = Exercise(
             "The content target is wrong: you compare the output's features with the painting's, "
             "position by position, and the layout that should stay is not the painting's.",
             _variant(_style_picture),
-            _variant(lambda netG, y_hat, x, style: (x, style.expand_as(x))),
+            _variant(lambda netG, y_hat, x, style: (x, style)),
         ),
         Mistake(
             "The style target is wrong: you compare the output's Gram matrix with the photograph's, "
@@ -313,6 +331,12 @@ LOSSES = Exercise(
             "The Gram matrix has another divisor: divide by C H W, as in `broken_losses`.",
             _variant(style_by=_divided(lambda features: features[0, 0].numel())),
             _variant(style_by=_divided(lambda features: 1)),
+        ),
+        Mistake(
+            "A painting of another size than x counts otherwise in your style term: look at it as it is, "
+            "and divide its Gram matrix by its own C H W.",
+            _variant(style_by=lambda a, b: (_gram(a) - _sums(b) / a[0].numel()).square().sum(dim=(1, 2)).mean()),
+            _variant(style_of=lambda netG, y_hat, x, style: (y_hat, nn.functional.interpolate(style, x.shape[-2:]))),
         ),
         Mistake(
             "The Gram matrices are averaged over the batch before they are compared: "
