@@ -134,7 +134,7 @@ def _otherwise_computed(one: Run, entries: Mapping[int, dict[str, Any]]) -> str:
     for seed, precision in others.items():
         if precision != one.settings.precision:
             seeds_of.setdefault(precision, []).append(str(seed))
-    return ", ".join(f"of seeds {', '.join(which)} in `{precision}`" for precision, which in seeds_of.items())
+    return ", ".join(f"seeds {', '.join(which)} in `{precision}`" for precision, which in seeds_of.items())
 
 
 def _written(values: list[float]) -> str:

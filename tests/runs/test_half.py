@@ -94,7 +94,7 @@ def test_a_judge_in_half_is_one_where_that_is_fast(processor: Any, able: bool) -
 
 def test_a_card_names_the_seeds_of_another_precision(one_run: Run) -> None:
     entries: dict[int, dict[str, Any]] = {0: {}, 1: {"precision": IN_FULL}, 2: {"precision": IN_FULL}}
-    assert cards._otherwise_computed(one_run, entries) == f"of seeds 1, 2 in `{IN_FULL}`"
+    assert cards._otherwise_computed(one_run, entries) == f"seeds 1, 2 in `{IN_FULL}`"
     assert cards._otherwise_computed(replace(one_run, settings=Settings()), entries) == ""
 
 

@@ -185,7 +185,7 @@ _SLIPS: dict[str, tuple[str, str]] = {
     "unsure": (
         "form",
         "Where netD is utterly sure, the log of a sigmoid is the log of a number that was rounded to 0: infinity, or "
-        "where torch stops it, 100. `binary_cross_entropy_with_logits` takes the logits themselves, so that nothing is rounded.",
+        "where torch stops it, 100. Give the logits to `binary_cross_entropy_with_logits`, so that nothing is rounded.",
     ),
     "squares": (
         "loss",
