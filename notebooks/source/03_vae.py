@@ -153,7 +153,7 @@ fig = plotting.diagram(
         "x": Box(0, 0, "picture x\n(N, 1, 28, 28)", width=0.8),
         "E": Box(1.15, 0, "E", "network"),
         "q": Box(2.25, 0, "mean, std\n(N, 20) each", width=0.8),
-        "z": Box(3.4, 0, "z = mean\n+ std · noise", width=0.8),
+        "z": Box(3.4, 0, "a draw z\n(N, 20)", width=0.8),
         "noise": Box(3.4, -1.2, "noise\nN(0, I)", "noise", width=0.8),
         "G": Box(4.5, 0, "G", "network"),
         "p": Box(4.5, 1.2, "logits\n(N, 784)", width=0.8),
@@ -232,13 +232,13 @@ plotting.show(
 #
 # <!-- the slide ends here -->
 #
-# Both can be computed. The part left out, the *gap* $\mathrm{KL}(q \,\Vert\, p(z \mid x))$, cannot: it needs the true posterior.
-# To raise the ELBO, then, is to raise $\log p(x)$, or to bring $q$ nearer to the true posterior, or both. The bound
-# does not say which.
+# The second is a formula, and the first is estimated by draws of $q$. The part left out, the *gap*
+# $\mathrm{KL}(q \,\Vert\, p(z \mid x))$, is neither: it needs the true posterior. Where the ELBO rises, then, $\log p(x)$ has
+# risen, or $q$ has come nearer to the true posterior. The bound does not say which.
 #
 # <!-- notes 3 min
-# Reconstruct well, and keep the code short. Both can be computed. The gap cannot, as it needs the true posterior. To
-# raise the ELBO is to raise log p(x), or to bring q nearer to the posterior; the bound does not say which.
+# Reconstruct well, and keep the code short. The second is a formula, the first takes draws; the gap needs the true
+# posterior. Where the ELBO rises, log p(x) has risen or q has come nearer to the posterior: it does not say which.
 # Ask: what does the second term know of x? Only through mu and sigma.
 # -->
 
@@ -397,11 +397,12 @@ print(f"decoded pictures equal to 1/1000: {apart.item() < 1e-3}   KL equal: {abs
 digits = runs.load("lesson_03/digits")
 digit_test = data.mnist("test")
 fig, axes = plotting.subplots(size=(8, 3.2))
-for shift, (name, system, images) in zip(
-    (-0.2, 0.2), (("clothes", garments, test.images), ("digits", digits, digit_test.images)), strict=True
+for shift, hatch, (name, system, images) in zip(
+    (-0.2, 0.2), ("", "////"), (("clothes", garments, test.images), ("digits", digits, digit_test.images)), strict=True
 ):
     values = kl_of_latents(system, images).sort(descending=True).values
-    axes.bar(places + shift, values, width=0.38, label=f"{name}: {values.sum():.1f} nats in all")
+    label = f"{name}: {values.sum():.1f} nats in all"
+    axes.bar(places + shift, values, width=0.38, hatch=hatch, edgecolor="white", linewidth=0, label=label)
 axes.set(xlabel="rank of the latent", ylabel="KL to the prior, nats", xticks=[0, 4, 9, 14, 19])
 axes.set_xticklabels(["1", "5", "10", "15", "20"])
 axes.grid(axis="x", visible=False)
@@ -767,8 +768,7 @@ print(
 # $$\int_0^1 p^x (1 - p)^{1 - x}\, \mathrm{d}x = \frac{2p - 1}{\log p - \log (1 - p)} \ne 1,$$
 #
 # so it is no density, and the loss is **not the negative ELBO of a model of grey pictures**. (The integral is never above
-# $\tfrac12$. Divided by it, the formula is a density, the continuous Bernoulli, whose ELBO is far higher. Our loss says
-# nothing useful about it.) It still asks for the right thing: for given $x$ it is smallest at $p = x$.
+# $\tfrac12$. Divided by it, the formula is a density, the continuous Bernoulli. Our loss is not its negative ELBO.) It still asks for the right thing: for given $x$ it is smallest at $p = x$.
 #
 # What it does bound is another likelihood. The formula is linear in $x_i$, so it is the mean of $-\log p(b \mid z)$ over
 # black and white pictures $b$ whose pixels are drawn white with chance $x_i$.
@@ -867,7 +867,7 @@ for name in ("clothes, 20 latents", "clothes, convolutions"):
 #
 # <!-- notes 3 min
 # At K = 1 it is the ELBO, and it tends to log p(x). So the ELBO understates by about what the curve shows, or more. Two
-# causes: q is a Gaussian, and one pass of a small network computes it for every picture.
+# possible causes: q is a Gaussian, and one pass of a small network computes it for every picture.
 # -->
 
 # %% [markdown]
@@ -921,8 +921,8 @@ for k in (1, 10, 100):
     print(f"K = {k:3}: mean bound {importance_bound(log_weights[:, :k]).mean():.1f} nats")
 
 # %% [markdown]
-# So the ELBO understates $\log p(x)$ by about that much or more; more draws would find a little more. There are two causes:
-# $q$ is a Gaussian, and one pass of a small network computes it for every picture.
+# So the ELBO understates $\log p(x)$ by about that much or more; more draws would find a little more. Two causes are
+# possible, which no cell tells apart: $q$ is a Gaussian, and one pass of a small network computes it for every picture.
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N4.5"]
 # ## The two terms pull against each other
@@ -1082,18 +1082,20 @@ plotting.show(
 
 # %% tags=["hide-input"]
 codes, _ = plane.encode(held_out[:4000])
-fig, axes = plotting.subplots(size=(8, 4.2))
-shades = ["#0072B2", "#D55E00", "#3A9BD9", "#8E2A6E", "#00855F", "#A87900", "#999999", "#E69F00", "#222222", "#CC79A7"]
-for label, (name, shade) in enumerate(zip(test.label_names, shades, strict=True)):
+fig, axes = plotting.subplots(2, 5, size=(9, 4), sharex=True, sharey=True)
+for label, (name, ax) in enumerate(zip(test.label_names, axes.flat, strict=True)):
     here_are = codes[test.labels[:4000] == label]
-    axes.plot(here_are[:, 0], here_are[:, 1], ".", markersize=3, color=shade, linestyle="none", label=name)
-axes.set(xlabel="first latent", ylabel="second latent", xlim=(-4, 4), ylim=(-4, 4))
-axes.grid(visible=False)
-axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=4, fontsize=10)
+    ax.plot(codes[:, 0], codes[:, 1], ".", markersize=1.5, color="0.82", linestyle="none")
+    ax.plot(here_are[:, 0], here_are[:, 1], ".", markersize=2.5, color=plotting.COLOURS["blue"], linestyle="none")
+    ax.set(title=name, xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+    ax.title.set(size=11, weight="normal")
+    ax.grid(visible=False)
+fig.supxlabel("first latent", size=12)
+fig.supylabel("second latent", size=12)
 plotting.show(
     fig,
-    alt="Means of 4,000 held-out pictures in the plane of two latents, coloured by class: classes form regions, and those "
-    "of shirts, pullovers and coats overlap",
+    alt="Means of 4,000 held-out pictures in the plane of two latents, ten times, each time with another class dark before "
+    "all others in grey: classes form regions, and those of shirts, pullovers and coats overlap",
 )
 
 # %% [markdown]
@@ -1228,8 +1230,8 @@ for ax, (name, (lacking, having)) in zip(axes, EDITS.items(), strict=True):
     z = garments.encode(held_out[test.labels == lacking])[0]
     step = attribute_direction(codes, train.labels, having, lacking)
     verdicts = [(with_one(garments.decode(z + value * step)) @ judge).argmax(1) for value in STRENGTHS]
-    for label, role in ((lacking, "the old class"), (having, "the new class")):
-        ax.plot(STRENGTHS, [(verdict == label).float().mean() for verdict in verdicts], "o-", label=role)
+    for label, role, mark in ((lacking, "the old class", "s--"), (having, "the new class", "o-")):
+        ax.plot(STRENGTHS, [(verdict == label).float().mean() for verdict in verdicts], mark, label=role)
     other = [((verdict != lacking) & (verdict != having)).float().mean() for verdict in verdicts]
     ax.plot(STRENGTHS, other, color="0.6", label="another class")
     ax.set(title=name, xlabel="strength", ylim=(-0.03, 1.03))
