@@ -343,8 +343,8 @@ for name, picture in (
     )
 
 # %% [markdown]
-# All distances in this lesson are root mean squares (RMS) on the scale $[-1, 1]$, over all pixels and channels of a
-# picture. *Sharpness* is the energy in the upper half of the frequencies, as a share of that of the right answers.
+# Distances in this lesson are root mean squares (RMS) on the scale $[-1, 1]$, over all pixels and channels of a
+# picture, where nothing else is said. *Sharpness* is the energy in the upper half of the frequencies, as a share of that of the right answers.
 #
 # The mean is farther away than the median, and it has lost most of its fine detail. It is not one of the answers; it is
 # all of them at once.
@@ -768,7 +768,7 @@ torch.manual_seed(0)
 players = Pix2Pix(runs.run("lesson_01/gan").system().config)
 history = fit(players, train_pairs, epochs=choose(smoke=0.1, cpu=1, gpu=30), batch_size=16, seed=0, device=device)
 one, other = (players.translate(known.condition()[:16].to(players.device)) for _ in range(2))
-print(f"two draws of z, one outline: mean absolute difference {(one - other).abs().mean():.3f}")
+print(f"two draws of z, 16 outlines: mean absolute difference {(one - other).abs().mean():.3f}")
 fig = plotting.curves(history, names=["d_loss", "g_adversarial", "l1"], smooth=20)
 plotting.show(
     fig, alt="The discriminator's loss, the generator's adversarial loss and the L1 term over the steps of a short run"
@@ -795,7 +795,7 @@ plotting.show(
 #
 # There is a trap in this task. This $G$ has no noise, so it gives one displacement to each input, always the same. The
 # right answers have seven. Suppose $D$ sees $x$ and the picture, and $G$ has settled on one of the seven. How often does
-# $D$ see that displacement in true pairs, and how often in made ones? The best $D$ of lesson 02, $p / (p + q)$, says:
+# $D$ see that displacement in true pairs, and how often in made ones? The best $D$ (lesson 02 derives it) is $p / (p + q)$; it says:
 
 # %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
 # ### A trap
@@ -1052,7 +1052,7 @@ for split, part in parts.items():
 # for the whole picture is not trained here.
 #
 # **Held-out outlines.** All networks are far from every answer, because the colour of clothes is not in a line drawing.
-# The adversary is still sharper, and has more pixels in a real tone. It is not nearer to an answer than the control, and as
+# The adversary still has more pixels in a real tone. In sharpness the two are not separated here. It is not nearer to an answer than the control, and as
 # a set its outputs come no nearer to the real set.
 
 # %% [markdown] tags=["slides-only"] slideshow={"slide_type": "slide"}
@@ -1222,8 +1222,9 @@ plotting.metric_table(
 
 # %% [markdown]
 # Two new metrics: PSNR is the squared error on a scale of decibels, and SSIM compares means, contrasts and structure of small
-# windows; for both, more is better (lesson 12 looks at them). Regression beats bicubic interpolation on both, which reward what it was trained for. Nearly all of its error vanishes when output and
-# truth are shrunk to the input's size: what is wrong is what the input does not say. The fine detail of the truth is not there:
+# windows; for both, more is better (lesson 12 looks at them). Regression beats bicubic interpolation on both, which reward what it was trained for. Shrunk to the input's size, output and truth
+# differ by a sixth of what they did; of an error without any order the mean of 16 pixels would leave a quarter. So most of what is wrong
+# is what the input does not say. The fine detail of the truth is not there:
 # see the column *sharpness*, and the fur above. It is the blur of the moved camera again: many right answers, one output.
 # Lesson 09 puts an adversary on top.
 
@@ -1298,7 +1299,7 @@ explorer
 #
 # <!-- notes 2 min
 # The adversary does not make the generator know more. Where it does not know, regression paints soft patches of the
-# average; the adversary makes them sharper, not truer. And one outline gives one tone: a picture that could be real is
+# average; the adversary makes patches with edges, not truer ones. And one outline gives one tone: a picture that could be real is
 # not yet a sample.
 # -->
 
@@ -1355,7 +1356,8 @@ plotting.show(
 # - A discriminator rewards pictures that occur, instead of pictures near all that occur. Where answers differ in
 #   place, one that saw the picture alone made outputs as sharp as right answers. With six tones it made them sharper and gave
 #   more pixels a real tone than as many epochs of MAE did, and hardly brought them nearer to an answer.
-# - On held-out outlines it made them sharper, not truer. And it gave no variety: one outline, nearly always one tone.
+# - On held-out outlines it made them neither sharper nor truer than the control. And it gave no variety: one outline, nearly
+#   always one tone.
 # - Enlarging photographs has the same problem, without anyone knowing the answers.
 
 # %% [markdown]
