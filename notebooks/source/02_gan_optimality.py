@@ -716,8 +716,8 @@ for step in discriminator_alone(probe, looks[-1]):
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 fig, ax = plotting.subplots(1, 1, size=(7.6, 3.1))
-for name, colour in (("saturating", "vermilion"), ("non-saturating", "blue")):
-    ax.plot(looks, lengths[name], "o-", color=plotting.COLOURS[colour], label=name)
+for name, colour, mark in (("saturating", "vermilion", "s--"), ("non-saturating", "blue", "o-")):
+    ax.plot(looks, lengths[name], mark, color=plotting.COLOURS[colour], label=name)
 ax.set_xscale("symlog", linthresh=1)
 ax.set(yscale="log", xlabel="steps of D alone", ylabel="length of the gradient in G", xticks=looks)
 ax.set_xticklabels([str(k) for k in looks])
@@ -891,7 +891,7 @@ fig, axes = plotting.subplots(1, 3, size=(9, 2.5), sharey=True)
 for ax, (name, q) in zip(axes, cases.items(), strict=True):
     ax.fill_between(y, p, color="0.85")
     ax.plot(y, p, color="0.15", label="p, data")
-    ax.plot(y, q, color=plotting.COLOURS["blue"], label="q, generator", linestyle="--" if name == "q = p" else "-")
+    ax.plot(y, q, color=plotting.COLOURS["blue"], label="q, generator", linestyle="--")
     ax.set(title=name, xlim=(-5, 5), xlabel="y")
 axes[0].legend(loc="upper left", fontsize=9.5)
 plotting.show(
