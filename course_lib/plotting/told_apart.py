@@ -26,8 +26,8 @@ KINDS = ("protanomaly", "deuteranomaly", "tritanomaly")
 APART = 10.0
 """The least distance of two colours of a legend in CAM02-UCS, for every kind; 1 is about what can just be seen."""
 
-EVEN_MAPS = frozenset({"viridis", "cividis", "magma", "inferno", "plasma", "gray", "Greys", "Blues", "PuOr", "RdBu"})
-"""Colour maps whose order can be read without seeing all colours."""
+SAMPLES = 9
+"""How many colours of a colour map are looked at; those three or more apart must be told apart."""
 
 
 def seen_by(colours: Sequence[str], kind: str) -> NDArray[Any]:
@@ -66,12 +66,39 @@ def least_distance(first: str, second: str) -> float:
     return min(float(deltaE(*pair, input_space="sRGB1", uniform_space="CAM02-UCS")) for pair in seen)
 
 
+def in_order(colours: Sequence[Any]) -> bool:
+    """Return whether the colours of a map can be read as more and less, by everyone.
+
+    Their lightness rises, or falls, or turns once, as from one dark end over white to another; and what lies three or
+    more apart in the map stays apart for each kind.
+
+    Args:
+        colours: along the map, of anything that matplotlib takes for a colour.
+    """
+    import numpy as np
+    from colorspacious import cspace_convert
+    from matplotlib.colors import to_hex
+
+    names = [to_hex(colour) for colour in colours]
+    for kind in KINDS:
+        places = cspace_convert(seen_by(names, kind), "sRGB1", "CAM02-UCS")
+        steps = np.diff(places[:, 0])
+        signs = np.sign(steps[np.abs(steps) > 1])
+        if np.count_nonzero(np.diff(signs)) > 1:
+            return False
+        for number in range(len(names)):
+            if (np.linalg.norm(places[number + 3 :] - places[number], axis=1) < APART).any():
+                return False
+    return True
+
+
 def faults(figure: Figure) -> list[str]:
     """Return a sentence for each thing in a figure that not everyone can tell apart.
 
     Args:
         figure: any matplotlib figure.
     """
+    import numpy as np
     from matplotlib.container import ErrorbarContainer
 
     found = []
@@ -95,9 +122,11 @@ def faults(figure: Figure) -> list[str]:
     for axes in figure.axes:
         for one in [*axes.images, *axes.collections]:
             if one.get_array() is not None and getattr(one.get_array(), "ndim", 0) < 3:
-                name = one.get_cmap().name.removesuffix("_r")
-                if name not in EVEN_MAPS and not getattr(one, "told_otherwise", False):
-                    found.append(f"The colour map {name!r} cannot be read by all: use one of {sorted(EVEN_MAPS)}.")
+                map_ = one.get_cmap()
+                if not in_order([map_(place) for place in np.linspace(0, 1, SAMPLES)]):
+                    found.append(
+                        f"The colour map {map_.name!r} has no order that all can see: use one such as 'viridis'."
+                    )
     return list(dict.fromkeys(found))
 
 

@@ -17,6 +17,7 @@ from course_lib.errors import CourseError
 from course_lib.plotting.told_apart import STRICT
 from course_lib.publishing.derive import EDITIONS, code_digest, save
 from course_lib.publishing.settings import House
+from course_lib.widgets.explorer import CANNOT
 
 CELL_SECONDS = 900
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -121,10 +122,12 @@ def _stills(output: NotebookNode) -> Iterator[NotebookNode]:
     del data[WIDGET_VIEW]
     if re.match(r"\s*\d+%\|", "".join(data.get("text/plain", ""))):
         return
-    text = {"text/markdown": f"*{HINT}*", "text/plain": HINT}
-    yield new_output("display_data", data=text, metadata={"course": HINT_MARK})
+    line = {"text/markdown": f"*{HINT}*", "text/plain": HINT}
+    yield new_output("display_data", data=line, metadata={"course": HINT_MARK})
     if not set(data) <= {"text/plain"}:
         yield output
+    elif (text := "".join(data.get("text/plain", ""))).startswith(CANNOT):  # a widget swallows the error, and says it
+        raise CourseError(f"The picture of a widget is missing: {text}")
 
 
 def _joined(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:

@@ -17,6 +17,7 @@ from course_lib.errors import CourseError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+CANNOT = "This figure cannot be drawn."
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 Draw = Callable[..., "Picture | tuple[Figure, str]"]
@@ -144,7 +145,7 @@ class Explorer(ipywidgets.VBox):
     @staticmethod
     def _sentence(error: Exception | None) -> str:
         text = str(error) if isinstance(error, CourseError) else f"{type(error).__name__}: {error}"
-        return f"This figure cannot be drawn. {text}"
+        return f"{CANNOT} {text}"
 
     if not hasattr(ipywidgets.VBox, "_repr_mimebundle_"):  # ipywidgets 7, which Colab has: it would show no still
         _ipython_display_ = None

@@ -71,12 +71,17 @@ def test_lines_with_error_bars_are_told_by_their_lines(second: str, count: int) 
     assert len(faults(figure)) == count
 
 
-def test_a_rainbow_is_refused() -> None:
+@pytest.mark.parametrize("name", ["hsv", "RdYlGn", "twilight", "prism"])
+def test_a_map_without_an_order_is_refused(name: str) -> None:
     figure, axes = plotting.subplots()
-    axes.imshow(np.eye(3), cmap="jet")
-    assert "'jet'" in faults(figure)[0]
-    axes.clear()
-    axes.imshow(np.eye(3), cmap="viridis_r")
+    axes.imshow(np.eye(3), cmap=name)
+    assert faults(figure) == [f"The colour map {name!r} has no order that all can see: use one such as 'viridis'."]
+
+
+def test_maps_with_an_order_and_pictures_are_taken() -> None:
+    figure, axes = plotting.subplots()
+    for name in ("viridis_r", "cividis", "magma", "gray", "Greys", "RdBu", "PuOr"):
+        axes.imshow(np.eye(3), cmap=name)
     axes.imshow(np.zeros((3, 3, 3)))  # a picture has its own colours
     assert faults(figure) == []
 

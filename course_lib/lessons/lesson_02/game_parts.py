@@ -50,7 +50,7 @@ class Scene(Protocol):
 class LineScene:
     """Densities in one axes, D in another."""
 
-    densities: ClassVar[Names] = {r"$\mathrm{p_{data}}$": (_DATA, "-"), r"$\mathrm{p_G}$": (_FAKE, "-")}
+    densities: ClassVar[Names] = {r"$\mathrm{p_{data}}$": (_DATA, "-"), r"$\mathrm{p_G}$": (_FAKE, _DASHED)}
     judges: ClassVar[Names] = {"D": (_JUDGE, "-"), r"$\mathrm{D^* = p_{data}\,/\,(p_{data} + p_G)}$": (_BEST, _DASHED)}
 
     def __init__(self, densities: Axes, judge: Axes, frames: Sequence[GameFrame]) -> None:
