@@ -85,7 +85,7 @@ def test_a_picture_and_a_line_stand_where_a_widget_stood() -> None:
 def test_a_widget_whose_picture_failed_ends_the_execution() -> None:
     """A widget says its error in the place of its figure, and no cell fails."""
     failed = view("This figure cannot be drawn. CourseError: Not everyone can read this figure.")
-    with pytest.raises(CourseError, match="The picture of a widget is missing: .* Not everyone can read"):
+    with pytest.raises(CourseError, match=r"The picture of a widget is missing: .* Not everyone can read"):
         tidy(new_notebook(cells=[new_code_cell("x", outputs=[failed])]))
 
 
