@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # A palette would be seen beyond these errors (of 255): on average, in all but a thousandth of the pixels, in any pixel.
 _MANY_COLOURS = 10_000  # more are a photograph, or many drawings: not worth trying
 _MEAN_ERROR, _USUAL_ERROR, _LARGEST_ERROR = 0.5, 10, 48
+_SHARE = 0.4  # a colour of a drawing counts by its pixels to this power
 _SAMPLED = 100_000  # pixels that a palette is taken from: more of them cost seconds, and choose no better
 
 
@@ -165,15 +166,25 @@ def _with_palette(picture: Image, forced: bool) -> Image | None:
 def _palette_of(picture: Image) -> NDArray[Any]:
     """Return at most 256 colours, ``(K, 3)``: all, or those that fit a sample of the pixels, and white and black."""
     import numpy as np
-    from PIL import Image
 
     if few := picture.getcolors(256):
         return np.array([colour for _, colour in few])
+    if drawn := picture.getcolors(_MANY_COLOURS):  # a drawing: each colour once and more, or thin lines would be lost
+        counts, shades = (np.array(part) for part in zip(*drawn, strict=True))
+        return _fitted(np.repeat(shades, np.maximum(1, counts**_SHARE).astype(int), axis=0)[None])
     pixels = np.asarray(picture).reshape(-1, 3)
     step = math.ceil(len(pixels) / _SAMPLED)
     while math.gcd(step, picture.width) > 1:  # else some columns would never be seen, and with them a thin line
         step += 1
-    sample = Image.fromarray(np.ascontiguousarray(pixels[None, ::step]))
+    return _fitted(pixels[None, ::step])
+
+
+def _fitted(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return 254 colours that fit pixels ``(1, N, 3)``, and white and black."""
+    import numpy as np
+    from PIL import Image
+
+    sample = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8))
     fitted = sample.quantize(254, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
     colours = np.array(fitted.getpalette()).reshape(-1, 3)[:254]
     return np.concatenate([colours, [[255, 255, 255], [0, 0, 0]]])

@@ -19,7 +19,7 @@ COLOURS: dict[str, str] = {
     "vermilion": "#D55E00",
     "green": "#0A9C6D",
     "plum": "#8E2A6E",
-    "sky": "#8095C3",
+    "sky": "#7E93C2",
     "ochre": "#7C5602",
 }
 """Colours of lines and bars, in the order of use. For the truth and for reference lines there is ``INK``."""

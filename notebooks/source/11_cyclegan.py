@@ -676,7 +676,7 @@ print(f"backward cycle: |G(F(y)) - y| = {mean_absolute_error(y[:, undo][:, excha
 # ## The objective, part 3: what needs no translation
 #
 # The cycle leaves the colours free. For paintings the paper adds a third term. Of one kind of picture the right answer
-# of a *single* network is known without any pair: of a picture that is already what the network makes.
+# of a *single* network is known without any pair. Which kind?
 
 # %% tags=["exercise:11.4"]
 
@@ -1270,8 +1270,8 @@ plotting.show(
 # %% [markdown]
 # Row by row:
 #
-# - **Adversaries alone.** Nothing asks for the content of $x$, and it is lost. In every seed the outputs depend least on
-#   their inputs, and as a set they are far from 3D emoji.
+# - **Adversaries alone.** Nothing asks for the content of $x$, and it is lost. The outputs depend less on
+#   their inputs than those of any other row, and as a set they are far from 3D emoji.
 # - **Cycles alone.** Nothing asks for the style of $y$. $G$ and $F$ may be any pair that undo each other, and each seed
 #   has found another one (the picture below). Their cycles close alike. One exchanges some colours; one makes a kind of
 #   negative, with an SSIM below 0, and is farther from the truth than any other network here; one keeps most colours.
@@ -1297,7 +1297,7 @@ plotting.show(
     fig,
     palette=True,
     alt="Eight random held-out flat emoji and what three trainings with the cycles alone make of them: some colours "
-    "exchanged; a kind of negative, white where the emoji is; and nearly the input",
+    "exchanged; a kind of negative, white where the emoji is; and most colours kept, but duller",
 )
 
 # %% [markdown] syllabus=["N0.13", "N1.5"]
@@ -1430,9 +1430,12 @@ for ax, (name, (system, x, y)) in zip(axes, cases.items(), strict=True):
     curves[name] = noise_curve(
         system.translate, system.translate_back, x, SIGMAS, noise, truth=y, batch_size=32, groups=roles
     )
-    for key, label, colour in (("l1", "from G(x)", "vermilion"), ("truth_l1", "from the true y", "blue")):
+    for key, label, colour, mark in (
+        ("l1", "from G(x)", "vermilion", "s--"),
+        ("truth_l1", "from the true y", "blue", "o-"),
+    ):
         means, errors = ([row[one] for row in curves[name]] for one in (key, f"{key}_error"))
-        ax.errorbar(SIGMAS, means, yerr=errors, color=plotting.COLOURS[colour], marker="o", label=label)
+        ax.errorbar(SIGMAS, means, yerr=errors, fmt=mark, color=plotting.COLOURS[colour], label=label)
     ax.set(xlabel="standard deviation of the noise", title=name, ylim=(0, None))
 axes[0].set_ylabel("L1 to x after the way back")
 axes[1].legend(frameon=False)

@@ -1103,7 +1103,11 @@ plotting.show_source(StyleTransfer.training_step)
 # > **Often written, not so:** "In training $\hat y$ is updated until it has the style."
 #
 # In Johnson's method a step changes $W$, and $\hat y$ is computed anew from it. In Gatys' a step changes $\hat y$, and
-# there is no $W$. One step of each, and what differs afterwards:
+# there is no $W$.
+#
+# <!-- the slide ends here -->
+#
+# One step of each, and what differs afterwards:
 #
 # <!-- notes 3 min
 # Ask, for each method: what does the optimiser hold? Weights, or pixels. In Johnson's the output is computed anew; in
@@ -1316,8 +1320,8 @@ for name, entry in timed["settings"].items():
 plotting.metric_table(
     rows,
     digits={"images/s": 2, "GFLOP a step": 0, "GFLOP/s": 0, "times as fast": 2},
-    caption=f"Training steps, median, with {timed['threads']} threads; a large product of matrices runs at "
-    f"{timed['peak GFLOP/s']} GFLOP/s. {timed['date']}, `{timed['command']}`.",
+    caption=f"Training steps, median, with {timed['threads']} threads; a large product of matrices ran at "
+    f"{timed['peak GFLOP/s']} GFLOP/s, on a shared machine, so that a step can come out above it. {timed['date']}, `{timed['command']}`.",
 )
 
 # %% [markdown] syllabus=["N0.18", "N0.20"]
@@ -1647,7 +1651,7 @@ for layer in by_layer.layers:
 # ### Two judges, and a price for each pixel
 #
 # So let a deeper layer judge as well, and let pixels count a little: the features of `relu2_2` and of `relu3_3`, each as a
-# share of what there is to see in the target, and L1 with the weight 1. (Of 0 and 1, by validation.) Network, data and
+# share of what there is to see in the target, and L1 with the weight 1 (0 was tried as well; the validation split chose). Network, data and
 # steps are those of the others: `course train lesson_12/enlarge_features`.
 
 # %% tags=["hide-input"]

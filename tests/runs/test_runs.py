@@ -211,6 +211,7 @@ def test_what_is_published_comes_back(two_runs: dict[str, Run], release: Release
         "epochs": 5,  # of the history, not of the preset
         "steps": 15,
         "stage": 0,
+        "precision": None,
         "minutes": 1.3,
         "date": loaded.card["date"],
         "config": as_json(system.config),

@@ -32,6 +32,8 @@ MARKS: dict[str, dict[str, Any]] = {
 _DATA, _FAKE, _JUDGE, _BEST = INK, COLOURS["blue"], COLOURS["vermilion"], COLOURS["green"]
 _DOTS: Any = (0, (1, 2))
 _DASHED: Any = (0, (5, 1.5))
+_DASHES_AND_DOTS: Any = (0, (6, 1.5, 1.2, 1.5))
+_SHORT: Any = (0, (1.2, 1.2))
 _SAMPLES = COLOURS["plum"]  # in the plane, where blue means "real"
 _SHADES = ("#E08A4F", PAPER, "#5FA3D0")  # of D = 0, 1/2 and 1: light, so that dots on them are seen
 _LEVELS = 21  # odd: 1/2 lies in the middle of the white one
@@ -51,7 +53,10 @@ class LineScene:
     """Densities in one axes, D in another."""
 
     densities: ClassVar[Names] = {r"$\mathrm{p_{data}}$": (_DATA, "-"), r"$\mathrm{p_G}$": (_FAKE, _DASHED)}
-    judges: ClassVar[Names] = {"D": (_JUDGE, "-"), r"$\mathrm{D^* = p_{data}\,/\,(p_{data} + p_G)}$": (_BEST, _DASHED)}
+    judges: ClassVar[Names] = {
+        "D": (_JUDGE, _DASHES_AND_DOTS),
+        r"$\mathrm{D^* = p_{data}\,/\,(p_{data} + p_G)}$": (_BEST, _SHORT),
+    }
 
     def __init__(self, densities: Axes, judge: Axes, frames: Sequence[GameFrame]) -> None:
         self.frames = frames
@@ -59,7 +64,7 @@ class LineScene:
         self.top = 1.7 * float(p.max())
         densities.fill_between(grid, p, color=_DATA, alpha=0.08, linewidth=0)
         densities.plot(grid, p, color=_DATA, linestyle="-")
-        (self.p_g,) = densities.plot(grid, p, color=_FAKE, linestyle="-")
+        (self.p_g,) = densities.plot(grid, p, color=_FAKE, linestyle=_DASHED)
         self.peak = densities.text(
             0.98, 0.97, "", transform=densities.transAxes, ha="right", va="top", size=10, color=_FAKE
         )
@@ -67,8 +72,8 @@ class LineScene:
         densities.set(xlim=(grid[0], grid[-1]), ylim=(0, self.top), ylabel="density")
         densities.tick_params(labelbottom=False)
         judge.axhline(0.5, color=GREY, linestyle=_DOTS, linewidth=1.4)
-        (self.best,) = judge.plot(grid, p, color=_BEST, linestyle=_DASHED)
-        (self.d,) = judge.plot(grid, p, color=_JUDGE, linestyle="-")
+        (self.best,) = judge.plot(grid, p, color=_BEST, linestyle=_SHORT)
+        (self.d,) = judge.plot(grid, p, color=_JUDGE, linestyle=_DASHES_AND_DOTS)
         judge.set(xlim=(grid[0], grid[-1]), ylim=(-0.02, 1.02), ylabel="D(y)")
         judge.set_yticks([0, 0.5, 1], ["0", "½", "1"])
         for axes in (densities, judge):
