@@ -1518,7 +1518,9 @@ plotting.metric_table(
 
 # %%
 kids = {label: row["VGG-KID"] for label, row in patch_rows.items()}
-print("VGG-KID by seed:", "   ".join(f"{label} {' '.join(f'{v:.2f}' for v in values)}" for label, values in kids.items()))
+print(
+    "VGG-KID by seed:", "   ".join(f"{label} {' '.join(f'{v:.2f}' for v in values)}" for label, values in kids.items())
+)
 seen_by = {
     label: {figure: sum(row[figure]) / len(row[figure]) for figure in FIGURES} for label, row in patch_rows.items()
 }
