@@ -47,7 +47,8 @@ def visit(chromium: Any, site: Path) -> Iterator[Any]:
         page.on("console", lambda message: message.type == "error" and faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: request.url.startswith("http") and faults.append(request.url))
-        page.goto((site / name).as_uri().replace("%3F", "?"))
+        file, mark, query = name.partition("?")
+        page.goto((site / file).as_uri() + mark + query)
         page.wait_for_load_state()
         return page, faults
 
