@@ -66,27 +66,25 @@ def least_distance(first: str, second: str) -> float:
     return min(float(deltaE(*pair, input_space="sRGB1", uniform_space="CAM02-UCS")) for pair in seen)
 
 
-def in_order(colours: Sequence[Any]) -> bool:
+def in_order(colours: Sequence[str]) -> bool:
     """Return whether the colours of a map can be read as more and less, by everyone.
 
     Their lightness rises, or falls, or turns once, as from one dark end over white to another; and what lies three or
     more apart in the map stays apart for each kind.
 
     Args:
-        colours: along the map, of anything that matplotlib takes for a colour.
+        colours: along the map, by names that matplotlib knows, such as "#0072B2".
     """
     import numpy as np
     from colorspacious import cspace_convert
-    from matplotlib.colors import to_hex
 
-    names = [to_hex(colour) for colour in colours]
     for kind in KINDS:
-        places = cspace_convert(seen_by(names, kind), "sRGB1", "CAM02-UCS")
+        places = cspace_convert(seen_by(colours, kind), "sRGB1", "CAM02-UCS")
         steps = np.diff(places[:, 0])
         signs = np.sign(steps[np.abs(steps) > 1])
         if np.count_nonzero(np.diff(signs)) > 1:
             return False
-        for number in range(len(names)):
+        for number in range(len(colours)):
             if (np.linalg.norm(places[number + 3 :] - places[number], axis=1) < APART).any():
                 return False
     return True
@@ -99,6 +97,7 @@ def faults(figure: Figure) -> list[str]:
         figure: any matplotlib figure.
     """
     import numpy as np
+    from matplotlib.colors import to_hex
     from matplotlib.container import ErrorbarContainer
 
     found = []
@@ -123,7 +122,7 @@ def faults(figure: Figure) -> list[str]:
         for one in [*axes.images, *axes.collections]:
             if one.get_array() is not None and getattr(one.get_array(), "ndim", 0) < 3:
                 map_ = one.get_cmap()
-                if not in_order([map_(place) for place in np.linspace(0, 1, SAMPLES)]):
+                if not in_order([to_hex(map_(place)) for place in np.linspace(0, 1, SAMPLES)]):
                     found.append(
                         f"The colour map {map_.name!r} has no order that all can see: use one such as 'viridis'."
                     )

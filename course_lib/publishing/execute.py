@@ -18,9 +18,9 @@ from course_lib.plotting.told_apart import STRICT
 from course_lib.publishing.derive import EDITIONS, code_digest, save
 from course_lib.publishing.settings import House
 from course_lib.widgets.explorer import CANNOT
+from course_lib.widgets.explorer import VIEW as WIDGET_VIEW
 
 CELL_SECONDS = 900
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 HINT = "This is a picture. Run the cells from the top to this one, and it moves."
 HINT_MARK = "picture of a widget"
 

@@ -76,7 +76,8 @@ def train(
     settings = one.training
     if "precision" not in changes:
         settings = settings.changed(precision=_precision(one, place, changes))
-        if progress and settings.precision != one.training.precision:
+        gains = computes_in_bfloat16(changes.get("device", "auto"))  # a checkpoint may come from where it did
+        if progress and settings.precision != one.training.precision and not gains:
             print(f"{name}: float32, because {IN_HALF} gains nothing here.", file=sys.stderr)
     history = fit(system, dataset, settings, seed=seed, checkpoint=place, progress=progress, **changes)
     return system, history
