@@ -104,6 +104,28 @@ def test_nothing_is_cut_off():
     assert (border == 255).all()
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_quick_picture_has_the_same_pixels(outside):
+    from matplotlib import pyplot
+
+    def one(of_pyplot):
+        figure = line()
+        if of_pyplot:
+            figure = pyplot.figure(figsize=(3, 2))
+            figure.subplots().plot([0, 1], [1, 0])
+        if outside:
+            figure.set_layout_engine("none")
+            figure.axes[0].text(1.3, 1.2, "far outside", transform=figure.axes[0].transAxes)
+        return figure
+
+    for of_pyplot in (False, True):
+        data, metadata = plotting.mime_bundle(one(of_pyplot), ALT, quick=True)
+        slow, same = plotting.mime_bundle(one(of_pyplot), ALT, palette=False)
+        assert np.array_equal(pixels(data["image/png"]), pixels(slow["image/png"]))
+        assert metadata == same
+    pyplot.close("all")
+
+
 def test_a_drawing_gets_a_palette_and_a_photograph_keeps_its_colours():
     drawing = Image.open(io.BytesIO(plotting.to_png(line())))
     assert drawing.mode == "P"

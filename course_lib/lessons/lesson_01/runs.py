@@ -33,7 +33,7 @@ def all_pairs() -> data.PairedSet:
 REGRESSION = RunSizes(smoke_epochs=1, cpu_epochs=100, gpu_epochs=400, batch_size=8)
 ADVERSARIAL = RunSizes(smoke_epochs=1, cpu_epochs=60, gpu_epochs=200, batch_size=8)
 
-# The whole 64 x 64 picture is one patch, so that D also sees whether the tone is the same everywhere. Spectral
+# A patch is as large as the picture (70 of 64 pixels), but the outer of the 6 x 6 judgements see half of it. Spectral
 # normalisation and an averaged generator are departures from pix2pix that keep a run of minutes stable.
 ADVERSARY = Pix2PixConfig(
     x_channels=1,
@@ -156,6 +156,11 @@ RUNS = (
         "gan",
         "Outline to 3D emoji by L1 and an adversary that sees the outline, started from the MAE network.",
         ADVERSARY,
+    ),
+    _from_mae(
+        "gan_whole",
+        "The same, but D sees twice as far (142 pixels), so that each of its judgements takes in the whole picture.",
+        replace(ADVERSARY, patch_layers=PATCH_LAYERS[142]),
     ),
     _from_mae(
         "mae_more",

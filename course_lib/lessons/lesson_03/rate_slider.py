@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import ipywidgets
 import torch
@@ -14,14 +15,17 @@ from course_lib.metrics.bounds import elbo_figures
 from course_lib.systems.vae import VAE
 from course_lib.widgets.explorer import Explorer, Picture
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SHOWN = 6  # pictures in a row
 
 
 def beta_slider(systems_by_beta: Mapping[float, VAE], images: Tensor, seed: int = 0) -> Explorer:
     """Return a widget with a slider over betas: pictures of the chosen system, and its rate and distortion.
 
-    All systems reconstruct the same pictures and decode the same draws of the prior. What a system shows is computed
-    once; rate and distortion of all are measured at the start, over all ``images``.
+    All systems reconstruct the same pictures and decode the same draws of the prior. What a system shows is drawn at
+    the start; rate and distortion are measured there over all ``images``.
 
     Args:
         systems_by_beta: trained VAEs with as many latents each, by the weight of the KL term.
@@ -47,8 +51,7 @@ def beta_slider(systems_by_beta: Mapping[float, VAE], images: Tensor, seed: int 
     def measured() -> dict[float, tuple[float, float]]:
         return {beta: _rate_and_distortion(system, images, seed) for beta, system in systems.items()}
 
-    @cache
-    def draw(beta: float) -> Picture:
+    def figure(beta: float) -> tuple[Figure, str]:
         from course_lib.lessons.lesson_03.rate_distortion import rate_distortion_figure
 
         system, originals = systems[beta], images[:SHOWN]
@@ -64,7 +67,17 @@ def beta_slider(systems_by_beta: Mapping[float, VAE], images: Tensor, seed: int 
             f"Originals, reconstructions and samples of the prior at beta {beta:g}, with a rate of {rate:.1f} and a "
             f"distortion of {distortion:.1f} nats a picture. Rate and distortion by beta: {among}"
         )
-        return Picture.of(rate_distortion_figure(rows, measured(), beta), text)
+        return rate_distortion_figure(rows, measured(), beta), text
+
+    @cache
+    def drawn() -> dict[float, Picture]:  # at the start, as the measuring: a chart takes longer than a slider may
+        return {beta: Picture.of(*figure(beta), quick=True) for beta in systems}
+
+    def draw(beta: float) -> Picture:
+        return drawn()[beta]
+
+    def still() -> tuple[Figure, str]:
+        return figure(slider.value)
 
     slider = ipywidgets.SelectionSlider(
         options=[(f"{beta:g}", beta) for beta in systems],
@@ -72,7 +85,7 @@ def beta_slider(systems_by_beta: Mapping[float, VAE], images: Tensor, seed: int 
         description="β",
         layout={"width": "26em"},
     )
-    return Explorer(draw, {"beta": slider}, columns=1)
+    return Explorer(draw, {"beta": slider}, columns=1, still=still)
 
 
 def _rate_and_distortion(system: VAE, images: Tensor, seed: int) -> tuple[float, float]:

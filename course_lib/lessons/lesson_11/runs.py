@@ -102,7 +102,7 @@ RUNS = (
     Run(
         "lesson_11/van_gogh",
         "Patches of van Gogh's paintings and of photographs: CycleGAN with the identity loss.",
-        lambda: CycleGAN(EMOJI),
+        lambda: CycleGAN(replace(EMOJI, upsample="bilinear")),
         paintings_and_photos,
         SHORT,
         inference=("netG", "netF"),
