@@ -62,7 +62,9 @@ def test_each_beta_shows_its_own_system(
     assert f"beta 4, with a rate of {rate:.1f} and a distortion of {distortion:.1f} nats a picture" in widget.alt
 
 
-def test_each_beta_is_drawn_once_and_at_the_start(systems: dict[float, VAE], images: Tensor, shown: list[tuple[Any, ...]]) -> None:
+def test_each_beta_is_drawn_once_and_at_the_start(
+    systems: dict[float, VAE], images: Tensor, shown: list[tuple[Any, ...]]
+) -> None:
     widget = beta_slider(systems, images)
     pngs = {}
     for beta in (0.5, 4.0, 1.0, 0.5, 4.0):
