@@ -22,7 +22,7 @@ from course_lib.errors import CourseError, DataError, ShapeError
 from course_lib.plotting.style import COLOURS
 from course_lib.widgets.explorer import Explorer, Picture
 from course_lib.widgets.picture_files import LARGEST_FILE, check_size, picture_with_notes
-from course_lib.widgets.sheets import check_picture, css_width, picture_rows, to_array, to_keep, to_png
+from course_lib.widgets.sheets import check_picture, css_width, picture_rows, to_array, to_jpeg, to_keep, to_png
 
 HEIGHT, STILL_HEIGHT = 384.0, 192.0  # of the pictures on the page at most, in CSS pixels
 ACCEPTED = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/tiff"
@@ -158,9 +158,15 @@ def paint_your_picture(systems: Mapping[str, Painter], example: Tensor, side: in
         taken = f"{1000 * painted(photograph, title)[1]:.0f} ms"
         return f"A picture, {photograph.name}, and beside it the same in the manner of {title}, painted in {taken}"
 
+    @lru_cache(maxsize=8)
+    def finished(photograph: Photograph, title: str) -> tuple[Picture, str]:
+        sheet = picture_rows([row(photograph, title)], HEIGHT)
+        shown = Picture(to_jpeg(sheet), text(photograph, title), css_width(sheet))
+        return shown, download_link(painted(photograph, title)[0], title)
+
     def draw(photograph: Photograph, painting: str) -> Picture:
         try:
-            sheet = picture_rows([row(photograph, painting)], HEIGHT)
+            drawn, link.value = finished(photograph, painting)
         except Exception as error:  # the network's fault: said beside the last painting, if there is one
             if not last:
                 raise
@@ -168,9 +174,7 @@ def paint_your_picture(systems: Mapping[str, Painter], example: Tensor, side: in
             upload.say(f"The network of {painting} cannot paint {photograph.name}, so the last painting stays: {fault}")
             return last[0]
         upload.say(photograph.note)
-        drawn = Picture(to_png(sheet), text(photograph, painting), css_width(sheet))
         last[:] = [drawn]
-        link.value = download_link(painted(photograph, painting)[0], painting)
         return drawn
 
     def still() -> Picture:
