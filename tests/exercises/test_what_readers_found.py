@@ -151,7 +151,38 @@ def _weight_or_ten(netG: Any, netF: Any, x: Tensor, y: Tensor, lambda_cycle: flo
     return right("11.2", netG, netF, x, y, lambda_cycle or 10)
 
 
+def _rounded_weights(answers: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    return right("01.2", answers, (1000 * weights / weights.sum()).round())
+
+
+def _clears_gradients(netG: Any, netD: Any, x: Tensor, y: Tensor) -> Tensor:
+    netD.zero_grad()
+    return right("01.5", netG, netD, x, y)
+
+
+def _small_number_after_the_shift(log_weights: Tensor) -> Tensor:
+    top = log_weights.max(dim=1, keepdim=True).values
+    return ((log_weights - top).exp().mean(dim=1) + 1e-6).log() + top[:, 0]
+
+
+def _no_exchange_in_a_pool_of_one(image: Tensor, pool: list[Tensor], size: int, draw: Any = None) -> Tensor:
+    return image.detach() if size == 1 and pool else right("11.5", image, pool, size, draw)
+
+
+def _buffers_from_before(step: Any, networks: Any, pictures: Any) -> dict[str, set[str]]:
+    named = {f"{name}.{key}": one for name, net in networks.items() for key, one in net.named_buffers()}
+    before = {key: one.clone() for key, one in named.items()}
+    found = right("12.5", step, networks, pictures)
+    stays = {key for key, one in named.items() if torch.equal(one, before[key])}
+    return {"moved": found["moved"] - stays, "idle": found["idle"]}
+
+
 FOUND = {
+    "01.2 rounds weights": _rounded_weights,
+    "01.5 clears gradients": _clears_gradients,
+    "03.5 a small number after the shift": _small_number_after_the_shift,
+    "11.5 a pool of one is never used": _no_exchange_in_a_pool_of_one,
+    "12.5 buffers from before": _buffers_from_before,
     "01.3 six answers at most": lambda outputs, answers: right("01.3", outputs, answers[:, :6]),
     "01.3 clamps outputs": lambda outputs, answers: right("01.3", outputs.clamp(-1, 1), answers),
     "01.3 clamps distances": lambda outputs, answers: right("01.3", outputs, answers).clamp(max=2),

@@ -3,7 +3,8 @@
 python -m course_lib.lessons.lesson_12.optimised_pictures [KIND ...]      makes them anew
 
 Kinds: ``features``, a photograph from each layer of VGG-16; ``style``, textures from more and more layers; ``gatys``, a
-photograph in the manner of a painting, by two optimisers and from two starts; ``sweep``, the same for several weights.
+photograph in the manner of a painting, by two optimisers and from two starts; ``sweep``, the same for several weights;
+``painted``, a larger one with so much style that it is a painting.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ PAINTING = "Café Terrace at Night"
 RATIOS = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """Style weights of the sweep, in units where features that are all 0 cost 1 by either term."""
 
+PAINTS = 30.0
+"""The style weight, in the same units, of the picture that is a painting."""
+
 FOLDER = "checkpoints/lesson_12/optimised"
 QUALITY = 92
 
@@ -63,7 +67,7 @@ def bundled(kind: str) -> dict[str, Record]:
     """Return the bundled pictures of one kind by their names, in the order in which they are shown.
 
     Args:
-        kind: ``"features"``, ``"style"``, ``"gatys"`` or ``"sweep"``.
+        kind: ``"features"``, ``"style"``, ``"gatys"``, ``"sweep"`` or ``"painted"``.
 
     Raises:
         DataError: if there is no such kind, or a file is missing or corrupt.
@@ -134,11 +138,18 @@ def _sweep(steps: int = 120, side: int = 224) -> Iterator[tuple[str, OptimisedPi
         yield f"{ratio:g}", done, settings | {"style weight": ratio}
 
 
+def _painted(steps: int = 400, side: int = 320) -> Iterator[tuple[str, OptimisedPicture, dict[str, Any]]]:
+    done = paint(picture_of(data.photos("test"), PHOTO, side), _loss(PAINTS, side), steps)
+    settings = {"photo": PHOTO, "painting": PAINTING, "side": side, "steps": steps, "style weight": PAINTS}
+    yield f"{PAINTS:g}", done, settings
+
+
 KINDS: dict[str, Callable[[], Iterator[tuple[str, OptimisedPicture, dict[str, Any]]]]] = {
     "features": _features,
     "style": _style,
     "gatys": _gatys,
     "sweep": _sweep,
+    "painted": _painted,
 }
 
 

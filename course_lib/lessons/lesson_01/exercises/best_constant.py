@@ -42,6 +42,7 @@ def _cases() -> list[Case]:
         Case("black or white, 60 to 40", black_white, torch.tensor([0.6, 0.4])),
         Case("black or white, 50 to 50", black_white, torch.tensor([0.5, 0.5])),
         Case("black or white, 47 to 53", black_white, torch.tensor([0.47, 0.53])),
+        Case("black or white, 49.97 to 50.03", black_white, torch.tensor([0.4997, 0.5003])),
         Case("black or white, 54 to 46", black_white, torch.tensor([0.54, 0.46])),
         Case("six equally likely answers", answers(6, 3, 4, 4), torch.full((6,), 1 / 6)),
         Case("five answers, one of them frequent", answers(5, 3, 3, 4), torch.tensor([0.05, 0.1, 0.55, 0.1, 0.2])),

@@ -115,14 +115,22 @@ def _gradients(net: nn.Module) -> list[Tensor]:
 
 def _observe(answer: Callable[..., object], netG: nn.Module, netD: nn.Module, x: Tensor, y: Tensor) -> object:
     """Look at the loss and at where its gradient goes."""
+    parameters = [*netG.parameters(), *netD.parameters()]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)  # as an earlier step may leave them
     loss = answer(netG, netD, x, y)
     if loss is None:
         raise ExerciseError(NOTHING)
     if not isinstance(loss, Tensor) or loss.ndim:
         shown = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise ExerciseError(f"Return one scalar tensor, the average of the real and the fake half; yours is {shown}.")
-    if _gradients(netD) or _gradients(netG):
-        raise ExerciseError("Return the loss without calling `backward()`: the training loop does that.")
+    for parameter in parameters:
+        if parameter.grad is None or not parameter.grad.any():
+            raise ExerciseError("Your loss clears gradients that others have left: the training loop does that.")
+        if (parameter.grad != 1).any():
+            raise ExerciseError("Return the loss without calling `backward()`: the training loop does that.")
+    for parameter in parameters:
+        parameter.grad = None
     if not loss.requires_grad:
         raise ExerciseError(
             "No gradient reaches netD, so that it cannot learn. Only the fake picture is cut off from its past; "
@@ -182,6 +190,16 @@ _SLIPS: dict[str, tuple[str, str]] = {
         "netD learns nothing from the fakes: no gradient of that half reaches its weights. "
         "Cut before netD, at the picture, not behind it.",
     ),
+    "nothing of reals": (
+        "cut",
+        "netD learns nothing from the real pictures: no gradient of that half reaches its weights. "
+        "Only the fake picture is cut off.",
+    ),
+    "one sigmoid": (
+        "score",
+        "One half goes through a sigmoid before `binary_cross_entropy_with_logits`, which applies one itself. "
+        "Give it the logits as they are, in both halves.",
+    ),
     "unsure": (
         "form",
         "Where netD is utterly sure, the log of a sigmoid is the log of a number that was rounded to 0: infinity, or "
@@ -204,8 +222,11 @@ def _with(*slips: str) -> Callable[[nn.Module, nn.Module, Tensor, Tensor], Tenso
         real = netD(y, real_x) if exchanged else netD(real_x, y)
         fake = netD(fake, fake_x) if exchanged else netD(fake_x, fake)
         fake = fake.detach() if "nothing of fakes" in slips else fake
-        if "sigmoid" in slips:
-            real, fake = torch.sigmoid(real), torch.sigmoid(fake)
+        real = real.detach() if "nothing of reals" in slips else real
+        if "sigmoid" in slips or "sigmoid of the real" in slips:
+            real = torch.sigmoid(real)
+        if "sigmoid" in slips or "one sigmoid" in slips:
+            fake = torch.sigmoid(fake)
         ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
         real_label, fake_label = (zeros, ones) if "swapped labels" in slips else (ones, zeros)
         fake_label = ones if "all real" in slips else fake_label
@@ -228,6 +249,7 @@ def _mistakes() -> tuple[Mistake, ...]:
             continue
         if {one, other} & {"sigmoid", "sum"} and _SLIPS[one][0] != _SLIPS[other][0]:
             answers[one].append(_with(one, other))
+    answers["one sigmoid"].append(_with("sigmoid of the real"))
     return tuple(Mistake(_SLIPS[slip][1], *variants) for slip, variants in answers.items())
 
 

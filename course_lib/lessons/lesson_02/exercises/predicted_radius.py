@@ -62,6 +62,23 @@ def _ellipse(c: Callable[[float], float]) -> tuple[Answer, Answer]:
     )
 
 
+def _in_turns(g_first: bool) -> Part:
+    """Return the radius after steps in which the second player sees the first one's new value."""
+
+    def radius(lr: float, steps: int) -> float:
+        g, d = 1.0, 0.0
+        for _ in range(steps):
+            if g_first:
+                g -= lr * d
+                d += lr * g
+            else:
+                d += lr * g
+                g -= lr * d
+        return math.hypot(g, d)
+
+    return radius
+
+
 def _visited(lr: float, steps: int) -> list[float]:
     """Return the radius at the start and after each alternating step."""
     g, d = 1.0, 0.0
@@ -152,6 +169,12 @@ PREDICTED_RADIUS = Exercise(
             "The factor of one step can be had exactly.",
             _but(simultaneous=lambda lr, steps: math.exp(steps * lr**2 / 2)),
             _but(simultaneous=lambda lr, steps: (1 + lr**2 / 2) ** steps),
+        ),
+        Mistake(
+            "In your simultaneous steps one player answers to the other's new value. Both answer to the old values: "
+            "keep the old g until d has moved.",
+            _but(simultaneous=_in_turns(g_first=True)),
+            _but(simultaneous=_in_turns(g_first=False)),
         ),
         Mistake(
             "You predict that the flow moves away from the equilibrium, as simultaneous steps do. "

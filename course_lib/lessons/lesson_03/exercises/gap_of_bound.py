@@ -220,6 +220,10 @@ GAP_OF_BOUND = Exercise(
             _but(elbo=lambda log_joint, log_q, dz: (log_q.exp() * log_joint).sum() * dz),
         ),
         Mistake(
+            "Your bound adds log q where it is taken away: the bound is the expectation of log p(x, z) - log q(z).",
+            _but(elbo=lambda log_joint, log_q, dz: (log_q.exp() * (log_joint + log_q)).sum() * dz),
+        ),
+        Mistake(
             "Your bound has the wrong sign. The loss of a VAE is the negative bound; "
             "here the bound itself is asked for.",
             _but(elbo=lambda log_joint, log_q, dz: (log_q.exp() * (log_q - log_joint)).sum() * dz),

@@ -47,6 +47,7 @@ def _cases() -> list[Case]:
         case("weights of pictures of many pixels", 2, 8, -520.0, 4.0),
         case("very large weights", 2, 6, 2000.0, 3.0),
         Case("draws of very different weights", spread),
+        Case("a hundred draws, of which one counts", torch.tensor([[math.log(100.0), *[-50.0] * 99]])),
         Case("pictures of very different weights", levels + 2 * torch.randn((4, 7), generator=draw)),
     ]
 
@@ -92,6 +93,11 @@ def _small_number(small: float) -> tuple[Bound, ...]:
         lambda log_weights: (log_weights.exp().sum(dim=1) + small).log() - math.log(log_weights.shape[1]),
         lambda log_weights: log_weights.exp().mean(dim=1).clamp(min=small).log(),
     )
+
+
+def _small_number_after_the_shift(log_weights: Tensor) -> Tensor:
+    top = log_weights.max(dim=1, keepdim=True).values
+    return ((log_weights - top).exp().mean(dim=1) + 1e-6).log() + top[:, 0]
 
 
 def _small_number_in_double(log_weights: Tensor) -> Tensor:
@@ -142,6 +148,7 @@ IMPORTANCE_BOUND = Exercise(
             "and all these pictures get its logarithm. Leave it out: you need none if no sum is rounded to 0.",
             *(variant for small in (*SMALL_NUMBERS, *LIMITS) for variant in _small_number(small)),
             _small_number_in_double,
+            _small_number_after_the_shift,
         ),
         Mistake(
             "You took no logarithm. The mean of the weights estimates p(x) itself; "

@@ -190,6 +190,10 @@ CYCLE_LOSS = Exercise(
             _with(weights=(0.5, 0.5), weighted=False),
         ),
         Mistake(
+            "The weight is written into your code: it is an argument, `lambda_cycle`.",
+            lambda netG, netF, x, y, lambda_cycle: cycle_loss(netG, netF, x, y, 10.0),
+        ),
+        Mistake(
             "One direction has the weight and the other has not: `lambda_cycle` multiplies the sum of both.",
             _lambda_on_one(first=True),
             _lambda_on_one(first=False),

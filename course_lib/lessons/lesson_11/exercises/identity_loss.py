@@ -204,6 +204,10 @@ IDENTITY_LOSS = Exercise(
             _with(weights=(0.5, 0.5), weighted=False),
         ),
         Mistake(
+            "The weight is written into your code: it is an argument, `lambda_identity`.",
+            lambda netG, netF, x, y, lambda_identity: identity_loss(netG, netF, x, y, 5.0),
+        ),
+        Mistake(
             "One term has the weight and the other has not: `lambda_identity` multiplies the sum of both.",
             _lambda_on_one(first=True),
             _lambda_on_one(first=False),

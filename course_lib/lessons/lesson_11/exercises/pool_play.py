@@ -78,7 +78,7 @@ def findings(answer: Query, images: Tensor, pool: list[Tensor], size: int) -> di
         FILLING: _filling(first),
         LENGTH: _length(longest, wanted),
         AS_IS: _as_is(new),
-        EXCHANGE: _exchange(old),
+        EXCHANGE: _exchange(old) if old or len(rest) < 50 else "no old picture ever comes back",
         PLACES: _places(old, size) if enough else "not counted",
         COIN: enough and _coin(answer, images, size),
         SHARE: _share(len(new) / len(rest)) if enough else "not counted",

@@ -250,7 +250,14 @@ POOL_QUERY = Exercise(
         Mistake(
             "The full pool is not used: in 400 pictures (almost) none was exchanged.",
             _with(lambda image, pool, size, draw: image),
-            *(_with(_chance(probability)) for probability in (0.96, 0.999)),
+            _with(_chance(0.96)),
+        ),
+        Mistake(
+            "A pool of one picture is never used: its picture is exchanged like those of any other pool.",
+            lambda image, pool, size, draw=None: (
+                image.detach() if size == 1 and pool else query(image, pool, size, draw)
+            ),
+            whole=True,
         ),
         Mistake(
             "You toss two coins, one for what is returned and one for what is stored. "

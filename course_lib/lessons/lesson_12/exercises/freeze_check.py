@@ -21,7 +21,8 @@ def freeze_check(step, networks: dict[str, torch.nn.Module], pictures: dict[str,
     """Return what one step of a training moves, and what holds a gradient afterwards without having moved.
 
     Args:
-        step: a function without arguments that takes one step; call it once. It may change tensors in place.
+        step: a function without arguments that takes one step; call it once. It may change tensors in place, or
+            put others where they were.
         networks: by name, such as "netG" and "vgg"; in the mode, training or eval, that the step needs.
         pictures: by name, float32, shape (N, C, H, W).
 
@@ -117,6 +118,14 @@ def _not_frozen(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
 
 def _floats(networks: Networks, pictures: Pictures) -> dict[str, Tensor]:
     return {key: one for key, one in _everything(networks, pictures).items() if one.is_floating_point()}
+
+
+def _held_from_before(step: Callable[[], None], networks: Networks, pictures: Pictures) -> dict[str, set[str]]:
+    held = _everything(networks, pictures)
+    before = {name: tensor.detach().clone() for name, tensor in held.items()}
+    step()
+    moved = {name for name, tensor in held.items() if not torch.equal(tensor, before[name])}
+    return {"moved": moved, "idle": {name for name, one in held.items() if one.grad is not None} - moved}
 
 
 def _idle_before(step: Callable[[], None], networks: Networks, pictures: Pictures) -> dict[str, set[str]]:
@@ -322,6 +331,11 @@ FREEZE_CHECK = Exercise(
             "Idle is in your answer all that has not moved: a frozen weight without a gradient costs nothing, "
             "so look at `.grad`.",
             _variant(idle=lambda tensor, has_moved: not has_moved),
+        ),
+        Mistake(
+            "You look at the tensors that were there before the step: a step may put another one in the place of a "
+            "buffer, so ask the networks for their tensors again.",
+            _held_from_before,
         ),
         Mistake(
             "No tensor is ever idle in your answer: look at `.grad` after the step and not before, also of tensors "

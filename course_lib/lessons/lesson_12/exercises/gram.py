@@ -169,6 +169,8 @@ GRAM = Exercise(
             lambda features: _summed_over_batch(features) / features.numel(),
             lambda features: _summed_over_batch(features) / features[0].numel(),
             lambda features: (_summed_over_batch(features) / features.numel()).unsqueeze(0),
+            lambda features: (_summed_over_batch(features) / features.numel()).expand(len(features), -1, -1),
+            lambda features: (_summed_over_batch(features) / features[0].numel()).expand(len(features), -1, -1),
             lambda features: _all_rows(features) / features[0].numel(),
             lambda features: _all_rows(features) / features.numel(),
             lambda features: _mixed_rows(features) / features.numel(),

@@ -131,6 +131,12 @@ def _sums(features: Tensor) -> Tensor:
 Measure = Callable[[Tensor, Tensor], Tensor]
 
 
+def _half_cut(a: Tensor, b: Tensor) -> Tensor:
+    rows = a.flatten(2)
+    matrix = rows @ rows.detach().transpose(1, 2) / a[0].numel()
+    return (matrix - _gram(b)).square().sum(dim=(1, 2)).mean()
+
+
 def _divided(by: Callable[[Tensor], float]) -> Measure:
     """Return the style term of Gram matrices with another divisor."""
 
@@ -285,6 +291,12 @@ LOSSES = Exercise(
             'The value of "style" is right, but its gradient does not reach netG: '
             "in that term the output is detached, or its Gram matrix is.",
             _variant(detached=("style",)),
+        ),
+        Mistake(
+            "The values are right, but half of the style term's gradient is missing: in the output's Gram matrix "
+            "one of the two factors is cut off.",
+            _variant(style_by=_half_cut),
+            whole=True,
         ),
         Mistake(
             "The content term compares pixels: send the output and its target through the loss network first.",

@@ -51,6 +51,9 @@ def training_of(
             dict(vgg.named_buffers())["mean"].copy_(x.mean(dim=(0, 2, 3)).view(3, 1, 1))
             next(vgg.parameters()).mul_(0.5)  # frozen, and moved all the same
 
+        if "another tensor" in setting:
+            vgg.mean = x.mean(dim=(0, 2, 3)).view(3, 1, 1)
+
     if "second step" in setting:
         step()
     networks = {"vgg": vgg} if by_pixels else {"netG": netG, "vgg": vgg}
@@ -64,7 +67,7 @@ SETTINGS = (
     "Gatys, nothing frozen, VGG's gradients set to 0, the second step",
     "Johnson, VGG's weights in the optimiser",
     "Johnson, VGG in training mode",
-    "Johnson, a small learning rate",
+    "Johnson, a small learning rate, another tensor for the mean",
     "Johnson, the painting flipped, the mean of VGG and a frozen weight moved in place",
 )
 
