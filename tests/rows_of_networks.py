@@ -12,6 +12,8 @@ from course_lib.models import (
     norms,
     patchgan,
     pixelcnn,
+    pixelcnn_sampling,
+    quantizer,
     resnet_generator,
     srresnet,
     transform_net,
@@ -32,7 +34,7 @@ def networks() -> dict[str, Row]:
     grey, codes = {"images": rand(2, 1, 28, 28)}, {"z": rand(2, 3)}
     labels = {"labels": torch.tensor([0, 3])}
     grid = {"codes": torch.randint(4, (2, 6, 6))}
-    tiny = vqvae.VQVAE(4, 3, 1, channels=4, inside=2, blocks=1).eval()
+    tiny = vqvae.QuantisedAutoencoder(4, 3, 1, channels=4, inside=2, blocks=1).eval()
     return {
         "models.mlp.MLP.forward": Row(mlp.MLP(6, 2).eval(), {"x": rand(4, 6)}, fine=none),
         "models.norms.InstanceNorm.forward": Row(norms.InstanceNorm(), maps, fine=meta),
@@ -75,21 +77,27 @@ def networks() -> dict[str, Row]:
         "models.unet.DownBlock.forward": Row(unet.DownBlock(4, 4).eval(), maps, fine=none),
         "models.unet.UpBlock.forward": Row(unet.UpBlock(4, 4).eval(), maps, fine=none),
         "models.unet.UNet.forward": Row(unet.UNet(base_channels=4, levels=2).eval(), image, fine=none),
-        "models.vqvae.VectorQuantizer.forward": Row(vqvae.VectorQuantizer(5, 4), {"z": rand(2, 4, 6, 6)}, fine=none),
-        "models.vqvae.VectorQuantizer.nearest": Row(
-            vqvae.VectorQuantizer(5, 4).nearest, {"z": rand(2, 4, 6, 6)}, fine=none
+        "models.quantizer.VectorQuantizer.forward": Row(
+            quantizer.VectorQuantizer(5, 4), {"z": rand(2, 4, 6, 6)}, fine=none
         ),
-        "models.vqvae.VectorQuantizer.look_up": Row(
-            vqvae.VectorQuantizer(4, 3).look_up, grid, fine={"codes": {"empty"}}
+        "models.quantizer.VectorQuantizer.nearest": Row(
+            quantizer.VectorQuantizer(5, 4).nearest, {"z": rand(2, 4, 6, 6)}, fine=none
         ),
-        "models.vqvae.VectorQuantizer.update": Row(vqvae.VectorQuantizer(4, 3).update, grid | {"z": rand(2, 3, 6, 6)}),
-        "models.vqvae.VectorQuantizer.restart": Row(
-            lambda z: vqvae.VectorQuantizer(4, 3).restart(z, 0.5), {"z": rand(2, 3, 6, 6)}
+        "models.quantizer.VectorQuantizer.look_up": Row(
+            quantizer.VectorQuantizer(4, 3).look_up, grid, fine={"codes": {"empty"}}
+        ),
+        "models.quantizer.VectorQuantizer.update": Row(
+            quantizer.VectorQuantizer(4, 3).update, grid | {"z": rand(2, 3, 6, 6)}
+        ),
+        "models.quantizer.VectorQuantizer.restart": Row(
+            lambda z: quantizer.VectorQuantizer(4, 3).restart(z, 0.5), {"z": rand(2, 3, 6, 6)}
         ),
         "models.vqvae.ResidualStack.forward": Row(vqvae.ResidualStack(4, 2, 1), maps, fine=none),
-        "models.vqvae.VQVAE.forward": Row(tiny, image, fine=none),
-        "models.vqvae.VQVAE.encode": Row(tiny.encode, image, fine=none),
-        "models.vqvae.VQVAE.decode": Row(lambda codes: tiny.decode([codes]), grid, fine={"codes": {"empty"}}),
+        "models.vqvae.QuantisedAutoencoder.forward": Row(tiny, image, fine=none),
+        "models.vqvae.QuantisedAutoencoder.encode": Row(tiny.encode, image, fine=none),
+        "models.vqvae.QuantisedAutoencoder.decode": Row(
+            lambda codes: tiny.decode([codes]), grid, fine={"codes": {"empty"}}
+        ),
         "models.pixelcnn.MaskedConv2d.forward": Row(pixelcnn.MaskedConv2d(4, 2), maps, fine=none),
         "models.pixelcnn.PlainPixelCNN.forward": Row(pixelcnn.PlainPixelCNN(4, 4, 1).eval(), grid),
         "models.pixelcnn.GatedBlock.forward": Row(
@@ -100,6 +108,14 @@ def networks() -> dict[str, Row]:
             pixelcnn.GatedPixelCNN(4, 4, 2, classes=5, context=3).eval(),
             grid | labels | {"context": rand(2, 3, 6, 6)},
         ),
+        "models.pixelcnn.UpperLevel.forward": Row(pixelcnn.UpperLevel(4, 3).eval(), grid),
+        "models.pixelcnn_sampling.draw_codes": Row(
+            lambda u, labels, context: pixelcnn_sampling.draw_codes(
+                pixelcnn.GatedPixelCNN(4, 4, 2, classes=5, context=3).eval(), u, labels, context
+            ),
+            {"u": torch.rand(2, 6, 6)} | labels | {"context": rand(2, 3, 6, 6)},
+        ),
+        "models.quantizer.perplexity": Row(quantizer.perplexity, {"counts": torch.tensor([3.0, 1.0, 0.0])}),
         "models.pixelcnn.check_codes": Row(lambda codes: pixelcnn.check_codes(torch.nn.Embedding(4, 2), codes), grid),
         "models.conditional_vae.ConditionalEncoder.forward": Row(
             conditional_vae.ConditionalEncoder(8, 3, 4), grey | labels, fine={"labels": {"whole"}}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from course_lib.arguments import check_choice, check_count, check_input, check_number, check_tensor
 from course_lib.errors import ShapeError
+from course_lib.models.vqvae import ResidualStack
 
 KINDS = ("A", "B")
 FIRST_KERNEL = 7
@@ -292,12 +293,44 @@ class GatedPixelCNN(nn.Module):
             check_tensor(labels, "labels", "(N,)")
             if labels.dtype != torch.int64 or labels.shape != codes.shape[:1] or labels.device != codes.device:
                 raise ShapeError(f"labels must be int64, one for each of the {len(codes)} rows, on their device.")
-            if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
+            seen = labels.numel() and labels.device.type != "meta"
+            if seen and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
                 raise ShapeError(f"labels must lie between 0 and {self.classes - 1}.")
         if context is not None:
             check_input(self.blocks[0].context, context, "context")  # type: ignore[arg-type]
             if context.shape[:1] + context.shape[2:] != codes.shape:
                 raise ShapeError(f"context must have the rows and the size of the codes, {tuple(codes.shape)}.")
+
+
+class UpperLevel(nn.Module):
+    """What a lower grid sees of the grid above it: a map of twice its size, from codes that look in all directions.
+
+    Args:
+        codes: K.
+        channels: of the map.
+        blocks: residual blocks before it is enlarged.
+
+    Raises:
+        ShapeError: if a number is below 1.
+    """
+
+    def __init__(self, codes: int, channels: int, blocks: int = 2) -> None:
+        for name, value in (("codes", codes), ("channels", channels), ("blocks", blocks)):
+            check_count(value, name)
+        super().__init__()
+        self.embed = nn.Embedding(codes, channels)
+        self.body = nn.Sequential(
+            ResidualStack(channels, channels, blocks), nn.ConvTranspose2d(channels, channels, 4, 2, 1), nn.ReLU()
+        )
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Map codes ``(N, H, W)`` (int64, 0 to K - 1) to ``(N, channels, 2 H, 2 W)``.
+
+        Raises:
+            ShapeError: if the codes have another shape, type or range, or lie on another device.
+        """
+        check_codes(self.embed, codes)
+        return self.body(self.embed(codes).permute(0, 3, 1, 2))
 
 
 def check_codes(embed: nn.Embedding, codes: Tensor) -> None:

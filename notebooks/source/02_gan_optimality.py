@@ -187,7 +187,7 @@ plotting.show(
 # d_loss = softplus(-D(y)).mean() + softplus(D(fake)).mean()
 # d_step.zero_grad(); d_loss.backward(); d_step.step()
 #
-# g_loss = softplus(-D(G(z))).mean()                    # D stands still
+# g_loss = loss_of_g(D(G(z)))                           # D stands still; which loss: an exercise
 # g_step.zero_grad(); g_loss.backward(); g_step.step()
 # ```
 #

@@ -182,7 +182,7 @@ plotting.show(
 # %% tags=["hide-input"]
 t_shirt = eight[0]
 mu, logvar = (part[0] for part in garments.encode(held_out[[t_shirt]]))
-std = (0.5 * logvar).exp()
+std = logvar.exp().sqrt()
 fig, axes = plotting.subplots(size=(9, 3))
 places = torch.arange(20)
 axes.fill_between([-0.5, 19.5], -1, 1, color="0.92", label="prior: mean 0, std 1")
@@ -338,13 +338,14 @@ for x, (mean, width) in best.items():
 
 # %% tags=["hide-input"]
 exact = kl_to_prior(mu[None].double(), logvar[None].double()).item()
+q = torch.distributions.Normal(mu.double(), std.double())
+p = torch.distributions.Normal(torch.zeros_like(q.mean), torch.ones_like(q.mean))
 generator = torch.Generator().manual_seed(0)
 sizes = [10, 30, 100, 300, 1000, 3000, 10_000, 100_000]
 estimates, errors = [], []
 for size in sizes:
-    noise = torch.randn(size, 20, generator=generator, dtype=torch.float64)
-    z = mu + std * noise
-    each = (-0.5 * logvar - 0.5 * noise**2 + 0.5 * z**2).sum(1)  # log q(z | x) - log p(z)
+    z = torch.normal(mu.double().expand(size, 20), std.double().expand(size, 20), generator=generator)
+    each = (q.log_prob(z) - p.log_prob(z)).sum(1)  # log q(z | x) - log p(z)
     estimates.append(each.mean().item())
     errors.append(each.std().item() / math.sqrt(size))
 fig, axes = plotting.subplots(size=(8, 3))

@@ -428,7 +428,7 @@ print("PSNR to the photograph, row by row:", ", ".join(f"{layer} {value:.1f}" fo
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.19"]
 # ## The content loss
 #
-# Four pictures have names. $x$ is the photograph. $\hat y$ is the **output**, the only one that can change. $y_c$ is
+# Four pictures have names. $x$ is the photograph. $\hat y$ is the **output**, the one that is made. $y_c$ is
 # the **content target**: what $\hat y$ should show. $y_s$ is the **style target**: the painting. The *feature
 # reconstruction loss*, or content loss, at layer $j$ is
 #
@@ -1068,6 +1068,19 @@ for name, one in long.items():
 # %% [markdown]
 # In as many evaluations L-BFGS gets lower than Adam, by little. The start from noise ends about as low. Adam and the start
 # from noise each turn another patch of the sky yellow: there are many pictures of about the same loss.
+#
+# The style weight there is that of the network below, so that the two methods can be compared, and by it the photograph
+# stays a photograph. With ten times as much style the pixels become a painting:
+
+# %% tags=["hide-input"]
+((weight, strong),) = optimised_pictures.bundled("painted").items()
+fig = plotting.image_grid(strong.picture, tile=400)
+plotting.show(
+    fig,
+    photo=True,
+    alt=f"{PHOTO} as a painting in the manner of {PAINTING}: yellow and violet, with short thick strokes all over",
+)
+print(f"style weight {weight}, {strong.settings['side']} pixels high, {len(strong.loss)} evaluations by L-BFGS")
 
 # %% [markdown] slideshow={"slide_type": "slide"} syllabus=["N0.18"]
 # ## Johnson: the weights move

@@ -12,9 +12,11 @@ from course_lib.errors import ShapeError
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 from course_lib.systems.gan import GAN, GANConfig
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
+from course_lib.systems.pixelcnn import PixelCNN, PixelCNNConfig
 from course_lib.systems.regression import Regression, RegressionConfig
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 from course_lib.systems.vae import VAE, VAEConfig
+from course_lib.systems.vqvae import VQVAE, VQVAEConfig
 
 SYSTEMS: dict[type, type] = {
     CycleGANConfig: CycleGAN,
@@ -23,6 +25,8 @@ SYSTEMS: dict[type, type] = {
     RegressionConfig: Regression,
     StyleTransferConfig: StyleTransfer,
     VAEConfig: VAE,
+    VQVAEConfig: VQVAE,
+    PixelCNNConfig: PixelCNN,
 }
 every_config = pytest.mark.parametrize("config", list(SYSTEMS))
 NEVER = (math.nan, math.inf, -1, "1e-3", True, [1])

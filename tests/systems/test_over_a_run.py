@@ -10,13 +10,17 @@ import torch
 from torch import Tensor
 
 from course_lib.data import ImageSet, PairedSet
+from course_lib.data.columns import ClassIds
+from course_lib.data.rowsets import RowSet
 from course_lib.systems.base import System
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
 from course_lib.systems.gan import GAN, GANConfig
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
+from course_lib.systems.pixelcnn import PixelCNN, PixelCNNConfig
 from course_lib.systems.regression import Regression, RegressionConfig
 from course_lib.systems.style_transfer import StyleTransfer, StyleTransferConfig
 from course_lib.systems.vae import VAE, VAEConfig
+from course_lib.systems.vqvae import VQVAE, VQVAEConfig
 from course_lib.training import fit
 
 QUICK: dict[str, Any] = {"progress": False, "device": "cpu", "flip": False}
@@ -31,6 +35,13 @@ def images(channels: int, side: int) -> ImageSet:
 def pairs() -> PairedSet:
     blank = torch.full((4, 3, 8, 8), 99, dtype=torch.uint8)
     return PairedSet(name="toy", split="train", x=blank, y=blank)
+
+
+def grids() -> RowSet:
+    columns = {
+        name: ClassIds(torch.zeros(4, side, side, dtype=torch.int64)) for name, side in (("top", 2), ("bottom", 4))
+    }
+    return RowSet("toy", "train", columns)
 
 
 def gan(decay: float) -> GAN:
@@ -53,6 +64,18 @@ RUNS: dict[str, tuple[Any, Any, dict[str, float], list[float]]] = {
         HALF_THEN_A_LINE,
     ),
     "VAE": (lambda: VAE(VAEConfig(width=4, latents=2)), lambda: images(1, 28), {"EG": 4e-3}, HALF_THEN_A_LINE),
+    "VQ-VAE": (
+        lambda: VQVAE(VQVAEConfig(codes=4, dim=2, channels=4, inside=2, blocks=1)),
+        lambda: images(3, 16),
+        {"VQ": 3e-4},
+        HALF_THEN_A_LINE,
+    ),
+    "PixelCNN": (
+        lambda: PixelCNN(PixelCNNConfig(codes=4, side=2, channels=4, blocks=1, context=2)),
+        grids,
+        {"T": 1e-3, "B": 1e-3},
+        HALF_THEN_A_LINE,
+    ),
     "regression": (
         lambda: Regression(RegressionConfig(x_channels=3, base_channels=4, levels=2)), pairs, {"G": 1e-3}, A_COSINE
     ),
