@@ -33,7 +33,6 @@ APART = {
     "losses.adversarial.AdversarialLoss.g_loss": "an interface",
     "metrics.answers.answer_figures": "AnswerJudge and its figures, in one line",
     "metrics.vgg_distance.PooledVGG": "weights, which tests/models/test_vgg.py spoils",
-    "models.vqvae.Quantised": "what VectorQuantizer gives",
     "models.vgg.VGG16Features": "weights, which tests/models/test_vgg.py spoils",
     "models.authors.generator_of": "state dicts, which tests/models/test_authors.py spoils",
     "models.authors.discriminator_of": "state dicts, which tests/models/test_authors.py spoils",

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.arguments import check_floats, check_number, check_tensor
+from course_lib.arguments import check_finite, check_floats, check_number, check_tensor
 from course_lib.errors import ShapeError
 from course_lib.models.pixelcnn import CausalAttention, GatedBlock, GatedPixelCNN
 
@@ -54,11 +54,16 @@ def draw_codes(
     if network.training:
         raise ShapeError("The network is in training mode, where dropout works: call network.eval() first.")
     check_floats(u, "u", "(N, H, W)")
+    here = network.embed.weight.device
+    if u.device != here:
+        raise ShapeError(f"u lies on {u.device} and the network on {here}: move one of the two.")
     if u.dim() != 3 or not 0 <= float(u.min()) <= float(u.max()) < 1:
         raise ShapeError("u must be floats from 0 to below 1, as torch.rand gives them.")
     check_number(temperature, "temperature", 0)
     codes = _begin(network, u, begun)
     network._check_condition(codes.clamp(min=0), labels, context)
+    if context is not None:
+        check_finite(context, "context")
     at = _Columns(network, codes, labels, context).logits if cached else _whole_passes(network, codes, labels, context)
     unknown = (codes == UNKNOWN).any(0)
     for row in range(codes.shape[1]):
