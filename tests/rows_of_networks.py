@@ -8,6 +8,7 @@ from spoilt import Row, rand
 
 from course_lib.models import (
     conditional_vae,
+    dcgan,
     mlp,
     norms,
     patchgan,
@@ -114,6 +115,15 @@ def networks() -> dict[str, Row]:
                 pixelcnn.GatedPixelCNN(4, 4, 2, classes=5, context=3).eval(), u, labels, context
             ),
             {"u": torch.rand(2, 6, 6)} | labels | {"context": rand(2, 3, 6, 6)},
+        ),
+        "models.dcgan.DCGANGenerator.forward": Row(
+            dcgan.DCGANGenerator(3, 8, 1, 2).eval(), {"z": rand(2, 3)}, fine=none
+        ),
+        "models.dcgan.DCGANDiscriminator.forward": Row(
+            dcgan.DCGANDiscriminator(16, 3, 2).eval(), {"x": rand(2, 3, 16, 16)}, fine=none
+        ),
+        "models.dcgan.DCGANDiscriminator.features": Row(
+            dcgan.DCGANDiscriminator(16, 3, 2).eval().features, {"x": rand(2, 3, 16, 16)}, fine=none
         ),
         "models.quantizer.perplexity": Row(quantizer.perplexity, {"counts": torch.tensor([3.0, 1.0, 0.0])}),
         "models.pixelcnn.check_codes": Row(lambda codes: pixelcnn.check_codes(torch.nn.Embedding(4, 2), codes), grid),

@@ -54,9 +54,9 @@ def draw_codes(
     if network.training:
         raise ShapeError("The network is in training mode, where dropout works: call network.eval() first.")
     check_floats(u, "u", "(N, H, W)")
-    here = network.embed.weight.device
-    if u.device != here:
-        raise ShapeError(f"u lies on {u.device} and the network on {here}: move one of the two.")
+    device = network.embed.weight.device
+    if u.device != device:
+        raise ShapeError(f"u lies on {u.device} and the network on {device}: move one of the two.")
     if u.dim() != 3 or not 0 <= float(u.min()) <= float(u.max()) < 1:
         raise ShapeError("u must be floats from 0 to below 1, as torch.rand gives them.")
     check_number(temperature, "temperature", 0)

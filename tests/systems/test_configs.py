@@ -10,6 +10,7 @@ import pytest
 
 from course_lib.errors import ShapeError
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
+from course_lib.systems.dcgan import DCGAN, DCGANConfig
 from course_lib.systems.gan import GAN, GANConfig
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 from course_lib.systems.pixelcnn import PixelCNN, PixelCNNConfig
@@ -20,6 +21,7 @@ from course_lib.systems.vqvae import VQVAE, VQVAEConfig
 
 SYSTEMS: dict[type, type] = {
     CycleGANConfig: CycleGAN,
+    DCGANConfig: DCGAN,
     GANConfig: GAN,
     Pix2PixConfig: Pix2Pix,
     RegressionConfig: Regression,

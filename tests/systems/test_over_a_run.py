@@ -14,6 +14,7 @@ from course_lib.data.columns import ClassIds
 from course_lib.data.rowsets import RowSet
 from course_lib.systems.base import System
 from course_lib.systems.cyclegan import CycleGAN, CycleGANConfig
+from course_lib.systems.dcgan import DCGAN, DCGANConfig
 from course_lib.systems.gan import GAN, GANConfig
 from course_lib.systems.pix2pix import Pix2Pix, Pix2PixConfig
 from course_lib.systems.pixelcnn import PixelCNN, PixelCNNConfig
@@ -51,6 +52,12 @@ def gan(decay: float) -> GAN:
 RUNS: dict[str, tuple[Any, Any, dict[str, float], list[float]]] = {
     "GAN": (lambda: gan(0.5), lambda: images(1, 4), {"G": 3e-3, "D": 2e-3}, HALF_THEN_A_LINE),
     "GAN, as it is by default": (lambda: gan(0.0), lambda: images(1, 4), {"G": 3e-3, "D": 2e-3}, [1] * 8),
+    "DCGAN": (
+        lambda: DCGAN(DCGANConfig(side=8, latents=2, base_channels=2, d_channels=2, decay=0.5, d_lr=1e-4)),
+        lambda: images(3, 8),
+        {"G": 2e-4, "D": 1e-4},
+        HALF_THEN_A_LINE,
+    ),
     "pix2pix": (
         lambda: Pix2Pix(Pix2PixConfig(base_channels=4, levels=2, d_channels=4, patch_layers=0, lr=3e-4)),
         pairs,
