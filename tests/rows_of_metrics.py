@@ -49,6 +49,19 @@ def measured() -> dict[str, Row]:
 
     return {
         "metrics.answers.nearest_answer": Row(metrics.nearest_answer, answers),
+        "metrics.codes.use_of_codes": Row(
+            lambda codes: metrics.use_of_codes(codes, 4), {"codes": torch.randint(4, (2, 3, 3))}
+        ),
+        "metrics.neighbours.nearest_rows": Row(
+            metrics.nearest_rows, {"queries": rand(3, 6), "among": rand(5, 6)}, fine={"*": {"more axes"}}
+        ),
+        "metrics.neighbours.memorisation": Row(
+            metrics.memorisation, {"samples": rand(3, 6), "training": rand(5, 6), "held_out": rand(4, 6)}
+        ),
+        "metrics.neighbours.rank_of_truth": Row(
+            metrics.rank_of_truth,
+            {"guesses": rand(3, 6), "candidates": rand(5, 6), "truth": torch.tensor([0, 4, 2])},
+        ),
         "metrics.answers.rms": Row(judged.rms, {"difference": rand(4, 3, 5)}, fine={"*": ANY_SHAPE}),
         "metrics.answers.exact_minimisers": Row(judged.exact_minimisers, {"answers": rand(4, 2, 3, 5, 5)}),
         "metrics.answers.AnswerJudge": Row(

@@ -679,7 +679,7 @@ for name, one in {"side by side": beside[None], "crossed": crossed[None], "a pho
     f, product, shares[name] = co_occurring(one, a, b)
     rows.append([one[0], map_of(f, a), map_of(f, b), map_of(product, 0)])
 fig = plotting.image_grid(
-    rows, row_titles=list(shares), column_titles=["picture", f"channel a = {a}", f"channel b = {b}", "both"], tile=120
+    rows, row_titles=list(shares), column_titles=["picture", f"channel a = {a}", f"channel b = {b}", "both"], tile=100
 )
 plotting.show(
     fig,
@@ -813,7 +813,7 @@ textures = optimised_pictures.bundled("style")
 settings = next(iter(textures.values())).settings
 height = next(iter(textures.values())).picture.shape[-2]
 row = [picture_of(paintings, settings["painting"], height)[0], *(one.picture for one in textures.values())]
-fig = plotting.image_grid([row], column_titles=["painting", *(f"to {layer}" for layer in textures)], tile=96)
+fig = plotting.image_grid([row], column_titles=["painting", *(f"to {layer}" for layer in textures)], tile=84)
 plotting.show(
     fig,
     photo=True,
@@ -1074,11 +1074,12 @@ for name, one in long.items():
 
 # %% tags=["hide-input"]
 ((weight, strong),) = optimised_pictures.bundled("painted").items()
-fig = plotting.image_grid(strong.picture, tile=400)
+fig = plotting.image_grid(strong.picture, tile=360)
 plotting.show(
     fig,
     photo=True,
-    alt=f"{PHOTO} as a painting in the manner of {PAINTING}: yellow and violet, with short thick strokes all over",
+    alt=f"{PHOTO} as a painting in the manner of {PAINTING}: a yellow tower between violet and orange arches, under a "
+    "violet sky full of strokes",
 )
 print(f"style weight {weight}, {strong.settings['side']} pixels high, {len(strong.loss)} evaluations by L-BFGS")
 
