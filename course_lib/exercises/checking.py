@@ -7,13 +7,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from course_lib.errors import DataError, ExerciseError
 from course_lib.exercises import limits
-from course_lib.exercises.comparing import Difference, describe, differences, same_value
+from course_lib.exercises.comparing import Difference, describe, differences
 from course_lib.exercises.exercise import Case, Exercise
+from course_lib.exercises.patterns import pattern
 from course_lib.exercises.progress import remember
 from course_lib.exercises.registry import find
 from course_lib.exercises.running import (
@@ -244,31 +242,11 @@ def _verdict(
     text = _sentence(f"On {given(exercise, cases[first])}, {where}{difference.text}")
     mine = [_part(result, part) for result in results]
     right = [_part(value, part) for value in expected]
-    return text + _pattern(exercise, mine, right, difference.kind)
+    return text + pattern(mine, right, difference.kind, exercise.rtol, exercise.atol)
 
 
 def _sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
-
-
-def _pattern(exercise: Exercise, results: Sequence[Any], expected: Sequence[Any], kind: str) -> str:
-    """Say more where the results follow a pattern: always the same, or always a factor too large."""
-    if len(results) < 2 or kind != "value":
-        return ""
-    varied = any(not same_value(value, expected[0], exercise.rtol, exercise.atol) for value in expected[1:])
-    if varied and all(same_value(result, results[0], exercise.rtol, exercise.atol) for result in results[1:]):
-        return " Your function returns this whatever the input is."
-    try:
-        mine = torch.cat([_flat(result) for result in results])
-        right = torch.cat([_flat(value) for value in expected])
-    except (TypeError, ValueError, RuntimeError):
-        return ""
-    if mine.shape != right.shape or not mine.isfinite().all() or not right.any():
-        return ""
-    factor = float((mine * right).sum() / (right * right).sum())
-    if factor and torch.allclose(mine, factor * right, exercise.rtol, exercise.atol):
-        return f" On every input your result is {factor:.4g} times the right one."
-    return ""
 
 
 def _left(
@@ -307,7 +285,3 @@ def _part(result: Any, part: str) -> Any:
         position = int(part.removeprefix("result ")) - 1
         return result[position] if position < len(result) else None
     return None
-
-
-def _flat(value: Any) -> Tensor:
-    return torch.as_tensor(value).detach().cpu().double().flatten()

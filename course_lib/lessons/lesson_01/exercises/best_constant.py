@@ -130,6 +130,16 @@ def _before_half(answers: Tensor, weights: Tensor) -> Tensor:
     return values.gather(0, first)[0]
 
 
+def _after_half(answers: Tensor, weights: Tensor) -> Tensor:
+    values, order = answers.sort(dim=0)
+    reached = ((weights / weights.sum())[order].cumsum(dim=0) < 0.5 - 1e-6).sum(dim=0, keepdim=True)
+    return values.gather(0, (reached + 1).clamp(max=len(answers) - 1))[0]
+
+
+def _repeated(answers: Tensor, weights: Tensor) -> Tensor:
+    return answers.repeat_interleave(weights.round().long().clamp(min=1), 0).median(dim=0).values
+
+
 def _over_pixels(answers: Tensor, weights: Tensor) -> Tensor:
     share = weights.view(-1, 1, 1, 1).expand_as(answers).flatten()
     flat = best_constant(answers.reshape(-1, 1, 1, 1), share)["mae_minimiser"]
@@ -217,6 +227,19 @@ BEST_CONSTANT = Exercise(
             _variant(median=_times_weight),
             _variant(median=lambda answers, weights: _times_weight(answers, weights / weights.sum())),
             _variant(median=lambda answers, weights: _times_weight(answers, len(weights) * weights / weights.sum())),
+        ),
+        Mistake(
+            "The weights went through a softmax. They are shares already: divide them by their sum.",
+            lambda answers, weights: best_constant(answers, weights.softmax(0)),
+        ),
+        Mistake(
+            "Your median is one place too far: take the first value at which half of the weight is reached.",
+            _variant(median=_after_half),
+        ),
+        Mistake(
+            "You repeated answers as often as their weights say, rounded. Weights may be shares, such as 0.47: add "
+            "them up in the order of the values.",
+            _variant(median=_repeated),
         ),
     ),
     hints=(

@@ -87,6 +87,31 @@ def _variant(
     return answer
 
 
+def _variant_with(change: Callable[[Tensor], Tensor], **options: bool) -> Callable[[Tensor], Tensor]:
+    return lambda images: _variant(**options)(change(images))  # type: ignore[arg-type]
+
+
+def _windowed(images: Tensor) -> Tensor:
+    height, width = images.shape[1:]
+    window = torch.hann_window(height).view(-1, 1) * torch.hann_window(width)
+    return (images - images.mean(dim=(1, 2), keepdim=True)) * window
+
+
+def _of_one_side(images: Tensor) -> Tensor:
+    height, width = images.shape[1:]
+    images = images - images.mean(dim=(1, 2), keepdim=True)
+    energy = torch.fft.fft2(images).abs().square()
+    radius = torch.hypot(torch.fft.fftfreq(height).view(-1, 1), torch.fft.fftfreq(width) * width / height)
+    return energy[:, radius > 0.25].sum(dim=1) / energy.sum(dim=(1, 2))
+
+
+def _over_the_batch(images: Tensor) -> Tensor:
+    radius = torch.hypot(*torch.meshgrid(*map(torch.fft.fftfreq, images.shape[1:]), indexing="ij"))
+    energy = torch.fft.fftn(images).abs().square()
+    energy[:, 0, 0] = 0
+    return energy[:, radius > 0.25].sum(dim=1) / energy.sum(dim=(1, 2))
+
+
 FINE_DETAIL = Exercise(
     id="01.6",
     title="A measure of sharpness",
@@ -158,6 +183,27 @@ FINE_DETAIL = Exercise(
         Mistake(
             "You returned the energy itself, which grows with the contrast. Divide by the energy at all frequencies.",
             _variant(divide=False),
+        ),
+        Mistake(
+            "You cut the pictures to squares. Take all of each picture: a side has its own frequencies.",
+            lambda images: fine_detail(images[:, : min(images.shape[1:]), : min(images.shape[1:])]),
+        ),
+        Mistake(
+            "Both frequencies are in units of one side. Cycles per pixel are counted along each side for itself: "
+            "`fftfreq(H)` and `fftfreq(W)`.",
+            _of_one_side,
+        ),
+        Mistake(
+            "The transform runs over the batch too. Take it over the last two axes: `fft2`, not `fftn`.",
+            _over_the_batch,
+        ),
+        Mistake(
+            "You subtracted one mean for the whole batch. Each picture has its own mean grey.",
+            _variant_with(lambda images: images - images.mean(), centred=False),
+        ),
+        Mistake(
+            "You faded the picture out at its borders with a window. The share asked for is of the picture as it is.",
+            _variant_with(_windowed),
         ),
     ),
     hints=(

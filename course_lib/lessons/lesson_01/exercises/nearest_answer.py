@@ -60,6 +60,11 @@ def _absolute(outputs: Tensor, answers: Tensor) -> Tensor:
     return (outputs.unsqueeze(1) - answers).abs().mean(dim=(2, 3, 4)).min(dim=1).values
 
 
+def _chosen_by_absolute(outputs: Tensor, answers: Tensor) -> Tensor:
+    which = (outputs.unsqueeze(1) - answers).abs().mean(dim=(2, 3, 4)).argmin(dim=1)
+    return _distance(outputs, answers)[torch.arange(len(which)), which]
+
+
 NEAREST_ANSWER = Exercise(
     id="01.3",
     title="How far is an output from the nearest right answer?",
@@ -129,6 +134,36 @@ NEAREST_ANSWER = Exercise(
         Mistake(
             "You averaged over the batch at the end. Return one number for each output.",
             lambda outputs, answers: _distance(outputs, answers).min(dim=1).values.mean(),
+        ),
+        Mistake(
+            "You compared with one of the K answers alone. Measure the distance to each, and take the least.",
+            lambda outputs, answers: _distance(outputs, answers)[:, 0],
+            lambda outputs, answers: _distance(outputs, answers)[:, -1],
+        ),
+        Mistake(
+            "You left an answer out. All K of them are right, the first and the last too.",
+            lambda outputs, answers: _distance(outputs, answers)[:, : max(1, answers.shape[1] - 1)].amin(1),
+            lambda outputs, answers: _distance(outputs, answers)[:, min(1, answers.shape[1] - 1) :].amin(1),
+        ),
+        Mistake(
+            "You took the root for each channel and averaged the roots. Average the squares over channels and pixels "
+            "together, then take one root.",
+            lambda outputs, answers: (
+                (outputs.unsqueeze(1) - answers).square().mean(dim=(3, 4)).sqrt().mean(dim=2).min(dim=1).values
+            ),
+        ),
+        Mistake(
+            "You chose the nearest answer by absolute differences and then measured another distance. Choose by the "
+            "distance that you return.",
+            _chosen_by_absolute,
+        ),
+        Mistake(
+            "A small number stands below the root, so that a right answer is not at distance 0. No gradient is needed "
+            "here: leave it out.",
+            *(
+                (lambda outputs, answers, small=small: (_distance(outputs, answers).square() + small).sqrt().amin(1))
+                for small in (1e-3, 1e-4, 1e-6)
+            ),
         ),
     ),
     hints=(

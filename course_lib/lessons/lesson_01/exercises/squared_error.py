@@ -102,6 +102,27 @@ SQUARED_ERROR = Exercise(
             "You returned one number for each image. Average them over the batch, so that a single number is left.",
             lambda output, target: (output - target).square().sum(dim=(1, 2, 3)),
         ),
+        Mistake(
+            "You summed over everything and divided by the channels. Divide by the number of images, N.",
+            lambda output, target: (output - target).square().sum() / output.shape[1],
+        ),
+        Mistake(
+            "This is a smooth L1 loss, which is a straight line for large errors. Square all of them.",
+            lambda output, target: (
+                2 * torch.nn.functional.smooth_l1_loss(output, target, reduction="sum") / len(output)
+            ),
+            lambda output, target: torch.nn.functional.smooth_l1_loss(output, target, reduction="sum") / len(output),
+        ),
+        Mistake(
+            "One of the two factors of the square is cut off from the graph: the value is right, and the gradient is "
+            "half of what it should be.",
+            lambda output, target: ((output - target).detach() * (output - target)).sum(dim=(1, 2, 3)).mean(),
+        ),
+        Mistake(
+            "The output is cut off at black and white before it is compared. An error beyond them counts too, and "
+            "needs its gradient.",
+            lambda output, target: (output.clamp(-1, 1) - target).square().sum(dim=(1, 2, 3)).mean(),
+        ),
     ),
     hints=(
         "The tensor of squared differences has four dimensions (N, C, H, W). Which of them belong to one image?",

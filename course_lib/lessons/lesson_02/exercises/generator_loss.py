@@ -156,6 +156,23 @@ GENERATOR_LOSS = Exercise(
             lambda logits: 0.5 * (logits - 1).square().mean(),
             lambda logits: (torch.sigmoid(logits) - 1).square().mean(),
         ),
+        Mistake(
+            "The loss is cut off at 0, or at a straight line: -log D never reaches 0, and has a gradient wherever D is "
+            "not certain.",
+            lambda logits: F.relu(-logits).mean(),
+            lambda logits: F.relu(1 - logits).mean(),
+        ),
+        Mistake(
+            "The label is smoothed, 0.9 or so. G's loss is -log D itself: its label is 1.",
+            lambda logits: _bce(logits, 0.9),
+            lambda logits: _bce(logits, 0.95),
+        ),
+        Mistake(
+            "Far out a part of the loss is detached or clamped: the value is right there, and no gradient flows.",
+            lambda logits: torch.where(
+                logits < -80, -logits.detach(), torch.log1p(torch.exp(-logits.clamp(min=-80)))
+            ).mean(),
+        ),
     ),
     hints=(
         "Take the two symptoms one by one. G wants D to take its outputs for real: should D(G(z)) rise or fall? "

@@ -114,6 +114,26 @@ def _modes(distance: Tensor, within: Tensor) -> int:
     return len(distance.argmin(dim=1)[_good(within)].unique())
 
 
+def _which(samples: Tensor, centres: Tensor) -> Tensor:
+    return _distances(samples, centres).argmin(dim=1)
+
+
+def _nearest_good(samples: Tensor, centres: Tensor, std: float) -> tuple[Tensor, Tensor]:
+    distance, which = _distances(samples, centres).min(dim=1)
+    return distance <= 3 * std, which
+
+
+def _good_by_mode(samples: Tensor, centres: Tensor, std: float) -> Tensor:
+    good, which = _nearest_good(samples, centres, std)
+    return torch.bincount(which[good], minlength=len(centres))
+
+
+def _mean_over_modes(samples: Tensor, centres: Tensor, std: float) -> dict[str, float]:
+    good, which = _nearest_good(samples, centres, std)
+    shares = [good[which == one].float().mean() for one in which.unique()]
+    return modes_covered(samples, centres, std) | {"high_quality": float(torch.stack(shares).mean())}
+
+
 MODES_COVERED = Exercise(
     id="02.4",
     title="How many modes does the generator find?",
@@ -228,6 +248,42 @@ MODES_COVERED = Exercise(
         Mistake(
             "Your `modes` is a share of the centres. Return their number.",
             _but(modes=lambda distance, within: _modes(distance, within) / distance.shape[1]),
+        ),
+        Mistake(
+            "A width is written into your code. How far a good sample may be is said by `std`.",
+            lambda samples, centres, std: modes_covered(samples, centres, 0.05),
+        ),
+        Mistake(
+            "You took the share of good samples mode by mode and averaged. Take it over all samples.",
+            _mean_over_modes,
+        ),
+        Mistake(
+            "Samples that belong nowhere count as a mode of their own: leave them out before you count.",
+            lambda samples, centres, std: (
+                modes_covered(samples, centres, std)
+                | {
+                    "modes": len(
+                        torch.where(_nearest_good(samples, centres, std)[0], _which(samples, centres), -1).unique()
+                    )
+                }
+            ),
+        ),
+        Mistake(
+            "One good sample is enough for a mode: you ask for more.",
+            lambda samples, centres, std: (
+                modes_covered(samples, centres, std) | {"modes": int((_good_by_mode(samples, centres, std) >= 2).sum())}
+            ),
+        ),
+        Mistake(
+            "You took 3 times the root of 2 `std`, as if both coordinates had to be added. The limit is 3 `std`.",
+            lambda samples, centres, std: modes_covered(samples, centres, 2**0.5 * std),
+        ),
+        Mistake(
+            "You count eight modes. How many there are is said by `centres`.",
+            lambda samples, centres, std: (
+                modes_covered(samples, centres, std)
+                | {"modes": int((_good_by_mode(samples, centres, std)[:8] > 0).sum())}
+            ),
         ),
     ),
     hints=(

@@ -71,6 +71,23 @@ def _unit(mu: Tensor, labels: Tensor, having: int, lacking: int) -> Tensor:
     return step / step.norm()
 
 
+def _paired(mu: Tensor, labels: Tensor, having: int, lacking: int) -> Tensor:
+    first, second = mu[labels == having], mu[labels == lacking]
+    count = min(len(first), len(second))
+    return (first[:count] - second[:count]).mean(dim=0)
+
+
+def _largest(mu: Tensor, labels: Tensor, having: int, lacking: int) -> Tensor:
+    step = attribute_direction(mu, labels, having, lacking)
+    return torch.where(step.abs() == step.abs().max(), step, 0.0)
+
+
+def _covariance(mu: Tensor, labels: Tensor, having: int, lacking: int) -> Tensor:
+    either = (labels == having) | (labels == lacking)
+    mark = (labels[either] == having).float()
+    return ((mark - mark.mean())[:, None] * (mu[either] - mu[either].mean(dim=0))).mean(dim=0)
+
+
 ATTRIBUTE_DIRECTION = Exercise(
     id="03.6",
     title="A direction that changes one attribute",
@@ -169,6 +186,27 @@ ATTRIBUTE_DIRECTION = Exercise(
             lambda mu, labels, having, lacking: (
                 mu[labels == having].mean(dim=1).mean() - mu[labels == lacking].mean(dim=1).mean()
             ),
+        ),
+        Mistake(
+            "You took the labels 1 and 0, whatever was asked for. `having` and `lacking` say which labels are meant.",
+            lambda mu, labels, having, lacking: _mean(mu, labels, 1) - _mean(mu, labels, 0),
+        ),
+        Mistake(
+            "You paired the pictures of both groups and left out those that have no partner. Take the mean of each "
+            "whole group.",
+            _paired,
+        ),
+        Mistake(
+            "You divided the latents by their standard deviation first: the step then has other units than the codes.",
+            lambda mu, labels, having, lacking: attribute_direction(mu / mu.std(dim=0), labels, having, lacking),
+        ),
+        Mistake(
+            "You kept the largest coordinate alone. A direction runs through all latents.",
+            _largest,
+        ),
+        Mistake(
+            "This is a covariance of code and label. The step is a difference of two means.",
+            _covariance,
         ),
     ),
     hints=(

@@ -206,6 +206,26 @@ DRAW_LATENT = Exercise(
             "You subtract the noise. That has the same distribution, but the check gives you the noise and adds it.",
             lambda mu, logvar, noise: mu - _std(logvar) * noise,
         ),
+        Mistake(
+            "All pictures share the noise of the first row: each has its own.",
+            lambda mu, logvar, noise: mu + _std(logvar) * noise[:1],
+        ),
+        Mistake(
+            "You normalise the noise first. It is drawn from N(0, I) already: use it as it is.",
+            lambda mu, logvar, noise: mu + _std(logvar) * (noise - noise.mean()) / noise.std(),
+            lambda mu, logvar, noise: mu + _std(logvar) * noise / noise.std(),
+        ),
+        Mistake(
+            "The values are right, and the gradient in logvar is that of another function: do not let it go straight "
+            "through, and do not add what is taken away at once.",
+            lambda mu, logvar, noise: mu + (_std(logvar).detach() + logvar - logvar.detach()) * noise,
+            whole=True,
+        ),
+        Mistake(
+            "softplus makes a standard deviation of a number, but not of logvar, the logarithm of the variance.",
+            _with_std(torch.nn.functional.softplus),
+            _with_std(lambda logvar: torch.nn.functional.softplus(logvar).sqrt()),
+        ),
     ),
     hints=(
         "Take the two symptoms one by one. Where does logvar enter, and what happens to its gradient from there on?",

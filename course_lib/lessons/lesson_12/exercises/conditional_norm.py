@@ -279,6 +279,19 @@ CONDITIONAL_NORM = Exercise(
             _variant(mixed=lambda weights: weights[:1].expand_as(weights)),
             _variant(mixed=lambda weights: weights.mean(dim=0, keepdim=True).expand_as(weights)),
         ),
+        Mistake(
+            "Another number than 1e-5 is added to the variance.",
+            _variant(lambda features: _normalised(features, eps=1e-3)),
+            _variant(lambda features: _normalised(features, eps=1e-4)),
+            _variant(lambda features: _normalised(features, eps=1e-6)),
+        ),
+        Mistake(
+            "You made the weights positive, or brought their sum to 1. They are taken as they are.",
+            lambda features, scales, shifts, weights: styled(features, scales, shifts, weights.abs()),
+            lambda features, scales, shifts, weights: styled(
+                features, scales, shifts, weights.abs() / weights.abs().sum(dim=1, keepdim=True)
+            ),
+        ),
     ),
     hints=(
         "Two parts that do not meet until the end: features with mean 0 and variance 1, and for each picture one scale "

@@ -271,6 +271,16 @@ GRAM = Exercise(
             lambda features: gram(features).squeeze(0),
             lambda features: gram(features).squeeze(),
         ),
+        Mistake(
+            "You divide by H H or by W W. A picture need not be square: divide by C H W.",
+            _over(lambda n, c, h, w: c * h * h),
+            _over(lambda n, c, h, w: c * w * w),
+        ),
+        Mistake(
+            "Half of each matrix is 0: both triangles hold the same numbers, and both are asked for.",
+            lambda features: gram(features).triu(),
+            lambda features: gram(features).tril(),
+        ),
     ),
     hints=(
         "Flatten H and W into one axis of positions: each channel is then a row of H W numbers, and an entry of the "
