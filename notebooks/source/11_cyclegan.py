@@ -1597,7 +1597,7 @@ exchanged.eval()
 by_doubling = {"repeating": repeating, "the same, mixing": exchanged, "mixing, trained on": van_gogh}
 outputs = {name: translate_any(one, arena, back=True) for name, one in by_doubling.items()}
 detail = (slice(None), slice(62, 142), slice(88, 178)) if arena.shape[1] > 200 else (slice(None),)
-fig = plotting.image_grid([[one[detail] for one in outputs.values()]], column_titles=list(outputs), tile=225)
+fig = plotting.image_grid([[one[detail] for one in outputs.values()]], column_titles=list(outputs), tile=150)
 plotting.show(
     fig,
     photo=True,

@@ -1074,7 +1074,7 @@ for name, one in long.items():
 
 # %% tags=["hide-input"]
 ((weight, strong),) = optimised_pictures.bundled("painted").items()
-fig = plotting.image_grid(strong.picture, tile=360)
+fig = plotting.image_grid(strong.picture[None], tile=360)
 plotting.show(
     fig,
     photo=True,
