@@ -20,6 +20,7 @@ KEYS = {
     "style": list(STYLE_LAYERS),
     "gatys": ["L-BFGS", "Adam", "L-BFGS from noise"],
     "sweep": [f"{ratio:g}" for ratio in optimised_pictures.RATIOS],
+    "painted": [f"{optimised_pictures.PAINTS:g}"],
 }
 
 
@@ -31,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / optimised_pictures.FOLDER
 
 
-@pytest.mark.parametrize("kind", ["style", "gatys", "sweep"])
+@pytest.mark.parametrize("kind", ["style", "gatys", "sweep", "painted"])
 def test_what_is_made_is_what_is_read(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimised_pictures, "RATIOS", (0.1, 10.0))
     made = []
@@ -66,13 +67,15 @@ def test_a_photograph_comes_back_from_each_layer(folder: Path, monkeypatch: pyte
 
 
 def test_an_unknown_kind() -> None:
-    with pytest.raises(DataError, match=r"of kind 'gathys' are bundled: choose one of features, style, gatys, sweep\."):
+    with pytest.raises(
+        DataError, match=r"of kind 'gathys' are bundled: choose one of features, style, gatys, sweep, painted\."
+    ):
         optimised_pictures.bundled("gathys")
 
 
 @pytest.mark.parametrize("kind", [["gatys"], {"gatys"}, None, 3])
 def test_a_kind_that_is_no_word(kind: Any) -> None:
-    with pytest.raises(DataError, match=r"are bundled: choose one of features, style, gatys, sweep\."):
+    with pytest.raises(DataError, match=r"are bundled: choose one of features, style, gatys, sweep, painted\."):
         optimised_pictures.bundled(kind)
 
 
