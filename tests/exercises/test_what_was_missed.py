@@ -110,7 +110,7 @@ MISSED = {
     "01.4 through .data": (_through_data, "Your function changes its input output: work on a copy"),
     "01.4 clamps": (
         lambda output, target: find("01.4").reference(output.clamp(-1, 1), target),
-        "On an output beyond black and white",
+        "The output is cut off at black and white before it is compared.",
     ),
     "01.6 >= for above": (_from_the_limit_on, "You count the waves at exactly 0.25 cycles per pixel too"),
     "02.1 clamps densities": (

@@ -117,6 +117,7 @@ SQUARED_ERROR = Exercise(
             "One of the two factors of the square is cut off from the graph: the value is right, and the gradient is "
             "half of what it should be.",
             lambda output, target: ((output - target).detach() * (output - target)).sum(dim=(1, 2, 3)).mean(),
+            whole=True,
         ),
         Mistake(
             "The output is cut off at black and white before it is compared. An error beyond them counts too, and "

@@ -172,6 +172,7 @@ GENERATOR_LOSS = Exercise(
             lambda logits: torch.where(
                 logits < -80, -logits.detach(), torch.log1p(torch.exp(-logits.clamp(min=-80)))
             ).mean(),
+            whole=True,
         ),
     ),
     hints=(

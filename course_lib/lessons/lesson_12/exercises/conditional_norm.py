@@ -286,7 +286,7 @@ CONDITIONAL_NORM = Exercise(
             _variant(lambda features: _normalised(features, eps=1e-6)),
         ),
         Mistake(
-            "You made the weights positive, or brought their sum to 1. They are taken as they are.",
+            "You made the weights positive, or brought their sum to 1: take them as they are.",
             lambda features, scales, shifts, weights: styled(features, scales, shifts, weights.abs()),
             lambda features, scales, shifts, weights: styled(
                 features, scales, shifts, weights.abs() / weights.abs().sum(dim=1, keepdim=True)

@@ -272,7 +272,7 @@ GRAM = Exercise(
             lambda features: gram(features).squeeze(),
         ),
         Mistake(
-            "You divide by H H or by W W. A picture need not be square: divide by C H W.",
+            "You divide by H H or by W W: a picture need not be square, so divide by C H W.",
             _over(lambda n, c, h, w: c * h * h),
             _over(lambda n, c, h, w: c * w * w),
         ),

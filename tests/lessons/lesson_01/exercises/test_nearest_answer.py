@@ -48,7 +48,11 @@ def test_nearest_answer_right(answer: Any) -> None:
         (lambda outputs, answers: nearest_answer(outputs, answers).tolist(), "expected a torch tensor, got "),
         (lambda outputs, answers: torch.zeros(len(outputs)), "expected values from "),
         (lambda outputs, answers: 2 * nearest_answer(outputs, answers), "your result is 2 times the right one"),
-        (lambda outputs, answers: nearest_answer(outputs, answers[:, :1]), "On four inputs with six answers"),
+        (
+            lambda outputs, answers: nearest_answer(outputs, answers[:, :1]),
+            "You compared with one of the K answers alone",
+        ),
+        (lambda outputs, answers: nearest_answer(outputs, answers).sin(), "On four inputs with six answers"),
         (lambda outputs, answers: (outputs - answers).square().mean(), "stopped with RuntimeError"),
         (lambda outputs, answers: outputs.unsqueeze(1).sub_(answers[:, :1]).mean((1, 2, 3, 4)), "On four inputs"),
     ],

@@ -62,7 +62,8 @@ def _in_place(mu, labels, having, lacking):
             lambda mu, labels, having, lacking: 0.5 * attribute_direction(mu, labels, having, lacking),
             "your result is 0.5 times the right one",
         ),
-        (lambda mu, labels, having, lacking: attribute_direction(mu, labels, 1, 0), "On "),
+        (lambda mu, labels, having, lacking: attribute_direction(mu, labels, 1, 0), "You took the labels 1 and 0"),
+        (lambda mu, labels, having, lacking: attribute_direction(mu, labels, having, lacking).sin(), "On "),
         (
             lambda mu, labels, having, lacking: mu[labels == having] - mu[labels == lacking],
             "your function stopped with",

@@ -88,7 +88,7 @@ EXPECTED = {
     "Gatys, nothing frozen, VGG's gradients set to 0, the second step": ({"y_hat"}, OF_VGG | {"x"}),
     "Johnson, VGG's weights in the optimiser": (OF_G | OF_VGG, set()),
     "Johnson, VGG in training mode": (OF_G | {f"vgg.{key}" for key in STATISTICS}, set()),
-    "Johnson, a small learning rate": (OF_G, set()),
+    "Johnson, a small learning rate, another tensor for the mean": (OF_G | {"vgg.mean"}, set()),
     "Johnson, the painting flipped, the mean of VGG and a frozen weight moved in place": (
         OF_G | {"y_s", "vgg.mean", "vgg.conv.weight"},
         set(),
