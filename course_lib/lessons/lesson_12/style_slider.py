@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_lib.errors import ShapeError
 from course_lib.widgets.explorer import Explorer, Picture
-from course_lib.widgets.sheets import check_picture, css_width, picture_rows, to_keep, to_png, written
+from course_lib.widgets.sheets import check_picture, css_width, picture_rows, to_jpeg, to_keep, written
 
 HEIGHT = 320.0  # of the pictures on the page at most, in CSS pixels
 STILL_HEIGHT, STILL_ROW = 112.0, 4  # where no kernel runs: height, and pictures in a row
@@ -74,7 +74,7 @@ def style_weight_slider(records: Mapping[float, OptimisedRecord], content: Tenso
         sheet = picture_rows([row], HEIGHT, note)
         end = f": {note}" if note else ""
         text = f"A photograph, a painting, and the photograph painted with style over content weight {name}{end}"
-        return Picture(to_png(sheet), text, css_width(sheet))
+        return Picture(to_jpeg(sheet), text, css_width(sheet))
 
     def still() -> Picture:
         tiles = {"content": content, "style": style}
