@@ -7,17 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from course_lib import asked
 from course_lib.data.containers import Batch
-from course_lib.errors import ShapeError
-from course_lib.losses.adversarial import LOSSES
 from course_lib.models.dcgan import DCGANDiscriminator, DCGANGenerator
-from course_lib.systems.base import System, adam
+from course_lib.systems.gan import TwoPlayers
 from course_lib.systems.modes import frozen, inference
-from course_lib.systems.schedules import linear_decay, schedule
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class DCGANConfig:
         )
 
 
-class DCGAN(System):
+class DCGAN(TwoPlayers):
     """Draw pictures that D cannot tell from the data.
 
     ``netG`` (G): noise z to a picture G(z). ``netD`` (D): a picture to one logit, is it real?
@@ -81,34 +76,17 @@ class DCGAN(System):
     """
 
     config: DCGANConfig
-    ema_networks = ("netG",)
-    one_size = True
+    netG: DCGANGenerator
+    netD: DCGANDiscriminator
 
     def __init__(self, config: DCGANConfig | None = None) -> None:
         super().__init__(config or DCGANConfig())
         c = self.config
-        if c.loss not in tuple(LOSSES):
-            raise ShapeError(f"The loss is {c.loss!r}: choose one of {', '.join(LOSSES)}.")
-        self.adversarial = LOSSES[c.loss]
         guidelines: dict[str, Any] = {"norm": c.norm, "sizes_change_by": c.sizes_change_by, "hidden": c.hidden}
         self.netG = DCGANGenerator(
             c.latents, c.side, c.image_channels, c.base_channels, activation=c.g_activation, **guidelines
         )
         self.netD = DCGANDiscriminator(c.side, c.image_channels, c.d_channels, activation=c.d_activation, **guidelines)
-
-    def configure_optimizers(self) -> dict[str, Optimizer]:
-        """Return Adam for each player."""
-        betas = (self.config.beta1, 0.999)
-        return {
-            "G": adam(self.netG.parameters(), lr=self.config.lr, betas=betas),
-            "D": adam(self.netD.parameters(), lr=self.config.d_lr, betas=betas),
-        }
-
-    def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
-        """Return, for both players, a constant rate and at the end, over ``decay`` of the steps, a line to 0."""
-        if not self.config.decay:
-            return {}
-        return {name: schedule(one, linear_decay(total_steps, self.config.decay)) for name, one in optimizers.items()}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a batch of random pictures in [-1, 1]."""

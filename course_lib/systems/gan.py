@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -62,7 +62,43 @@ class GANConfig:
         )
 
 
-class GAN(System):
+class TwoPlayers(System):
+    """What games of a G and a D without a condition share: the loss by its name, and an optimiser each.
+
+    Args:
+        config: with ``loss``, ``lr``, ``d_lr``, ``beta1`` and ``decay``.
+
+    Raises:
+        ShapeError: if the config is of another class, or the loss is unknown.
+    """
+
+    netG: nn.Module
+    netD: nn.Module
+    ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
+    one_size = True
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        if config.loss not in tuple(LOSSES):
+            raise ShapeError(f"The loss is {config.loss!r}: choose one of {', '.join(LOSSES)}.")
+        self.adversarial = LOSSES[config.loss]
+
+    def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return Adam for each player."""
+        betas = (self.config.beta1, 0.999)
+        return {
+            "G": adam(self.netG.parameters(), lr=self.config.lr, betas=betas),
+            "D": adam(self.netD.parameters(), lr=self.config.d_lr, betas=betas),
+        }
+
+    def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
+        """Return, for both players, a constant rate and at the end, over ``decay`` of the steps, a line to 0."""
+        if not self.config.decay:
+            return {}
+        return {name: schedule(one, linear_decay(total_steps, self.config.decay)) for name, one in optimizers.items()}
+
+
+class GAN(TwoPlayers):
     """Draw samples that D cannot tell from the data.
 
     ``netG`` (G): noise z to a sample G(z). ``netD`` (D): ``pack`` samples to one logit: are they real?
@@ -80,32 +116,13 @@ class GAN(System):
     """
 
     config: GANConfig
-    ema_networks = ("netG",)  # kept only where fit() is asked to: ema_decay
-    one_size = True
 
     def __init__(self, config: GANConfig | None = None) -> None:
         super().__init__(config or GANConfig())
         c = self.config
-        if c.loss not in tuple(LOSSES):
-            raise ShapeError(f"The loss is {c.loss!r}: choose one of {', '.join(LOSSES)}.")
-        self.adversarial = LOSSES[c.loss]
         values = math.prod(c.shape)
         self.netG = MLP(c.latents, values, c.g_hidden, c.g_activation, batch_norm=c.g_batch_norm)
         self.netD = MLP(c.pack * values, 1, c.d_hidden, c.d_activation, dropout=c.d_dropout)
-
-    def configure_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return Adam for each player."""
-        betas = (self.config.beta1, 0.999)
-        return {
-            "G": adam(self.netG.parameters(), lr=self.config.lr, betas=betas),
-            "D": adam(self.netD.parameters(), lr=self.config.d_lr, betas=betas),
-        }
-
-    def configure_schedules(self, optimizers: dict[str, Optimizer], total_steps: int) -> dict[str, LRScheduler]:
-        """Return, for both players, a constant rate and at the end, over ``decay`` of the steps, a line to 0."""
-        if not self.config.decay:
-            return {}
-        return {name: schedule(one, linear_decay(total_steps, self.config.decay)) for name, one in optimizers.items()}
 
     def example_batch(self, batch_size: int, device: torch.device | str) -> Batch:
         """Return a batch of noise in the shape of the samples."""
