@@ -116,7 +116,12 @@ def test_restart_begins_again_and_what_disagrees_names_it(capsys: Captured) -> N
     assert read_checkpoint("runs/tiny/first/seed1")["position"]["step"] == 4
 
 
-def test_a_restart_that_is_stopped_says_how_to_go_on(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restart_that_is_stopped_says_how_to_go_on(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()  # where the signal is ignored, as for a shell's background job, it would publish
+    (tmp_path / "data" / "manifest.json").write_text('{"files": {}}')
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
     sent = Sent(monkeypatch)
     sent.left = 3
     assert course("train", "tiny/first", "--device", "cpu", "--restart", "--publish") == 130
