@@ -9,6 +9,7 @@ from torch import Tensor
 
 from course_lib.arguments import check_count, check_tensor, check_values
 from course_lib.errors import ShapeError
+from course_lib.models.quantizer import perplexity
 
 
 def use_of_codes(codes: Tensor, count: int) -> dict[str, float]:
@@ -30,7 +31,6 @@ def use_of_codes(codes: Tensor, count: int) -> dict[str, float]:
     check_values(codes, "codes")
     if codes.dtype != torch.int64 or not 0 <= int(codes.min()) <= int(codes.max()) < count:
         raise ShapeError(f"codes must be int64, from 0 to {count - 1}.")
-    share = torch.bincount(codes.flatten(), minlength=count).double() / codes.numel()
-    entropy = float(torch.special.entr(share).sum())
-    used = int((share > 0).sum())
-    return {"used": used, "dead": count - used, "perplexity": math.exp(entropy), "entropy": entropy / math.log(2)}
+    chosen = torch.bincount(codes.flatten(), minlength=count).double()
+    alike, used = float(perplexity(chosen)), int((chosen > 0).sum())
+    return {"used": used, "dead": count - used, "perplexity": alike, "entropy": math.log2(alike)}

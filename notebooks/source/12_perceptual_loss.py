@@ -1070,7 +1070,8 @@ for name, one in long.items():
 # from noise each turn another patch of the sky yellow: there are many pictures of about the same loss.
 #
 # The style weight there is that of the network below, so that the two methods can be compared, and by it the photograph
-# stays a photograph. With ten times as much style the pixels become a painting:
+# stays a photograph. With ten times as much style, on a larger picture and
+# for longer, the pixels become a painting:
 
 # %% tags=["hide-input"]
 ((weight, strong),) = optimised_pictures.bundled("painted").items()

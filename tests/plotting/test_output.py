@@ -126,6 +126,18 @@ def test_a_quick_picture_has_the_same_pixels(outside):
     pyplot.close("all")
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_quick_grid_which_has_no_layout_engine_is_whole_too(outside):
+    figure = plotting.image_grid(np.zeros((2, 3, 8, 8), dtype=np.uint8), column_titles=["one", "two"])
+    assert figure.get_layout_engine() is None
+    if outside:
+        figure.text(1.2, 0.5, "far outside")
+    quick, slow = (
+        plotting.mime_bundle(figure, ALT, **way)[0]["image/png"] for way in ({"quick": True}, {"palette": False})
+    )
+    assert np.array_equal(pixels(quick), pixels(slow))
+
+
 def test_a_drawing_gets_a_palette_and_a_photograph_keeps_its_colours():
     drawing = Image.open(io.BytesIO(plotting.to_png(line())))
     assert drawing.mode == "P"

@@ -33,7 +33,7 @@ def all_pairs() -> data.PairedSet:
 REGRESSION = RunSizes(smoke_epochs=1, cpu_epochs=100, gpu_epochs=400, batch_size=8)
 ADVERSARIAL = RunSizes(smoke_epochs=1, cpu_epochs=60, gpu_epochs=200, batch_size=8)
 
-# A patch is as large as the picture (70 of 64 pixels), but the outer of the 6 x 6 judgements see half of it. Spectral
+# A patch is as large as the picture (70 of 64 pixels), but those of the 6 x 6 in the corners see about half. Spectral
 # normalisation and an averaged generator are departures from pix2pix that keep a run of minutes stable.
 ADVERSARY = Pix2PixConfig(
     x_channels=1,

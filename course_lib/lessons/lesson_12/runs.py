@@ -26,7 +26,7 @@ STYLES = {
 }
 """The paintings by their short names: three by van Gogh and one by Hokusai."""
 REPEATED = "wave"
-"""The painting that three networks learn from three seeds; of the second and third the figures are kept."""
+"""The painting that is learned from several seeds; of all but the first the figures alone are kept."""
 
 # Half the paper's rate: with 1e-3, and more so with 3e-3, bright plain places turn into blank patches and stay so.
 SINGLE = StyleTransferConfig(half_judge=True, tv_weight=3.0, lr=5e-4)
